@@ -1,0 +1,73 @@
+"""STAC-first catalog builder and datacube loader for Earth-observation granules.
+
+``ingest`` turns granule files into Cloud Optimized GeoTIFFs and a static STAC catalog, ``open_catalog`` searches it,
+and ``load`` makes cubes of its items.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from stacaster.catalog import Catalog, ItemSearch, SqlResult, open_catalog
+    from stacaster.cube import load
+    from stacaster.errors import StacasterError
+    from stacaster.export import export, export_index
+    from stacaster.indices import compute_index
+    from stacaster.ingest import ingest
+    from stacaster.model import Outcome, Product, Report
+    from stacaster.products import all_products
+    from stacaster.samples import sample_data
+
+__all__ = [
+    "Catalog",
+    "ItemSearch",
+    "Outcome",
+    "Product",
+    "Report",
+    "SqlResult",
+    "StacasterError",
+    "all_products",
+    "compute_index",
+    "export",
+    "export_index",
+    "ingest",
+    "load",
+    "open_catalog",
+    "sample_data",
+]
+
+_HOME = {
+    "Catalog": "catalog",
+    "ItemSearch": "catalog",
+    "SqlResult": "catalog",
+    "open_catalog": "catalog",
+    "load": "cube",
+    "StacasterError": "errors",
+    "export": "export",
+    "export_index": "export",
+    "compute_index": "indices",
+    "ingest": "ingest",
+    "Outcome": "model",
+    "Product": "model",
+    "Report": "model",
+    "all_products": "products",
+    "sample_data": "samples",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: raster and cube packages take most of a second to import."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'stacaster' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"stacaster.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,179 @@
+"""The catalog as people use it: search items, ask SQL, load cubes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster import cube, item_table, query
+from stacaster.catalog.commit import DATABASE, StagedItem, commit_items
+from stacaster.catalog.search import ItemSearch, SqlResult, as_geometry, bounds_of
+from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.store import CatalogStore
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+__all__ = ["Catalog", "ItemSearch", "SqlResult", "StagedItem", "commit_items", "open_catalog"]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A local static STAC catalog; open one with ``stacaster.open_catalog``."""
+
+    root: Path
+    """Folder of the catalog."""
+
+    @property
+    def collections(self) -> list[str]:
+        """Ids of the collections, sorted."""
+        children = _read_json(self.root / "catalog.json")["links"]
+        return sorted(link["href"].split("/")[1] for link in children if link["rel"] == "child")
+
+    def collection(self, name: str) -> dict[str, Any]:
+        """Return the document of a collection.
+
+        Raises:
+            UsageError: The catalog has no such collection.
+        """
+        if name not in self.collections:
+            known = ", ".join(self.collections)
+            raise UsageError(f"collection {name!r} is not in the catalog, which has {known}")
+        return _read_json(self.root / name / "collection.json")
+
+    def search(
+        self,
+        *,
+        bbox: str | Sequence[float] | None = None,
+        intersects: Any | None = None,
+        datetime: str | None = None,
+        collections: str | Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> ItemSearch:
+        """Find items.
+
+        Args:
+            bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
+            intersects: GeoJSON geometry, or anything with ``__geo_interface__``.
+            datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
+            collections: Collection ids.
+            ids: Item ids.
+            limit: Largest number of items.
+
+        Raises:
+            UsageError: An argument cannot be understood or names an unknown collection.
+        """
+        names = [collections] if isinstance(collections, str) else collections
+        for name in names or ():
+            self.collection(name)
+        box = None if bbox is None else query.parse_bbox(bbox)
+        shape = None if intersects is None else as_geometry(intersects)
+        found = item_table.find_items(
+            self.root / DATABASE,
+            bbox=box if box is not None or shape is None else bounds_of(shape),
+            datetime=None if datetime is None else query.parse_datetime(datetime),
+            collections=names,
+            ids=ids,
+            limit=limit,
+        )
+        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=shape)
+
+    def item_collection(self) -> pystac.ItemCollection:
+        """Return every item; use ``search`` to choose some."""
+        return self.search().item_collection()
+
+    def load(
+        self,
+        *,
+        bbox: str | Sequence[float] | None = None,
+        intersects: Any | None = None,
+        datetime: str | None = None,
+        collections: str | Sequence[str] | None = None,
+        ids: Sequence[str] | None = None,
+        **options: Any,
+    ) -> xr.Dataset:
+        """Search and load in one call; further options are those of ``stacaster.load``.
+
+        Raises:
+            NothingFoundError: No item fits.
+        """
+        search = self.search(bbox=bbox, intersects=intersects, datetime=datetime, collections=collections, ids=ids)
+        if not search.found:
+            asked = {"bbox": bbox, "datetime": datetime, "collections": collections, "ids": ids}
+            text = ", ".join(f"{key} {value}" for key, value in asked.items() if value is not None) or "everything"
+            raise NothingFoundError(f"no item of {self.root.name} fits {text}")
+        return search.load(**options)
+
+    def sql(self, text: str) -> SqlResult:
+        """Run an SQL query over the item table, read only and without access to anything else.
+
+        Views: ``items`` with all collections, and one for each collection.
+
+        Raises:
+            UsageError: The query is wrong; the message is DuckDB's.
+        """
+        return SqlResult(item_table.run_sql(self.root / DATABASE, text))
+
+    def stac_cfg(self) -> dict[str, Any]:
+        """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""
+        return {name: cube.collection_config(self.collection(name)["item_assets"]) for name in self.collections}
+
+    def info(self) -> dict[str, Any]:
+        """Return collections with number of items, extent and bytes as plain data."""
+        rows = []
+        for name in self.collections:
+            document = self.collection(name)
+            counted = item_table.count_items(self.root / DATABASE, name)
+            extent = document["extent"]
+            row = {
+                "collection": name,
+                "title": document["title"],
+                "items": counted,
+                "bbox": extent["spatial"]["bbox"][0],
+                "interval": extent["temporal"]["interval"][0],
+            }
+            rows.append(row)
+        interrupted = CatalogStore(self.root).is_interrupted()
+        return {"catalog": self.root.name, "collections": rows, "interrupted_commit": interrupted}
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(row['collection'])}</td><td>{row['items']}</td><td>{escape(row['title'])}</td>"
+            f"<td>{escape(' to '.join(row['interval']))}</td></tr>"
+            for row in self.info()["collections"]
+        )
+        head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
+        return f"<b>{escape(self.root.name)}</b><table>{head}{rows}</table>"
+
+
+def open_catalog(path: str | os.PathLike[str]) -> Catalog:
+    """Open a catalog that ``ingest`` made.
+
+    Args:
+        path: Folder of the catalog.
+
+    Raises:
+        CatalogError: There is no catalog, or not one of ours.
+    """
+    root = Path(path).resolve()
+    if not (root / "catalog.json").is_file():
+        raise CatalogError(f"{os.fspath(path)} holds no catalog.json; 'stacaster ingest' makes a catalog")
+    if not (root / DATABASE).is_file():
+        raise CatalogError(f"{os.fspath(path)} is a STAC catalog but has no {DATABASE}; it was not made by stacaster")
+    return Catalog(root)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"{path.name} of the catalog cannot be read: {error}") from error
+    return document

@@ -1,0 +1,141 @@
+"""What a search of a catalog finds, and what SQL returns."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster import cube, item_table
+from stacaster.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pystac
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class SqlResult:
+    """Rows that an SQL query found."""
+
+    table: pa.Table
+    """The rows as an Arrow table."""
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows as a pandas DataFrame."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def _repr_html_(self) -> str:
+        return str(self.to_dataframe().to_html(max_rows=20, escape=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemSearch:
+    """Items of a catalog that fit a query; nothing is read before it is asked for."""
+
+    root: Path
+    """Folder of the catalog."""
+    found: tuple[item_table.FoundItem, ...]
+    """Collection, id and place of every item, ordered by time."""
+    bbox: tuple[float, float, float, float] | None = None
+    """Box of the query."""
+    intersects: Mapping[str, Any] | None = None
+    """GeoJSON geometry of the query."""
+
+    def items(self) -> Iterator[pystac.Item]:
+        """Yield the items with absolute asset hrefs, ordered by time, collection and id."""
+        import pystac
+        import shapely
+
+        shape = None if self.intersects is None else shapely.geometry.shape(self.intersects)
+        box = None if self.bbox is None else _box(self.bbox)
+        for entry in self.found:
+            path = self.root / entry.href
+            try:
+                document = json.loads(path.read_text(encoding="utf-8"))
+            except FileNotFoundError:
+                continue  # removed by another process since the search
+            geometry = shapely.geometry.shape(document["geometry"])
+            if any(area is not None and not geometry.intersects(area) for area in (shape, box)):
+                continue
+            yield pystac.Item.from_dict(_absolute(document, path), migrate=False)
+
+    def item_collection(self) -> pystac.ItemCollection:
+        """Return all items as a pystac ItemCollection."""
+        import pystac
+
+        return pystac.ItemCollection(list(self.items()), clone_items=False)
+
+    def load(self, **options: Any) -> xr.Dataset:
+        """Load the items as a cube; see ``stacaster.load`` for the options."""
+        if self.bbox is not None and not {"geobox", "like", "bbox", "geopolygon"} & set(options):
+            options["bbox"] = self.bbox
+        return cube.load(list(self.items()), **options)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.items())
+
+    def __repr__(self) -> str:
+        return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"
+
+
+def _box(bbox: tuple[float, float, float, float]) -> Any:
+    import shapely
+
+    west, south, east, north = bbox
+    if west <= east:
+        return shapely.box(west, south, east, north)
+    return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
+
+
+def _absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return an item whose asset hrefs and links are absolute paths."""
+    base = path.parent
+    assets = {key: value | {"href": str(base / value["href"])} for key, value in document["assets"].items()}
+    links = [
+        link if "://" in link["href"] else link | {"href": os.path.normpath(base / link["href"])}
+        for link in document["links"]
+    ]
+    links.append({"rel": "self", "href": str(path), "type": "application/geo+json"})
+    return document | {"assets": assets, "links": links}
+
+
+def as_geometry(value: Any) -> Mapping[str, Any]:
+    """Return the GeoJSON geometry of a geometry, feature, feature collection, text or ``__geo_interface__`` object.
+
+    Raises:
+        UsageError: The value is none of these.
+    """
+    import shapely
+
+    geometry = getattr(value, "__geo_interface__", value)
+    if isinstance(geometry, str):
+        try:
+            geometry = json.loads(geometry)
+        except ValueError as error:
+            raise UsageError(f"intersects is no GeoJSON: {error}") from error
+    if isinstance(geometry, Mapping) and geometry.get("type") == "FeatureCollection":
+        shapes = [shapely.geometry.shape(feature["geometry"]) for feature in geometry["features"]]
+        geometry = shapely.geometry.mapping(shapely.union_all(shapes))
+    if isinstance(geometry, Mapping) and geometry.get("type") == "Feature":
+        geometry = geometry.get("geometry")
+    if not isinstance(geometry, Mapping) or "coordinates" not in geometry:
+        raise UsageError("intersects needs a GeoJSON geometry or feature")
+    return geometry
+
+
+def bounds_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a GeoJSON geometry."""
+    import shapely
+
+    west, south, east, north = shapely.geometry.shape(geometry).bounds
+    return float(west), float(south), float(east), float(north)

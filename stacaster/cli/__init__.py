@@ -1,0 +1,70 @@
+"""The ``stacaster`` command: each command is the twin of a public function. Only this package prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from stacaster import __version__
+from stacaster.cli.commands import COMMANDS
+from stacaster.errors import INTERRUPTED_EXIT_CODE, SpaceError, StacasterError, is_space_error
+
+_EPILOG = """\b
+Exit codes: 0 done, 1 error, 2 wrong usage, 3 nothing found, 4 some granules failed,
+5 authentication, 6 network, 7 damaged data, 8 no space or memory, 130 interrupted.
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_EPILOG,
+)
+@click.version_option(__version__, prog_name="stacaster")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
+    r"""Granules in, a truthful STAC catalog out, cubes from it.
+
+    \b
+    Examples:
+      stacaster sample-data granules
+      stacaster ingest granules --catalog catalogs/demo
+      stacaster sql --catalog catalogs/demo "select id, datetime, cloud_cover from items"
+      stacaster index ndvi -o ndvi.nc --catalog catalogs/demo --datetime 2003
+    """
+    context.obj = {"debug": debug}
+
+
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with one of the documented codes."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(_run(given))
+
+
+def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line
+    if "--debug" in arguments:
+        return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
+    try:
+        return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted; the same command goes on where this one stopped", err=True)
+        return INTERRUPTED_EXIT_CODE
+    except StacasterError as error:
+        click.echo(f"Error: {error}", err=True)
+        return error.exit_code
+    except (OSError, MemoryError) as error:
+        click.echo(f"Error: {error or type(error).__name__}", err=True)
+        return SpaceError.exit_code if is_space_error(error) else 1
+    except Exception as error:  # noqa: BLE001 - the border: reported with its class, --debug shows the traceback
+        text = f"Error: unexpected {type(error).__name__}: {error}; 'stacaster --debug ...' shows where it happened"
+        click.echo(text, err=True)
+        return 1

@@ -1,0 +1,143 @@
+"""How results reach the terminal: data on standard output, words and progress on standard error."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stacaster import errors
+
+if TYPE_CHECKING:
+    from stacaster.catalog import Catalog
+    from stacaster.model import Outcome, Report
+
+_WIDTH = 60
+
+
+def opened(catalog: str | None) -> Catalog:
+    """Open the catalog that an option or the environment names."""
+    import stacaster
+    from stacaster.config import catalog_path
+
+    return stacaster.open_catalog(catalog_path(catalog))
+
+
+def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print rows as JSON, as a table on a terminal, or as tab-separated text into a pipe."""
+    if as_json:
+        click.echo(json.dumps(list(found), indent=2, default=_plain))
+        return
+    texts = [[_text(row.get(column)) for column in columns] for row in found]
+    if not sys.stdout.isatty():
+        click.echo("\t".join(columns))
+        for line in texts:
+            click.echo("\t".join(line))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for line in texts:
+        table.add_row(*(Text(cell) for cell in line))
+    Console().print(table)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return " ".join(_text(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (dt.datetime, dt.date)):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)
+
+
+@contextmanager
+def _bar() -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield bar
+
+
+@contextmanager
+def ingest_progress() -> Iterator[Callable[[int, int, Outcome], None]]:
+    """Show a bar on a terminal; failures are printed at once, also into a log."""
+    with _bar() as bar:
+        task = bar.add_task("ingest", total=None)
+
+        def advance(done: int, total: int, outcome: Outcome) -> None:
+            bar.update(task, completed=done, total=total, description=f"ingest {outcome.granule[:_WIDTH]}")
+            if outcome.status == "failed":
+                bar.console.print(f"failed {outcome.granule}: {outcome.reason}", markup=False, soft_wrap=True)
+
+        yield advance
+
+
+@contextmanager
+def count_progress(word: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a bar that counts files."""
+    with _bar() as bar:
+        task = bar.add_task(word, total=None)
+
+        def advance(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{word} {name[:_WIDTH]}")
+
+        yield advance
+
+
+def report(found: Report, *, dry_run: bool) -> None:
+    """Say in a line what became of the granules, and repeat what a user has to know."""
+    counts = found.to_dict()["counts"]
+    words = ", ".join(f"{number} {name}" for name, number in counts.items() if number) or "nothing"
+    if dry_run:
+        for outcome in found.outcomes:
+            click.echo(f"{outcome.granule}: {outcome.reason or outcome.status}", err=True)
+        words = f"dry run, nothing was written; {words}"
+    for outcome in (*found.ingested, *found.replaced):
+        for note in outcome.notes:
+            if "contradicts" in note:
+                click.echo(f"note on {outcome.item_id}: {note}", err=True)
+    click.echo(words, err=True)
+
+
+def exit_code(found: Report) -> int:
+    """Return 0, 4 when some granules failed, or the code of the error when all did."""
+    if not found.failed:
+        return 0
+    if len(found.failed) < len(found.outcomes):
+        return errors.PARTIAL_EXIT_CODE
+    codes = {getattr(getattr(errors, item.error or "", None), "exit_code", 1) for item in found.failed}
+    return codes.pop() if len(codes) == 1 else errors.PARTIAL_EXIT_CODE
+
+
+def nothing(words: str) -> int:
+    """Say that nothing was found; return the exit code for it."""
+    click.echo(words, err=True)
+    return errors.NothingFoundError.exit_code
+
+
+def written(path: Path) -> None:
+    """Say which file was written."""
+    click.echo(f"wrote {path}", err=True)

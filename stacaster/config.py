@@ -1,0 +1,62 @@
+"""Settings of a run: one frozen object, built at the border and passed on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stacaster.errors import UsageError
+
+DEFAULT_CATALOG = "catalogs/local"
+"""Folder of the catalog when the user names none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Limits and places. For each field an argument beats ``STACASTER_<NAME>``, which beats the default."""
+
+    workers: int = 1
+    """Worker processes of an ingest."""
+    memory_limit_mb: int = 4096
+    """Address space of one worker; a file that asks for more costs one granule."""
+    timeout_s: float = 900.0
+    """Longest time that one granule may take."""
+    profile: str = "zstd"
+    """Name of the COG profile."""
+
+    @classmethod
+    def build(cls, **overrides: Any) -> Settings:
+        """Return the settings from arguments, environment and defaults, in this order.
+
+        Args:
+            **overrides: Values of fields; None means not given.
+
+        Raises:
+            UsageError: A value is not of the field's type or not positive.
+        """
+        values: dict[str, Any] = {}
+        for name, default in ((f, getattr(cls, f)) for f in cls.__dataclass_fields__):
+            raw = overrides.get(name)
+            origin = name
+            if raw is None:
+                origin = f"STACASTER_{name.upper()}"
+                raw = os.environ.get(origin)
+            values[name] = default if raw is None else _convert(origin, raw, type(default))
+        return cls(**values)
+
+
+def _convert(origin: str, raw: Any, kind: type) -> Any:
+    try:
+        value = kind(raw)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{origin} is {raw!r}, but a value of type {kind.__name__} is needed") from error
+    if kind in (int, float) and not value > 0:
+        raise UsageError(f"{origin} is {raw!r}, but a number greater than 0 is needed")
+    return value
+
+
+def catalog_path(value: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of the catalog: argument, then ``STACASTER_CATALOG``, then ``catalogs/local``."""
+    return Path(value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG))

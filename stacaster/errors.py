@@ -1,0 +1,117 @@
+"""Every error that stacaster raises on purpose.
+
+StacasterError            exit code 1
+ ├─ UsageError            2  an argument that cannot be understood
+ ├─ NothingFoundError     3  a selection without a single item
+ ├─ SearchError           6  a search service did not answer as it should
+ ├─ FetchError            6  a file could not be downloaded
+ ├─ ReadError             7  a granule is damaged, incomplete or of no known product
+ │   └─ UnknownProductError
+ ├─ WriteError            7  what was written is not what was read back
+ │   └─ SpaceError        8  no space left, or a size or memory limit was hit
+ ├─ CatalogError          7  a catalog is not ours, or is damaged
+ ├─ LoadError             1  a cube cannot be built from a selection
+ └─ ExportError           1  a result cannot be written
+"""
+
+from __future__ import annotations
+
+import errno
+
+PARTIAL_EXIT_CODE = 4
+"""Exit code of a run in which some granules failed and others did not."""
+
+INTERRUPTED_EXIT_CODE = 130
+"""Exit code after Ctrl-C."""
+
+_SPACE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM})
+
+
+class StacasterError(Exception):
+    """Base of all errors of this package; says what was asked, what was found and what to do.
+
+    Args:
+        message: One or two sentences for the user.
+        granule: Name of the granule or file at fault, if there is one.
+        product: Name of the product, if one is known.
+        href: File or address at fault, if there is one.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self, message: str, *, granule: str | None = None, product: str | None = None, href: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.granule = granule
+        self.product = product
+        self.href = href
+
+    def __str__(self) -> str:
+        return f"{self.granule}: {self.message}" if self.granule else self.message
+
+
+class UsageError(StacasterError):
+    """An argument has a value that cannot be understood or does not fit the others."""
+
+    exit_code = 2
+
+
+class NothingFoundError(StacasterError):
+    """A search or selection has no result."""
+
+    exit_code = 3
+
+
+class SearchError(StacasterError):
+    """A search service did not answer as it should."""
+
+    exit_code = 6
+
+
+class FetchError(StacasterError):
+    """A file could not be downloaded, or is not what the provider announced."""
+
+    exit_code = 6
+
+
+class ReadError(StacasterError):
+    """A granule is damaged, incomplete, or not what its name says."""
+
+    exit_code = 7
+
+
+class UnknownProductError(ReadError):
+    """A readable file belongs to no product that stacaster knows."""
+
+
+class WriteError(StacasterError):
+    """What was written is not what was read back, or could not be written."""
+
+    exit_code = 7
+
+
+class SpaceError(WriteError):
+    """No space is left on the device, or a size or memory limit was hit."""
+
+    exit_code = 8
+
+
+class CatalogError(StacasterError):
+    """A folder is not a catalog of ours, or the catalog is damaged."""
+
+    exit_code = 7
+
+
+class LoadError(StacasterError):
+    """A cube cannot be built from the selected items."""
+
+
+class ExportError(StacasterError):
+    """A result cannot be written."""
+
+
+def is_space_error(error: BaseException) -> bool:
+    """Tell whether an operating-system error means that space or memory has run out."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS)

@@ -1,0 +1,156 @@
+"""One granule to verified COGs and an item, inside a worker process. Nothing is registered here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster import __version__, georef, products, stac, store
+from stacaster.cog import CogJob, write_cogs
+from stacaster.errors import ReadError
+from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand
+from stacaster.readers import open_granule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+FORMAT = 1
+"""Version of what is written for a granule; raised when the same source would give another item or other pixels."""
+
+_BLOCK = 1 << 20
+
+
+def convert(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert one granule; runs in a worker process, so that argument and result are plain data.
+
+    Args:
+        task: ``files`` (paths), ``catalog`` (root, only read), ``staging`` (folder for the result), ``subsystems``,
+            ``keep_swir``, ``profile``, ``threads``, ``dry_run``.
+
+    Returns:
+        ``status`` (``ready``, ``skipped`` or ``planned``), ``product``, ``collection``, ``item_id``, ``notes``; for
+        ``ready`` also ``item`` and ``folder``, the staged item folder.
+
+    Raises:
+        ReadError: The granule cannot be read or has no product.
+        WriteError: A COG is not what it should be.
+    """
+    files = tuple(Path(name) for name in task["files"])
+    options = ReadOptions(subsystems=tuple(task["subsystems"]), include_swir_after_cutoff=bool(task["keep_swir"]))
+    with open_granule(files) as granule:
+        product = products.recognise(granule.content)
+        scene = product.describe(granule.content, options)
+        item_id = store.safe_id(scene.id)
+        sources = [_source(path) for path in granule.content.files]
+        fingerprint = _fingerprint(product, sources, options, str(task["profile"]))
+        result = {
+            "product": product.name,
+            "collection": product.collection_id,
+            "item_id": item_id,
+            "notes": list(scene.notes),
+        }
+        folder = store.item_folder(product.collection_id, scene.datetime, item_id)
+        if _has(Path(task["catalog"]) / folder / f"{item_id}.json", fingerprint):
+            return result | {"status": "skipped"}
+        if task["dry_run"]:
+            return result | {"status": "planned", "bands": [band.band.name for band in scene.bands]}
+        target = Path(task["staging"]) / item_id
+        if target.exists():
+            shutil.rmtree(target)
+        target.mkdir(parents=True)
+        item = _write(
+            granule, product, scene, item_id=item_id, target=target, task=task, sources=sources, mark=fingerprint
+        )
+    text = json.dumps(item, indent=2, ensure_ascii=False) + "\n"
+    (target / f"{item_id}.json").write_text(text, encoding="utf-8")
+    return result | {"status": "ready", "item": item, "folder": str(target)}
+
+
+def _write(
+    granule: OpenGranule,
+    product: Product,
+    scene: Scene,
+    *,
+    item_id: str,
+    target: Path,
+    task: Mapping[str, Any],
+    sources: list[dict[str, Any]],
+    mark: str,
+) -> dict[str, Any]:
+    hulls: dict[str, tuple[GeoBox, NDArray[Any]]] = {}
+
+    def job(band: SceneBand) -> CogJob:
+        def read() -> NDArray[Any]:
+            pixels = granule.read_layer(band.layer)
+            hulls[band.band.name] = (band.geobox, georef.valid_hull(pixels, band.band.nodata))
+            return pixels
+
+        return CogJob(read=read, path=target / f"{band.band.name}.tif", scene_band=band)
+
+    written = write_cogs(
+        [job(band) for band in scene.bands], threads=int(task["threads"]), profile=str(task["profile"])
+    )
+    assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
+    try:
+        geometry, bbox = georef.footprint([hulls[band.band.name] for band in scene.bands])
+    except georef.GeoreferencingError as error:
+        raise ReadError(str(error), granule=granule.content.name) from error
+    provenance = {
+        "processing:software": {"stacaster": __version__, **_versions()},
+        "processing:lineage": _lineage(product, granule.content),
+        "stacaster:sources": sources,
+        "stacaster:fingerprint": mark,
+    }
+    return stac.build_item(
+        product, scene, item_id=item_id, assets=assets, geometry=geometry, bbox=bbox, provenance=provenance
+    )
+
+
+def _lineage(product: Product, content: GranuleContent) -> str:
+    names = ", ".join(path.name for path in content.files[:3]) + (" ..." if len(content.files) > 3 else "")
+    return (
+        f"Pixels of {product.short_name} {product.version} ({names}) copied unchanged to one COG per band and verified"
+    )
+
+
+def _versions() -> dict[str, str]:
+    import rasterio
+
+    return {"gdal": str(rasterio.__gdal_version__)}
+
+
+def _source(path: Path) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return {"name": path.name, "size": path.stat().st_size, "checksum": f"1220{digest.hexdigest()}"}
+
+
+def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadOptions, profile: str) -> str:
+    """Return what decides whether a granule has to be converted again."""
+    known = {
+        "format": FORMAT,
+        "product": product.name,
+        "sources": sorted(str(source["checksum"]) for source in sources),
+        "subsystems": sorted(options.subsystems),
+        "swir": options.include_swir_after_cutoff,
+        "profile": profile,
+    }
+    return "1220" + hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def _has(path: Path, fingerprint: str) -> bool:
+    """Tell whether the catalog has the item of the same source and settings."""
+    try:
+        item = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except ValueError:
+        return False
+    return bool(item.get("properties", {}).get("stacaster:fingerprint") == fingerprint)

@@ -1,0 +1,1 @@
+"""What the products of one instrument share: band tables and rules, one file an instrument, no input or output."""

@@ -1,0 +1,404 @@
+"""The nouns that pass between the steps: frozen, typed, without input or output."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+    from odc.geo.geobox import GeoBox
+
+    from stacaster.odl import OdlObject
+
+
+def format_datetime(value: dt.datetime) -> str:
+    """Return an aware time as STAC text in UTC: ``2000-05-03T04:04:46.534000Z``; whole seconds without fraction."""
+    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+
+
+BandKind = Literal["continuous", "categorical", "bitfield"]
+"""How the values of a band may be combined: averaged, counted, or only copied."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassValue:
+    """One value of a categorical band or of a bit field (STAC classification extension)."""
+
+    value: int
+    """Stored number."""
+    name: str
+    """Short name: letters, digits, ``-`` and ``_`` only."""
+    description: str
+    """What the value means."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitField:
+    """Some adjacent bits of a bit-field band (STAC classification extension)."""
+
+    name: str
+    """Short name: letters, digits, ``-`` and ``_`` only."""
+    description: str
+    """What the bits mean."""
+    offset: int
+    """Position of the lowest bit, counted from the least significant bit."""
+    length: int
+    """Number of bits."""
+    classes: tuple[ClassValue, ...]
+    """Meaning of every value that the bits can take."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """One raster layer of a product: what does not change from granule to granule."""
+
+    name: str
+    """Asset key, ``B01``."""
+    description: str
+    """One sentence."""
+    data_type: str
+    """NumPy name of the stored type, ``uint8``."""
+    nodata: int | float | None
+    """Stored value of pixels without data."""
+    group: str
+    """Part of the instrument or file that the band belongs to, ``VNIR``."""
+    resolution: float
+    """Nominal pixel size in metres."""
+    kind: BandKind = "continuous"
+    """How values may be combined."""
+    unit: str | None = None
+    """Unit after scale and offset, as in the STAC ``unit`` field."""
+    common_name: str | None = None
+    """``eo:common_name`` of the eo 2.0 extension."""
+    center_wavelength: float | None = None
+    """Micrometres."""
+    full_width_half_max: float | None = None
+    """Micrometres."""
+    solar_illumination: float | None = None
+    """Exo-atmospheric solar irradiance at 1 au, W m-2 um-1."""
+    saturation: int | None = None
+    """Stored value that means saturated."""
+    classes: tuple[ClassValue, ...] = ()
+    """Values of a categorical band."""
+    bitfields: tuple[BitField, ...] = ()
+    """Fields of a bit-field band, lowest bit first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """An organisation as in the STAC ``providers`` field."""
+
+    name: str
+    """Name."""
+    roles: tuple[str, ...]
+    """``producer``, ``processor``, ``licensor`` or ``host``."""
+    url: str
+    """Home page."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One raster layer as it lies in a file, before its pixels are read."""
+
+    path: str
+    """Name that the reader understands: ``VNIR_Swath/ImageData1`` or a file name."""
+    name: str
+    """Last part of the path."""
+    group: str
+    """Swath, grid or group that holds the layer; empty when there is none."""
+    shape: tuple[int, ...]
+    """Size of every dimension."""
+    data_type: str
+    """NumPy name of the stored type."""
+    nodata: int | float | None = None
+    """Fill value that the file states."""
+    geobox: GeoBox | None = None
+    """Place of the layer, when the file format itself says it."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of the layer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GranuleContent:
+    """What a reader says of a granule before any pixel is read."""
+
+    reader: str
+    """Name of the reader."""
+    files: tuple[Path, ...]
+    """Files of the granule, sorted by name; the first one names it."""
+    layers: Mapping[str, Layer]
+    """Raster layers by path."""
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """Names of swaths and grids and what they are: ``{"VNIR_Swath": "swath"}``."""
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of the file that are not ODL."""
+    objects: Sequence[OdlObject] = ()
+    """Every ODL object of every metadata attribute, in file order."""
+    sidecars: Mapping[str, Any] = field(default_factory=dict)
+    """Parsed metadata files that lie beside the data: ``{"umm": {...}}``."""
+
+    @property
+    def name(self) -> str:
+        """Name of the first file."""
+        return self.files[0].name
+
+    def find_all(self, name: str) -> list[OdlObject]:
+        """Return the ODL objects of this name (any case) in any metadata attribute, in file order."""
+        wanted = name.upper()
+        return [item for item in self.objects if item.name.upper() == wanted]
+
+    def find(self, name: str) -> Any | None:
+        """Return the value of the first ODL object of this name, or None."""
+        found = self.find_all(name)
+        return found[0].value if found else None
+
+
+class OpenGranule(Protocol):
+    """An open granule: its content, and its pixels one band at a time."""
+
+    content: GranuleContent
+    """What the granule holds."""
+
+    def read_layer(self, path: str) -> NDArray[Any]:
+        """Return all pixels of a layer.
+
+        Args:
+            path: Key of ``content.layers``.
+
+        Returns:
+            Array of shape ``content.layers[path].shape`` in the stored type.
+
+        Raises:
+            ReadError: The pixels cannot be read.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the files."""
+        ...
+
+    def __enter__(self) -> OpenGranule: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneBand:
+    """One band of one granule: where its pixels are, where they lie on Earth, what they mean."""
+
+    band: Band
+    """The band of the product."""
+    layer: str
+    """Key of ``GranuleContent.layers``."""
+    geobox: GeoBox
+    """Outer pixel edges, coordinate reference system and shape."""
+    scale: float | None = None
+    """Physical value = stored value * scale + offset."""
+    offset: float | None = None
+    """See ``scale``."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of the STAC asset."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What a product makes of a granule's metadata: all that an item says but the pixels."""
+
+    id: str
+    """Granule id as the provider gives it; made safe when it becomes an item id."""
+    datetime: dt.datetime
+    """Nominal time, UTC."""
+    start_datetime: dt.datetime | None = None
+    """First moment of a composite."""
+    end_datetime: dt.datetime | None = None
+    """Last moment of a composite."""
+    created: dt.datetime | None = None
+    """When the provider made the granule."""
+    bands: tuple[SceneBand, ...]
+    """Bands that exist and are wanted, in the order of the product table."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Bands of the product that get no asset, with the reason."""
+    notes: tuple[str, ...] = ()
+    """Contradictions and assumptions that a user of the item has to know."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """STAC item properties with their extension prefixes."""
+    extensions: tuple[str, ...] = ()
+    """Short names of the extensions that ``properties`` use: ``view``, ``sat``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """What the user wants of a granule."""
+
+    subsystems: tuple[str, ...] = ()
+    """Band groups to keep; empty keeps all."""
+    include_swir_after_cutoff: bool = False
+    """Keep ASTER SWIR bands after 2008-04-01, when they are unusable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One data product: a table, and two pure functions that read a granule's metadata."""
+
+    name: str
+    """Name in stacaster, ``aster_l1t_003``."""
+    collection_id: str
+    """STAC collection, ``aster-l1t-003``."""
+    short_name: str
+    """Short name at the provider, ``AST_L1T``."""
+    version: str
+    """Version at the provider, ``003``."""
+    title: str
+    """Title of the collection."""
+    description: str
+    """Description of the collection."""
+    reader: str
+    """File format: the name of a reader."""
+    bands: tuple[Band, ...]
+    """All bands in the order of their assets."""
+    platform: str
+    """STAC ``platform``, lower case."""
+    instruments: tuple[str, ...]
+    """STAC ``instruments``, lower case."""
+    processing_level: str
+    """STAC ``processing:level``."""
+    doi: str | None
+    """Digital object identifier without resolver."""
+    citation: str
+    """How the provider wants the data cited."""
+    license: str
+    """SPDX identifier, or ``other``."""
+    providers: tuple[Provider, ...]
+    """Who made and who hosts the data."""
+    keywords: tuple[str, ...]
+    """Search words."""
+    recognise: Callable[[GranuleContent], bool]
+    """Tells from the content, not only from the name, whether a granule is of this product."""
+    describe: Callable[[GranuleContent, ReadOptions], Scene]
+    """Turns the content into a scene; raises ReadError that says what is missing or contradictory."""
+    file_set: re.Pattern[str] | None = None
+    """For granules of several files: pattern with the groups ``granule`` and ``band``."""
+    renders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """STAC render extension: named views."""
+    notes: tuple[str, ...] = ()
+    """What a user of the whole product has to know."""
+
+    def band(self, name: str) -> Band:
+        """Return the band of this name; KeyError when the product has none."""
+        for band in self.bands:
+            if band.name == name:
+                return band
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandStatistics:
+    """Statistics of the stored values of the valid pixels."""
+
+    minimum: float
+    """Smallest value."""
+    maximum: float
+    """Largest value."""
+    mean: float
+    """Arithmetic mean."""
+    stddev: float
+    """Population standard deviation."""
+    valid_percent: float
+    """Share of pixels that are not nodata, 0 to 100."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CogAsset:
+    """A verified Cloud Optimized GeoTIFF."""
+
+    path: Path
+    """Where the file lies."""
+    size: int
+    """Bytes."""
+    checksum: str
+    """Multihash (sha2-256) of the file, hexadecimal."""
+    pixel_checksum: str
+    """Multihash (sha2-256) of the decoded pixels, row by row, little endian."""
+    statistics: BandStatistics | None
+    """Statistics of the valid pixels; None when there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one granule."""
+
+    granule: str
+    """File name, or name of the file set."""
+    status: Literal["ingested", "replaced", "skipped", "failed"]
+    """Result."""
+    collection: str | None = None
+    """Collection of the item, when it is known."""
+    item_id: str | None = None
+    """Id of the item, when it is known."""
+    reason: str | None = None
+    """Why it failed or was skipped."""
+    error: str | None = None
+    """Name of the error class, when it failed."""
+    notes: tuple[str, ...] = ()
+    """What the item says of itself that a user has to know."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of every granule of a run, sorted by name."""
+
+    outcomes: tuple[Outcome, ...]
+    """One entry a granule."""
+
+    def _of(self, status: str) -> tuple[Outcome, ...]:
+        return tuple(item for item in self.outcomes if item.status == status)
+
+    @property
+    def ingested(self) -> tuple[Outcome, ...]:
+        """Granules that are new in the catalog."""
+        return self._of("ingested")
+
+    @property
+    def replaced(self) -> tuple[Outcome, ...]:
+        """Granules whose item was replaced because the source or the settings changed."""
+        return self._of("replaced")
+
+    @property
+    def skipped(self) -> tuple[Outcome, ...]:
+        """Granules that the catalog already has."""
+        return self._of("skipped")
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Granules that could not be ingested, with the reason."""
+        return self._of("failed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return counts and outcomes as plain data for JSON."""
+        counts = {name: len(self._of(name)) for name in ("ingested", "replaced", "skipped", "failed")}
+        rows = [{key: value for key, value in vars(item).items() if value not in (None, ())} for item in self.outcomes]
+        return {"counts": counts, "granules": rows}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(self._of(name))} {name}" for name in ("ingested", "replaced", "skipped", "failed"))
+        return f"<Report: {counts}>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><td>{escape(item.granule)}</td><td>{item.status}</td><td>{escape(item.item_id or '')}</td>"
+            f"<td>{escape(item.reason or '')}</td></tr>"
+            for item in self.outcomes
+        )
+        head = "<tr><th>granule</th><th>status</th><th>item</th><th>reason</th></tr>"
+        return f"<p>{escape(repr(self))}</p><table>{head}{rows}</table>"

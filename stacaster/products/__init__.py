@@ -1,0 +1,67 @@
+"""The products that stacaster knows: one file each. Adding a file adds a product."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from stacaster.errors import UnknownProductError, UsageError
+from stacaster.model import GranuleContent, Product
+
+
+@cache
+def all_products() -> Mapping[str, Product]:
+    """Return every product by name; each module of this folder has one constant ``PRODUCT``."""
+    found = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        product: Product = importlib.import_module(f"{__name__}.{module.name}").PRODUCT
+        found[product.name] = product
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def get_product(name: str) -> Product:
+    """Return a product by its name in stacaster, its collection id, or its short name when that is unique.
+
+    Raises:
+        UsageError: No product has this name; the message lists those there are.
+    """
+    wanted = name.strip().lower()
+    for product in all_products().values():
+        if wanted in (product.name, product.collection_id):
+            return product
+    same = [product for product in all_products().values() if product.short_name.lower() == wanted]
+    if len(same) == 1:
+        return same[0]
+    names = ", ".join(product.name for product in (same or all_products().values()))
+    problem = "is the short name of several products" if same else "is no product"
+    raise UsageError(f"{name!r} {problem}; choose one of {names}")
+
+
+def recognise(content: GranuleContent) -> Product:
+    """Return the product that a granule is of, judged by its content.
+
+    Raises:
+        UnknownProductError: No product, or more than one, recognises the content; the message says what was found.
+    """
+    found = [item for item in all_products().values() if item.reader == content.reader and item.recognise(content)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(product.name for product in found)
+        raise UnknownProductError(f"the content fits several products: {names}", granule=content.name)
+    short_name = content.find("SHORTNAME")
+    parts = ", ".join(f"{kind} {name}" for name, kind in content.groups.items()) or f"{len(content.layers)} layers"
+    raise UnknownProductError(
+        f"readable {content.reader} file, but stacaster has no table for this product "
+        f"(short name {short_name or 'not stated'}; {parts}); 'stacaster products' lists the products it knows",
+        granule=content.name,
+    )
+
+
+def file_sets() -> Mapping[str, Product]:
+    """Return the products whose granules are sets of files, by name."""
+    return {name: product for name, product in all_products().items() if product.file_set is not None}

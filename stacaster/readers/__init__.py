@@ -1,0 +1,100 @@
+"""File formats to content and pixels: one file a format, never a sensor."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stacaster.errors import ReadError
+
+if TYPE_CHECKING:
+    from stacaster.model import OpenGranule
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderRow:
+    """One reader of the registry."""
+
+    module: str
+    """Module with a function ``open_files(files) -> OpenGranule``."""
+    magics: tuple[bytes, ...]
+    """First bytes of such files."""
+
+
+READERS = {
+    "geotiff_set": ReaderRow(
+        module="stacaster.readers.geotiff_set",
+        magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    ),
+    "hdf4_eos": ReaderRow(module="stacaster.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
+}
+"""Readers by name; a module is imported when a file of its format is opened."""
+
+_STRANGERS = (
+    (b"\x89HDF\r\n\x1a\n", "is HDF5, for which there is no reader yet"),
+    (b"CDF", "is netCDF-3, for which there is no reader"),
+    (b"PK\x03\x04", "is a zip archive; unpack it first"),
+    (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
+)
+
+_HEAD = 1024
+
+
+def sniff_format(path: Path) -> str:
+    """Return the name of the reader for a file, judged by its first bytes.
+
+    Raises:
+        ReadError: The file is missing or empty, or no reader knows its format; the message says what the file is.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise ReadError(f"cannot be opened: {error.strerror or error}", granule=path.name) from error
+    for name, row in READERS.items():
+        if head.startswith(row.magics):
+            return name
+    raise ReadError(_what_it_is(head), granule=path.name)
+
+
+def _what_it_is(head: bytes) -> str:
+    if not head:
+        return "is empty; download it again"
+    for magic, words in _STRANGERS:
+        if head.startswith(magic):
+            return words
+    text = head.lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html")) or b"<html" in text:
+        return "is an HTML page, most likely a login page; log in and download it again"
+    if text.startswith(b"<?xml"):
+        return "is an XML document, not a granule"
+    if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
+        return "is a text file, not a granule"
+    return f"is of an unknown format (first bytes {head[:8].hex(' ')})"
+
+
+def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGranule:
+    """Open the files of one granule.
+
+    Args:
+        files: Files of the granule; all of one format.
+        reader: Name of the reader; None looks into the files.
+
+    Returns:
+        The open granule; use it as a context manager.
+
+    Raises:
+        ReadError: A file is damaged, of an unknown format, or of another format than the others.
+    """
+    if not files:
+        raise ReadError("a granule without files cannot be opened")
+    ordered = sorted(Path(path) for path in files)
+    names = {path: reader or sniff_format(path) for path in ordered}
+    if len(set(names.values())) != 1:
+        raise ReadError(f"the files are of several formats: {', '.join(sorted(set(names.values())))}")
+    module = importlib.import_module(READERS[names[ordered[0]]].module)
+    granule: OpenGranule = module.open_files(ordered)
+    return granule

@@ -1,0 +1,346 @@
+"""What items, collections and catalogs say: STAC 1.1 documents as plain dictionaries. No file is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from stacaster.model import Band, CogAsset, Product, Scene, SceneBand, format_datetime
+
+STAC_VERSION = "1.1.0"
+"""Version of the STAC specification."""
+
+COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+"""Media type of Cloud Optimized GeoTIFFs."""
+
+PARQUET_TYPE = "application/vnd.apache.parquet"
+"""Media type of GeoParquet."""
+
+_EXTENSIONS = {
+    "classification": "v1.1.0",
+    "eo": "v2.0.0",
+    "file": "v2.1.0",
+    "processing": "v1.2.0",
+    "projection": "v2.0.0",
+    "raster": "v2.0.0",
+    "render": "v2.0.0",
+    "sat": "v1.2.0",
+    "scientific": "v1.0.0",
+    "version": "v1.2.0",
+    "view": "v1.0.0",
+}
+
+_CMR = "https://cmr.earthdata.nasa.gov/search/granules"
+_SUMMARY_RANGES = ("eo:cloud_cover", "view:sun_elevation", "view:off_nadir")
+
+
+def extension_uris(names: Sequence[str]) -> list[str]:
+    """Return the schema addresses of extensions by short name, sorted."""
+    return sorted(f"https://stac-extensions.github.io/{n}/{_EXTENSIONS[n]}/schema.json" for n in set(names))
+
+
+def build_item(
+    product: Product,
+    scene: Scene,
+    *,
+    item_id: str,
+    assets: Mapping[str, CogAsset],
+    geometry: Mapping[str, Any],
+    bbox: Sequence[float],
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Describe one granule as a STAC item whose hrefs are relative to its own file.
+
+    Args:
+        product: Table of the product.
+        scene: What the granule's metadata say.
+        item_id: Safe form of the granule id; also the name of the folder and of the JSON file.
+        assets: Verified COG of every band of the scene, by band name.
+        geometry: Footprint of the valid pixels, GeoJSON in WGS 84.
+        bbox: Its bounding box.
+        provenance: Fields ``stacaster:*`` and ``processing:*`` about sources and software.
+
+    Returns:
+        The item, with every band that exists and only bands that exist.
+    """
+    extensions = {"file", "processing", "projection", "raster", "version", *scene.extensions}
+    properties: dict[str, Any] = {"datetime": format_datetime(scene.datetime)}
+    for key, value in (("start_datetime", scene.start_datetime), ("end_datetime", scene.end_datetime)):
+        if value is not None:
+            properties[key] = format_datetime(value)
+    if scene.created is not None:
+        properties["created"] = format_datetime(scene.created)
+    properties |= {
+        "title": scene.id,
+        "platform": product.platform,
+        "instruments": list(product.instruments),
+        "gsd": min(band.band.resolution for band in scene.bands),
+        "version": product.version,
+        "processing:level": product.processing_level,
+    }
+    properties |= dict(scene.properties) | dict(provenance)
+    if scene.absent:
+        properties["stacaster:absent_bands"] = list(scene.absent)
+    if scene.notes:
+        properties["stacaster:notes"] = list(scene.notes)
+    if product.doi is not None:
+        properties |= {"sci:doi": product.doi}
+        extensions.add("scientific")
+    described = {}
+    for band in scene.bands:
+        described[band.band.name] = _asset(band, assets[band.band.name])
+        extensions |= _band_extensions(band.band)
+    if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
+        extensions.discard("eo")
+    return {
+        "type": "Feature",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": extension_uris(sorted(extensions)),
+        "id": item_id,
+        "geometry": dict(geometry),
+        "bbox": list(bbox),
+        "properties": properties,
+        "links": _item_links(product, scene, item_id),
+        "assets": described,
+        "collection": product.collection_id,
+    }
+
+
+def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, Any]]:
+    links = [
+        {"rel": "root", "href": "../../../catalog.json", "type": "application/json"},
+        {"rel": "parent", "href": "../catalog.json", "type": "application/json"},
+        {"rel": "collection", "href": "../../collection.json", "type": "application/json", "title": product.title},
+    ]
+    if not scene.properties.get("stacaster:simulated"):
+        query = {"short_name": product.short_name, "version": product.version, "readable_granule_name": scene.id}
+        address = urlencode(query | {"options[readable_granule_name][pattern]": "true"})
+        links += [
+            {
+                "rel": "derived_from",
+                "href": f"{_CMR}.umm_json?{address}",
+                "type": "application/vnd.nasa.cmr.umm_results+json",
+                "title": f"Source granule {scene.id}",
+            },
+            {"rel": "via", "href": f"{_CMR}.json?{address}", "type": "application/json", "title": f"CMR: {item_id}"},
+        ]
+    if product.doi is not None:
+        links.append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}", "title": product.title})
+    return links
+
+
+def _asset(band: SceneBand, asset: CogAsset) -> dict[str, Any]:
+    table = band.band
+    rows, cols = band.geobox.shape
+    t = band.geobox.transform
+    described: dict[str, Any] = {
+        "href": f"./{asset.path.name}",
+        "type": COG_TYPE,
+        "title": f"{table.name}: {table.description}",
+        "roles": ["data"],
+        "data_type": table.data_type,
+        "gsd": table.resolution,
+        "raster:spatial_resolution": round((abs(t.a * t.e - t.b * t.d)) ** 0.5, 9),
+        "raster:sampling": "area",
+        **crs_fields(band.geobox.crs),
+        "proj:shape": [int(rows), int(cols)],
+        "proj:transform": [float(value) for value in (t.a, t.b, t.c, t.d, t.e, t.f)],
+        "file:size": asset.size,
+        "file:checksum": asset.checksum,
+        "stacaster:pixel_checksum": asset.pixel_checksum,
+    }
+    if table.nodata is not None:
+        described["nodata"] = table.nodata
+    if band.scale is not None and band.offset is not None:
+        described |= {"raster:scale": float(band.scale), "raster:offset": float(band.offset)}
+        if table.unit is not None:
+            described["unit"] = table.unit
+    described |= band_fields(table) | dict(band.properties)
+    described["bands"] = [_band_object(table, asset)]
+    return described
+
+
+def _band_object(table: Band, asset: CogAsset) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": table.name, "description": table.description}
+    numbers = asset.statistics
+    if numbers is not None:
+        described["statistics"] = {
+            "minimum": float(numbers.minimum),
+            "maximum": float(numbers.maximum),
+            "mean": float(numbers.mean),
+            "stddev": float(numbers.stddev),
+            "valid_percent": float(numbers.valid_percent),
+        }
+    return described
+
+
+def band_fields(table: Band) -> dict[str, Any]:
+    """Return the fields of an asset that say what a band is: eo, classification, saturation."""
+    fields: dict[str, Any] = {
+        "eo:common_name": table.common_name,
+        "eo:center_wavelength": table.center_wavelength,
+        "eo:full_width_half_max": table.full_width_half_max,
+        "eo:solar_illumination": table.solar_illumination,
+        "stacaster:saturation": table.saturation,
+    }
+    if table.classes:
+        fields["classification:classes"] = [vars(item) for item in table.classes]
+    if table.bitfields:
+        fields["classification:bitfields"] = [
+            {
+                "name": item.name,
+                "description": item.description,
+                "offset": item.offset,
+                "length": item.length,
+                "classes": [vars(value) for value in item.classes],
+            }
+            for item in table.bitfields
+        ]
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _band_extensions(table: Band) -> set[str]:
+    names = {"eo"} if table.center_wavelength is not None or table.common_name is not None else set()
+    return names | ({"classification"} if table.classes or table.bitfields else set())
+
+
+def crs_fields(crs: Any) -> dict[str, Any]:
+    """Return ``proj:code``, or ``proj:wkt2`` and ``proj:projjson`` of a CRS without a code."""
+    code = crs.to_epsg()
+    if code is not None:
+        return {"proj:code": f"EPSG:{code}"}
+    from pyproj import CRS
+
+    parsed = CRS.from_user_input(str(crs))
+    return {"proj:wkt2": parsed.to_wkt("WKT2_2019"), "proj:projjson": parsed.to_json_dict()}
+
+
+def build_collection(
+    product: Product,
+    *,
+    bboxes: Sequence[Sequence[float]],
+    interval: tuple[str, str],
+    years: Sequence[str],
+    ranges: Mapping[str, tuple[float, float]],
+) -> dict[str, Any]:
+    """Describe a product as a STAC collection.
+
+    Args:
+        product: Table of the product.
+        bboxes: Overall bounding box first, then parts when it is split.
+        interval: First and last time.
+        years: Sub-catalogs, one an acquisition year.
+        ranges: Smallest and largest value of numeric item properties.
+    """
+    extensions = {"raster", "processing", "version"}
+    for band in product.bands:
+        extensions |= _band_extensions(band)
+    if product.doi is not None:
+        extensions.add("scientific")
+    if product.renders:
+        extensions.add("render")
+    children = [
+        {"rel": "child", "href": f"./{year}/catalog.json", "type": "application/json", "title": year} for year in years
+    ]
+    document = {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "stac_extensions": extension_uris(sorted(extensions)),
+        "id": product.collection_id,
+        "title": product.title,
+        "description": "\n\n".join([product.description, *product.notes]),
+        "keywords": list(product.keywords),
+        "license": product.license,
+        "version": product.version,
+        "providers": [{"name": p.name, "roles": list(p.roles), "url": p.url} for p in product.providers],
+        "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
+        "summaries": _summaries(product, ranges),
+        "item_assets": {band.name: _item_asset(band) for band in product.bands},
+        "links": [
+            {"rel": "root", "href": "../catalog.json", "type": "application/json"},
+            {"rel": "parent", "href": "../catalog.json", "type": "application/json"},
+            *children,
+        ],
+        "assets": {
+            "items": {
+                "href": "./items.parquet",
+                "type": PARQUET_TYPE,
+                "title": "All items as stac-geoparquet",
+                "roles": ["collection-mirror"],
+            }
+        },
+    }
+    if product.doi is not None:
+        document |= {"sci:doi": product.doi, "sci:citation": product.citation}
+        document["links"].append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}"})  # type: ignore[attr-defined]
+    if product.renders:
+        document["renders"] = {name: dict(render) for name, render in product.renders.items()}
+    return document
+
+
+def _summaries(product: Product, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "platform": [product.platform],
+        "instruments": list(product.instruments),
+        "gsd": sorted({band.resolution for band in product.bands}),
+        "processing:level": [product.processing_level],
+        "bands": [{"name": band.name, "description": band.description} for band in product.bands],
+    }
+    for name in _SUMMARY_RANGES:
+        if name in ranges:
+            low, high = ranges[name]
+            found[name] = {"minimum": low, "maximum": high}
+    return found
+
+
+def _item_asset(band: Band) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "type": COG_TYPE,
+        "title": f"{band.name}: {band.description}",
+        "roles": ["data"],
+        "data_type": band.data_type,
+        "gsd": band.resolution,
+        "raster:sampling": "area",
+    }
+    if band.nodata is not None:
+        described["nodata"] = band.nodata
+    if band.unit is not None:
+        described["unit"] = band.unit
+    return described | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}
+
+
+def build_year_catalog(collection_id: str, year: str, item_ids: Sequence[str]) -> dict[str, Any]:
+    """Describe the sub-catalog of one acquisition year."""
+    items = [
+        {"rel": "item", "href": f"./{name}/{name}.json", "type": "application/geo+json", "title": name}
+        for name in sorted(item_ids)
+    ]
+    return {
+        "type": "Catalog",
+        "stac_version": STAC_VERSION,
+        "id": f"{collection_id}-{year}",
+        "title": year,
+        "description": f"Items of {collection_id} acquired in {year}",
+        "links": [
+            {"rel": "root", "href": "../../catalog.json", "type": "application/json"},
+            {"rel": "parent", "href": "../collection.json", "type": "application/json"},
+            *items,
+        ],
+    }
+
+
+def build_root_catalog(titles: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the root; ``titles`` gives the title of every collection by id."""
+    children = [
+        {"rel": "child", "href": f"./{name}/collection.json", "type": "application/json", "title": title}
+        for name, title in sorted(titles.items())
+    ]
+    return {
+        "type": "Catalog",
+        "stac_version": STAC_VERSION,
+        "id": "stacaster",
+        "title": "Granules as Cloud Optimized GeoTIFFs",
+        "description": "Local static catalog: one collection a product, one sub-catalog a year, one COG a band.",
+        "links": [{"rel": "root", "href": "./catalog.json", "type": "application/json"}, *children],
+    }
