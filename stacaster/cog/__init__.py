@@ -1,0 +1,255 @@
+"""Write one band as a verified Cloud Optimized GeoTIFF."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+from stacaster.cog.overviews import build_overviews
+from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
+from stacaster.cog.statistics import band_statistics, hash_pixels, multihash
+from stacaster.cog.tiff import copied_tags, write_tiff
+from stacaster.errors import SpaceError, WriteError, is_space_error
+from stacaster.model import CogAsset, SceneBand
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["PROFILES", "CogJob", "CogProfile", "get_profile", "pixel_hash", "write_cog", "write_cogs"]
+
+_DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_BLOCK = 1 << 20
+_GDAL = {"GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CogJob:
+    """One band to write."""
+
+    read: Callable[[], NDArray[Any]]
+    """Gives the pixels; called when the band's turn has come."""
+    path: Path
+    """File to write."""
+    scene_band: SceneBand
+    """What the band is and where it lies."""
+
+
+def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd") -> list[CogAsset]:
+    """Write several bands; at most ``threads`` of them are in memory.
+
+    Args:
+        jobs: Bands; reading happens one band at a time.
+        threads: Bands that are packed and verified at once.
+        profile: Name of the profile.
+
+    Returns:
+        One asset a job, in order.
+
+    Raises:
+        WriteError: A band could not be written or is not what was read back.
+        StacasterError: Whatever a job's ``read`` raises.
+    """
+
+    def run(job: CogJob) -> CogAsset:
+        return write_cog(job.read(), job.path, scene_band=job.scene_band, profile=profile)
+
+    if threads <= 1:
+        return [run(job) for job in jobs]
+    from threading import Lock
+
+    lock = Lock()
+
+    def run_locked(job: CogJob) -> CogAsset:
+        # HDF4 is not safe to call from two threads at once.
+        with lock:
+            pixels = job.read()
+        return write_cog(pixels, job.path, scene_band=job.scene_band, profile=profile)
+
+    with ThreadPoolExecutor(threads) as pool:
+        futures = [pool.submit(run_locked, job) for job in jobs]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def write_cog(
+    pixels: NDArray[Any],
+    path: Path,
+    *,
+    scene_band: SceneBand,
+    profile: str = "zstd",
+    tags: Mapping[str, str] | None = None,
+) -> CogAsset:
+    """Write a band, read it back, compare, validate, and only then put it into place.
+
+    Args:
+        pixels: Array of shape (rows, cols).
+        path: File to write; replaced when it exists.
+        scene_band: What the band is and where it lies.
+        profile: Name of the profile.
+        tags: Further GDAL metadata of the file.
+
+    Returns:
+        The file with size, hashes and statistics.
+
+    Raises:
+        WriteError: The pixels do not fit the band, or the file is not what it should be. Nothing stays behind.
+        SpaceError: The disk is full.
+    """
+    chosen = get_profile(profile)
+    prepared = _prepared(pixels, scene_band, path)
+    expected = hash_pixels(prepared)
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        levels = [prepared, *build_overviews(prepared, kind=scene_band.band.kind, nodata=scene_band.band.nodata,
+                                             largest=chosen.block)]  # fmt: skip
+        _write(staged, levels, scene_band, chosen, tags or {})
+        size, checksum = _hash_file(staged)
+        _verify(staged, scene_band, expected)
+        staged.replace(path)
+    except (OSError, MemoryError, RasterioError) as error:
+        kind = SpaceError if is_space_error(error) else WriteError
+        raise kind(f"{path.name} cannot be written: {error}", href=path.name) from error
+    finally:
+        staged.unlink(missing_ok=True)
+    return CogAsset(
+        path=path,
+        size=size,
+        checksum=checksum,
+        pixel_checksum=expected,
+        statistics=band_statistics(prepared, scene_band.band.nodata),
+    )
+
+
+def _prepared(pixels: NDArray[Any], scene_band: SceneBand, path: Path) -> NDArray[Any]:
+    """Return contiguous little-endian pixels after a check of type and shape."""
+    band = scene_band.band
+    if pixels.ndim != 2 or pixels.shape != tuple(scene_band.geobox.shape):
+        text = f"{path.name}: pixels of shape {pixels.shape} do not fit a grid of {tuple(scene_band.geobox.shape)}"
+        raise WriteError(text)
+    name = pixels.dtype.newbyteorder("=").name
+    if name != band.data_type or name not in _DATA_TYPES:
+        known = ", ".join(_DATA_TYPES)
+        text = f"{path.name}: pixels are {name}, but the band is {band.data_type} (possible types: {known})"
+        raise WriteError(text)
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+
+
+def _write(
+    staged: Path, levels: list[NDArray[Any]], scene_band: SceneBand, profile: CogProfile, tags: Mapping[str, str]
+) -> None:
+    # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
+    raw = copied_tags(_template(scene_band, tags))
+    with staged.open("wb") as file:
+        write_tiff(file, levels, tags=raw, profile=profile)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
+    """Return a GeoTIFF of one pixel with the georeferencing and metadata of the band, written by GDAL."""
+    band, geobox = scene_band.band, scene_band.geobox
+    fields = {
+        "driver": "GTiff",
+        "width": 1,
+        "height": 1,
+        "count": 1,
+        "dtype": band.data_type,
+        "nodata": band.nodata,
+        "crs": str(geobox.crs),
+        "transform": geobox.transform,
+        "ENDIANNESS": "LITTLE",
+    }
+    with rasterio.Env(**_GDAL), MemoryFile() as memory:
+        with memory.open(**fields) as dataset:
+            dataset.set_band_description(1, band.name)
+            if scene_band.scale is not None and scene_band.offset is not None:
+                dataset.scales = (scene_band.scale,)
+                dataset.offsets = (scene_band.offset,)
+                if band.unit is not None:
+                    dataset.units = (band.unit,)
+            if tags:
+                dataset.update_tags(**tags)
+        return bytes(memory.read())
+
+
+def _hash_file(path: Path) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while part := file.read(_BLOCK):
+            digest.update(part)
+            size += len(part)
+    return size, multihash(digest.hexdigest())
+
+
+def pixel_hash(path: Path) -> str:
+    """Decode a single-band GeoTIFF with GDAL and return the multihash (sha2-256) of its pixels.
+
+    Raises:
+        WriteError: The file cannot be decoded.
+    """
+    digest = hashlib.sha256()
+    try:
+        with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff") as dataset:
+            rows = dataset.block_shapes[0][0]
+            for top in range(0, dataset.height, rows):
+                window = ((top, min(top + rows, dataset.height)), (0, dataset.width))
+                part = dataset.read(1, window=window)
+                digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).data)
+    except RasterioError as error:
+        raise WriteError(f"{path.name} cannot be decoded: {error}", href=path.name) from error
+    return multihash(digest.hexdigest())
+
+
+def _verify(path: Path, scene_band: SceneBand, expected: str) -> None:
+    """Read a file with GDAL and compare it with what it was made from."""
+    from rio_cogeo import cog_validate
+
+    band, geobox = scene_band.band, scene_band.geobox
+    if pixel_hash(path) != expected:
+        raise WriteError(f"{path.name}: the decoded pixels differ from the source", href=path.name)
+    with rasterio.Env(**_GDAL):
+        with rasterio.open(path, driver="GTiff") as dataset:
+            found = {
+                "data type": (dataset.dtypes[0], band.data_type),
+                "transform": (tuple(dataset.transform)[:6], tuple(geobox.transform)[:6]),
+                "CRS": (
+                    dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs)),
+                    True,
+                ),
+                "scale": (dataset.scales[0], 1.0 if scene_band.scale is None else scene_band.scale),
+                "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),
+            }
+            same_nodata = _same_number(dataset.nodata, band.nodata)
+        is_valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+    wrong = [
+        f"{name} {read!r} instead of {meant!r}" for name, (read, meant) in found.items() if not _equal(read, meant)
+    ]
+    wrong += [] if same_nodata else ["nodata"]
+    wrong += [] if is_valid and not errors and not warnings else [*errors, *warnings]
+    if wrong:
+        raise WriteError(f"{path.name} is not what was written: {'; '.join(wrong)}", href=path.name)
+
+
+def _equal(read: Any, meant: Any) -> bool:
+    if isinstance(meant, tuple):
+        return bool(np.allclose(read, meant, rtol=0, atol=1e-9))
+    return bool(read == meant)
+
+
+def _same_number(read: float | None, meant: int | float | None) -> bool:
+    if read is None or meant is None:
+        return read is None and meant is None
+    return bool(read == meant or (np.isnan(read) and np.isnan(meant)))

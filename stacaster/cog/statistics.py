@@ -1,0 +1,101 @@
+"""Exact statistics and hashes of pixels, a few rows at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.model import BandStatistics
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROWS = 64
+_HISTOGRAM = {"uint8": 0, "int8": -(1 << 7), "uint16": 0, "int16": -(1 << 15)}
+
+
+def multihash(digest: str) -> str:
+    """Return a hexadecimal sha2-256 digest as a multihash."""
+    return f"1220{digest}"
+
+
+def hash_pixels(pixels: NDArray[Any]) -> str:
+    """Return the multihash (sha2-256) of pixels, row by row, little endian."""
+    digest = hashlib.sha256()
+    order = pixels.dtype.newbyteorder("<")
+    for start in range(0, pixels.shape[0], _ROWS):
+        digest.update(np.ascontiguousarray(pixels[start : start + _ROWS], dtype=order).data)
+    return multihash(digest.hexdigest())
+
+
+def band_statistics(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
+    """Return exact statistics of the valid pixels.
+
+    Args:
+        pixels: Array of shape (rows, cols).
+        nodata: Value of invalid pixels; NaN and infinity are never valid.
+
+    Returns:
+        Statistics, or None when no pixel is valid.
+    """
+    name = str(pixels.dtype)
+    if name in _HISTOGRAM:
+        return _from_histogram(pixels, nodata, _HISTOGRAM[name])
+    return _from_moments(pixels, nodata)
+
+
+def _from_histogram(pixels: NDArray[Any], nodata: int | float | None, lowest: int) -> BandStatistics | None:
+    size = 1 << (8 * pixels.dtype.itemsize)
+    unsigned = pixels.view(f"u{pixels.dtype.itemsize}")
+    counts = np.zeros(size, dtype=np.int64)
+    for start in range(0, pixels.shape[0], _ROWS):
+        counts += np.bincount(unsigned[start : start + _ROWS].ravel(), minlength=size)
+    values = np.arange(size, dtype=np.int64)
+    if lowest:
+        values[size // 2 :] -= size
+    if nodata is not None:
+        counts[values == nodata] = 0
+    used = np.flatnonzero(counts)
+    if not used.size:
+        return None
+    values, counts = values[used], counts[used]
+    total = int(counts.sum())
+    # Whole numbers stay exact in Python, so that the result does not depend on the order of the sum.
+    first = sum(int(v) * int(n) for v, n in zip(values, counts, strict=True))
+    second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
+    return _made(int(values.min()), int(values.max()), (total, first, second), pixels.size)
+
+
+def _from_moments(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
+    total, first, second = 0, 0.0, 0.0
+    low, high = math.inf, -math.inf
+    for start in range(0, pixels.shape[0], _ROWS):
+        block = pixels[start : start + _ROWS]
+        valid = np.isfinite(block)
+        if nodata is not None and not math.isnan(nodata):
+            valid &= block != block.dtype.type(nodata)
+        values = block[valid].astype(np.float64)
+        if values.size:
+            total += values.size
+            first += float(values.sum())
+            second += float(np.dot(values, values))
+            low, high = min(low, float(values.min())), max(high, float(values.max()))
+    if not total:
+        return None
+    return _made(low, high, (total, first, second), pixels.size)
+
+
+def _made(low: float, high: float, sums: tuple[int, float, float], size: int) -> BandStatistics:
+    total, first, second = sums
+    mean = first / total
+    variance = max(0.0, second / total - mean * mean)
+    return BandStatistics(
+        minimum=float(low),
+        maximum=float(high),
+        mean=float(mean),
+        stddev=math.sqrt(variance),
+        valid_percent=100.0 * total / size,
+    )
