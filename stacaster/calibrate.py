@@ -1,7 +1,7 @@
 """Radiometry: stored numbers to radiance, reflectance and brightness temperature. Pure functions of any array type.
 
-Sources: ASTER Users Handbook v2 (Abrams, Hook, Ramachandran 2002) for unit conversion coefficients and the (DN - 1) rule; Thome et
-al. (2001) and Smith for solar irradiances; Planck's law at effective band wavelengths for K1 and K2.
+Sources: ASTER Users Handbook v2 (Abrams, Hook, Ramachandran 2002) for unit conversion coefficients and the (DN - 1)
+rule; Thome et al. (2001) and Smith for solar irradiances; Planck's law at effective band wavelengths for K1 and K2.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ THERMAL_CONSTANTS: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "B14": (649.60, 1274.49),
     },
 }
-"""(K1 in W m-2 sr-1 um-1, K2 in K) by set and band; ``effective`` is Planck's law at 8.291, 8.634, 9.075, 10.657, 11.318 um."""
+"""(K1 in W m-2 sr-1 um-1, K2 in K) by set and band; ``effective`` is Planck's law at 8.291 to 11.318 um."""
 
 
 def unit_conversion(band: str, gain: str) -> float:

@@ -1,7 +1,7 @@
 """Grids of HDF-EOS2 (GCTP projections) as geoboxes. Pure functions.
 
-Sources: HDF-EOS Library User's Guide, volume 1 (grid structure, ``UpperLeftPointMtrs``, packed degrees), and the GCTP parameter
-table (projection parameters of each projection code).
+Sources: HDF-EOS Library User's Guide, volume 1 (grid structure, ``UpperLeftPointMtrs``, packed degrees), and the GCTP
+parameter table (projection parameters of each projection code).
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 def format_datetime(value: dt.datetime) -> str:
-    """Return an aware time as STAC text in UTC: ``2000-05-03T04:04:46.534000Z``; whole seconds without fraction."""
-    return value.astimezone(dt.UTC).isoformat().replace("+00:00", "Z")
+    """Return an aware time as STAC text in UTC with microseconds: ``2000-05-03T04:04:46.534000Z``."""
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 BandKind = Literal["continuous", "categorical", "bitfield"]

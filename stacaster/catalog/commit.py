@@ -50,7 +50,7 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
         WriteError: Something cannot be written.
     """
     statuses: dict[int, CommitStatus] = {}
-    with store.transaction() as transaction, store.staging() as staging:
+    with store.transaction() as transaction:
         by_product: dict[str, list[tuple[int, StagedItem]]] = {}
         for number, entry in enumerate(staged):
             by_product.setdefault(entry.product, []).append((number, entry))
@@ -72,7 +72,7 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
                 years = {place[0] for place in known.values()} | {_year(item) for item in fresh}
                 documents += _collection_documents(product.name, table, years)
         if tables:
-            _stage_tables(store, transaction, tables, staging, dict(documents))
+            _stage_tables(store, transaction, tables, dict(documents))
             for target, content in documents:
                 transaction.put_file(content, target)
             transaction.put_file(_json(stac.build_root_catalog(_titles(store, tables))), "catalog.json")
@@ -129,15 +129,14 @@ def _stage_tables(
     store: CatalogStore,
     transaction: Transaction,
     tables: Mapping[str, pa.Table],
-    staging: Path,
     documents: Mapping[str, bytes],
 ) -> None:
     for name, table in tables.items():
-        path = staging / f"{name}.parquet"
+        path = transaction.folder / f"{name}.parquet"
         collection = json.loads(documents[f"{name}/collection.json"])
         item_table.write_items_parquet(table, path, collection=collection)
         transaction.put_file(path, f"{name}/items.parquet")
-    database = staging / DATABASE
+    database = transaction.folder / DATABASE
     current = store.root / DATABASE
     if current.exists():
         item_table.refresh_database(current, database, tables)

@@ -27,7 +27,7 @@ PROFILES = {
     "zstd": CogProfile(name="zstd", compress="ZSTD", level=1),
     "deflate": CogProfile(name="deflate", compress="DEFLATE", level=6),
 }
-"""Profiles by name. ZSTD needs GDAL 2.3 or newer; level 1 with a predictor packs imagery as tightly as higher levels."""
+"""Profiles by name. ZSTD needs GDAL 2.3; with a predictor level 1 packs imagery as tightly as higher levels."""
 
 
 def get_profile(name: str) -> CogProfile:

@@ -73,7 +73,8 @@ class GeotiffSet:
 
 def _sidecar(files: Sequence[Path]) -> dict[str, Any] | None:
     """Read the ``.cmr.json`` whose name is the beginning of the names of all files."""
-    prefix = os.path.commonprefix([path.name for path in files])
+    # Files share the beginning of their names, not folders: the comparison by characters is meant.
+    prefix = os.path.commonprefix([path.name for path in files])  # noqa: RUF071
     for end in range(len(prefix), 0, -1):
         if end == len(prefix) or prefix[end] in "_.":
             found = read_umm_sidecar(files[0].with_name(f"{prefix[:end]}.cmr.json"))

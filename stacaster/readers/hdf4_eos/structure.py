@@ -80,9 +80,9 @@ def read_vgroups(path: Path) -> tuple[dict[str, str], dict[int, str]]:
             while (reference := _next_group(interface, reference)) is not None:
                 group = interface.attach(reference)
                 try:
-                    kind = _GROUP_KINDS.get(group._class)  # noqa: SLF001 - pyhdf's name for the class of a vgroup
+                    kind = _GROUP_KINDS.get(group._class)
                     if kind is not None:
-                        name = str(group._name)  # noqa: SLF001
+                        name = str(group._name)
                         groups[name] = kind
                         children = [ref for tag, ref in group.tagrefs() if tag == HC.DFTAG_VG]
                         members |= dict.fromkeys(_field_references(interface, children), name)
@@ -107,7 +107,7 @@ def _field_references(interface: Any, children: Sequence[int]) -> list[int]:
     for child in children:
         group = interface.attach(child)
         try:
-            if group._name in _FIELD_GROUPS:  # noqa: SLF001
+            if group._name in _FIELD_GROUPS:
                 found += [ref for tag, ref in group.tagrefs() if tag in _NDG_TAGS]
         finally:
             group.detach()

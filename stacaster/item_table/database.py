@@ -1,0 +1,239 @@
+"""``index.duckdb``: flat columns of all items for SQL. It is made from the parquet tables and can be made again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stacaster.errors import CatalogError, UsageError
+
+_DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
+_PLAIN = re.compile(r"[^0-9A-Za-z_]")
+_NOT_PROPERTIES = {"id", "collection", "geometry", "bbox", "links", "assets", "stac_version", "stac_extensions", "type"}
+_LOCKED = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "lock_configuration": "true",
+    "memory_limit": "2GB",
+    "temp_directory": "",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundItem:
+    """An item that a search found."""
+
+    collection: str
+    """Collection of the item."""
+    id: str
+    """Id of the item."""
+    href: str
+    """Place of its JSON relative to the root of the catalog."""
+
+
+def build_database(path: Path, tables: Mapping[str, pa.Table]) -> None:
+    """Write a new database.
+
+    Args:
+        path: File that does not exist.
+        tables: Table of each collection by id.
+    """
+    connection = duckdb.connect(str(path))
+    try:
+        _fill(connection, tables)
+    finally:
+        connection.close()
+
+
+def refresh_database(old: Path, new: Path, changed: Mapping[str, pa.Table]) -> None:
+    """Write a copy of a database in which some collections are replaced.
+
+    Args:
+        old: Database of the catalog.
+        new: File that does not exist.
+        changed: Table of each changed collection by id.
+    """
+    shutil.copyfile(old, new)
+    connection = duckdb.connect(str(new))
+    try:
+        _fill(connection, changed)
+    finally:
+        connection.close()
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:
+    for name in sorted(tables):
+        connection.register("fresh", _flat(tables[name]))
+        base = _quoted(f"table {name}")
+        columns = "* replace (st_geomfromwkb(geometry) as geometry)"
+        connection.execute(f"create or replace table {base} as select {columns} from fresh")  # noqa: S608 - quoted
+        connection.unregister("fresh")
+        for view in {name, _PLAIN.sub("_", name)}:
+            connection.execute(f"create or replace view {_quoted(view)} as select * from {base}")  # noqa: S608 - quoted
+    known = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+    union = " union all by name ".join(f"select * from {_quoted(name)}" for (name,) in known)  # noqa: S608 - quoted
+    connection.execute(f"create or replace view items as {union}")
+    connection.execute("checkpoint")
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """Return one row an item with plain scalar columns under plain names."""
+    ids, collections = table["id"], table["collection"]
+    times = table["datetime"]
+    years = pc.cast(pc.year(times), pa.int32())
+    year_text = pc.cast(years, pa.string())
+    href = pc.binary_join_element_wise(collections, year_text, ids, pc.binary_join_element_wise(ids, "json", "."), "/")
+    box = table["bbox"].combine_chunks()
+    box = box.chunk(0) if isinstance(box, pa.ChunkedArray) else box
+    columns: dict[str, Any] = {"collection": collections, "id": ids, "datetime": _utc(times), "year": years}
+    for name in ("start_datetime", "end_datetime"):
+        columns[name] = _utc(table[name]) if name in table.column_names else _utc(times)
+    rest = sorted(set(table.column_names) - _NOT_PROPERTIES - set(columns))
+    names = _plain_names(rest, taken={*columns, "xmin", "ymin", "xmax", "ymax", "assets", "href", "geometry"})
+    for name in rest:
+        kind = table[name].type
+        if pa.types.is_timestamp(kind):
+            columns[names[name]] = _utc(table[name])
+        elif not pa.types.is_nested(kind) or (pa.types.is_list(kind) and not pa.types.is_nested(kind.value_type)):
+            columns[names[name]] = table[name]
+    columns |= {name: box.field(name) for name in ("xmin", "ymin", "xmax", "ymax")}
+    columns["assets"] = _asset_keys(table)
+    columns["href"] = href
+    columns["geometry"] = table["geometry"].cast(pa.binary())
+    return pa.table(columns)
+
+
+def _utc(column: Any) -> Any:
+    """Return times as UTC without a zone, so that they print the same everywhere."""
+    return pc.cast(column, pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us"))
+
+
+def _plain_names(names: Sequence[str], *, taken: set[str]) -> dict[str, str]:
+    """Return SQL names without prefix where that is unambiguous: ``eo:cloud_cover`` becomes ``cloud_cover``."""
+    short: dict[str, list[str]] = {}
+    for name in names:
+        prefix, _, rest = name.partition(":")
+        plain = _PLAIN.sub("_", rest if rest and prefix in _DROPPED_PREFIXES else name).lower()
+        short.setdefault(plain, []).append(name)
+    found = {}
+    for plain, originals in short.items():
+        is_free = len(originals) == 1 and plain not in taken
+        for original in originals:
+            found[original] = plain if is_free else _PLAIN.sub("_", original).lower()
+    return found
+
+
+def _asset_keys(table: pa.Table) -> pa.Array:
+    column = table["assets"].combine_chunks()
+    column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+    names = sorted(field.name for field in column.type)
+    present = {name: column.field(name).is_valid().to_pylist() for name in names}
+    keys = [[name for name in names if present[name][row]] for row in range(table.num_rows)]
+    return pa.array(keys, type=pa.list_(pa.string()))
+
+
+def _connect(database: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(str(database), read_only=True, config=dict(_LOCKED))
+    except duckdb.Error as error:
+        raise CatalogError(f"{database.name} cannot be opened: {error}") from error
+
+
+def run_sql(database: Path, query: str, *, parameters: Sequence[Any] = ()) -> pa.Table:
+    """Run a query, read only, without files, network, extensions or settings.
+
+    Args:
+        database: Database of a catalog.
+        query: One SQL statement.
+        parameters: Values for ``?`` in the query.
+
+    Returns:
+        The rows.
+
+    Raises:
+        UsageError: The query is wrong or does what is not allowed; the message is DuckDB's.
+        CatalogError: The database cannot be opened.
+    """
+    connection = _connect(database)
+    try:
+        result = connection.execute(query, list(parameters))
+        return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise UsageError(f"SQL: {error}") from error
+    finally:
+        connection.close()
+
+
+def count_items(database: Path, collection: str) -> int:
+    """Return the number of items of a collection."""
+    query = "select count(*) as n from items where collection = ?"
+    return int(run_sql(database, query, parameters=[collection])["n"].to_pylist()[0])
+
+
+def find_items(
+    database: Path,
+    *,
+    bbox: tuple[float, float, float, float] | None = None,
+    datetime: tuple[dt.datetime | None, dt.datetime | None] | None = None,
+    collections: Sequence[str] | None = None,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+) -> list[FoundItem]:
+    """Find items by box and time.
+
+    Args:
+        database: Database of a catalog.
+        bbox: West, south, east, north; west > east crosses the antimeridian.
+        datetime: First and last moment; an item with a time range fits when the ranges overlap.
+        collections: Collection ids; None takes all.
+        ids: Item ids; None takes all.
+        limit: Largest number.
+
+    Returns:
+        Items whose bounding box touches the box, ordered by time, collection and id.
+    """
+    tests, values = ["true"], []
+    if bbox is not None:
+        west, south, east, north = bbox
+        spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        # The box of an item that crosses the antimeridian has xmin > xmax and is two spans itself.
+        parts = [
+            "((xmin <= xmax and xmin <= ? and xmax >= ?) or (xmin > xmax and (xmin <= ? or xmax >= ?)))" for _ in spans
+        ]
+        tests.append(f"ymin <= ? and ymax >= ? and ({' or '.join(parts)})")
+        values += [north, south]
+        for left, right in spans:
+            values += [right, left, right, left]
+    if datetime is not None:
+        start, end = (None if moment is None else moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in datetime)
+        if start is not None:
+            tests.append("coalesce(end_datetime, datetime) >= ?")
+            values.append(start)
+        if end is not None:
+            tests.append("coalesce(start_datetime, datetime) <= ?")
+            values.append(end)
+    for column, wanted in (("collection", collections), ("id", ids)):
+        if wanted is not None:
+            tests.append(f"list_contains(?, {column})")
+            values.append(list(wanted))
+    text = f"select collection, id, href from items where {' and '.join(tests)} order by datetime, collection, id"  # noqa: S608 - only literals
+    if limit is not None:
+        text += " limit ?"
+        values.append(limit)
+    rows = run_sql(database, text, parameters=values).to_pylist()
+    return [FoundItem(**row) for row in rows]

@@ -1,0 +1,72 @@
+"""Durable and atomic operations on files and folders."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+OWNER = ".owner"
+"""File in a staging folder that its process keeps locked."""
+
+_RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def folder_mark(folder: Path) -> str:
+    """Return what identifies the content of an item folder: the hash of its JSON documents; empty without one."""
+    digest = hashlib.sha256()
+    documents = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    for path in documents:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest() if documents else ""
+
+
+def exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step; False where the system or file system cannot."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    code = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
+    return bool(code == 0)
+
+
+def is_owned(folder: Path) -> bool:
+    """Tell whether a living process holds the lock of a staging folder."""
+    try:
+        with (folder / OWNER).open("r+") as owner:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
+def fsync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def read_or_none(path: Path) -> bytes | None:
+    """Return the bytes of a file, or None when there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
