@@ -59,6 +59,8 @@ def _text(value: Any) -> str:
         return " ".join(_text(item) for item in value)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
     return str(value)
 
 

@@ -1,8 +1,8 @@
 """The bytes of a Cloud Optimized GeoTIFF: directories first, then tiles, smallest overview first.
 
-Sources: TIFF 6.0; BigTIFF design; Adobe Photoshop TIFF Technical Note 3 (floating-point predictor); GDAL documentation of
-the COG driver (ghost area, leader and trailer of a tile) for the order of blocks. Georeferencing and GDAL metadata tags
-are taken, byte for byte, from a tiny GeoTIFF that GDAL writes itself.
+Sources: TIFF 6.0; BigTIFF design; Adobe Photoshop TIFF Technical Note 3 (floating-point predictor); GDAL documentation
+of the COG driver (ghost area, leader and trailer of a tile) for the order of blocks. Georeferencing and GDAL metadata
+tags are taken, byte for byte, from a tiny GeoTIFF that GDAL writes itself.
 """
 
 from __future__ import annotations

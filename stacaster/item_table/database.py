@@ -171,8 +171,10 @@ def run_sql(database: Path, query: str, *, parameters: Sequence[Any] = ()) -> pa
     """
     connection = _connect(database)
     try:
-        result = connection.execute(query, list(parameters))
-        return result.to_arrow_table() if hasattr(result, "to_arrow_table") else result.fetch_arrow_table()
+        relation = connection.sql(query, params=list(parameters) or None)
+        if relation is None:
+            raise UsageError("SQL: the statement gives no rows; only queries are allowed")
+        return relation.to_arrow_table()
     except (duckdb.Error, pa.ArrowException) as error:
         raise UsageError(f"SQL: {error}") from error
     finally:

@@ -1,0 +1,127 @@
+"""Simulated granules for tests, demonstrations and teaching; every file says that it is simulated."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from stacaster.errors import UsageError
+from stacaster.samples.scene import AsterScene
+
+__all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
+
+PRODUCTS = ("AST_L1T", "AST_L1T_004")
+"""Products that can be simulated."""
+
+_SHAPE = (61, 71)
+_FULL_SHAPE = (825, 933)
+_FLINDERS = (-3_428_910, 261_360)
+_BORDER_54 = (-3_431_610, 211_500)
+_BORDER_53 = (-3_431_610, 785_880)
+_NIGHT = ("OFF",) * 9
+
+
+def _utc(text: str) -> dt.datetime:
+    return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def _scene(acquired: str, number: int, **rest: object) -> AsterScene:
+    moment = _utc(acquired)
+    fields = {"zone": 54, "upper_left": _FLINDERS, "tir_shape": _SHAPE, "orbit": 10_000 + number, **rest}
+    produced = dt.datetime(2015, 5, 9, 13, 29, 31, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
+    return AsterScene(acquired=moment, produced=produced, number=number, **fields)  # type: ignore[arg-type]
+
+
+DEFAULT_SCENES = (
+    _scene("2001-03-14T00:50:21.114", 70441, sun_elevation=49.7, sun_azimuth=52.3, cloud_cover=2),
+    _scene(
+        "2003-08-30T00:43:02.520",
+        70442,
+        sun_elevation=41.2,
+        sun_azimuth=42.8,
+        cloud_cover=11,
+        gains=("NOR", "NOR", "NOR", "HGH", "HGH", "HGH", "HGH", "HGH", "HGH"),
+    ),
+    _scene(
+        "2003-12-04T00:42:47.005",
+        70443,
+        sun_elevation=63.5,
+        sun_azimuth=71.9,
+        cloud_cover=0,
+        gains=("LOW", "LOW", "LOW", "LO1", "LO2", "LO2", "LO2", "LO2", "LO2"),
+    ),
+    _scene(
+        "2005-06-10T00:49:33.250",
+        70444,
+        sun_elevation=29.9,
+        sun_azimuth=35.0,
+        cloud_cover=25,
+        upper_left=(_FLINDERS[0] + 450, _FLINDERS[1] + 900),
+        path_row_view=(98, 82, 5),
+    ),
+    _scene(
+        "2004-02-18T12:58:40.870",
+        70445,
+        sun_elevation=-32.4,
+        sun_azimuth=200.1,
+        subsystems=("TIR",),
+        gains=_NIGHT,
+        direction="AS",
+        cloud_cover=0,
+    ),
+    _scene("2009-10-02T00:49:58.640", 70446, sun_elevation=52.6, sun_azimuth=50.4, cloud_cover=6),
+    _scene("2006-09-16T00:55:10.112", 70447, sun_elevation=46.8, sun_azimuth=47.7, upper_left=_BORDER_54),
+    _scene("2006-09-16T00:55:18.955", 70448, sun_elevation=46.9, sun_azimuth=47.9, zone=53, upper_left=_BORDER_53),
+)
+"""Scenes of the default set: four by day, one by night, one after the end of SWIR, one pair in two UTM zones."""
+
+FULL_SIZE_SCENE = _scene(
+    "2002-10-15T00:50:02.310", 70450, sun_elevation=56.1, sun_azimuth=57.0, tir_shape=_FULL_SHAPE, rotation=8.0
+)
+"""One scene of the size of real ones."""
+
+
+def sample_data(
+    directory: str | os.PathLike[str],
+    *,
+    product: str = "AST_L1T",
+    full_size: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> tuple[Path, ...]:
+    """Write simulated ASTER granules over South Australia.
+
+    Args:
+        directory: Folder; made when it does not exist.
+        product: ``AST_L1T`` (version 003, HDF4) or ``AST_L1T_004`` (GeoTIFF sets with sidecars).
+        full_size: One granule of real size (133 MB) instead of a set of small ones.
+        overwrite: Replace files that exist.
+        progress: Called after each granule with the number done, the total and its name.
+
+    Returns:
+        Paths of the files.
+
+    Raises:
+        UsageError: The product cannot be simulated, or a file exists.
+    """
+    from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
+    from stacaster.samples.aster_l1t_004 import write_aster_l1t_004
+
+    if product not in PRODUCTS:
+        raise UsageError(f"product is {product!r}, but one of {', '.join(PRODUCTS)} is needed")
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    scenes = (FULL_SIZE_SCENE,) if full_size else DEFAULT_SCENES
+    is_v003 = product == "AST_L1T"
+    for scene in scenes:
+        stem = f"{scene.name}.hdf" if is_v003 else f"{scene.name_004}.cmr.json"
+        if (folder / stem).exists() and not overwrite:
+            raise UsageError(f"{stem} exists in {folder.name}; --overwrite replaces it")
+    paths: list[Path] = []
+    for done, scene in enumerate(scenes, start=1):
+        paths += [write_aster_l1t_003(scene, folder)] if is_v003 else write_aster_l1t_004(scene, folder)
+        if progress is not None:
+            progress(done, len(scenes), paths[-1].name)
+    return tuple(paths)
