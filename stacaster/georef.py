@@ -176,7 +176,7 @@ def footprint(parts: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[dict
     if not corners:
         corners = [_outer_corners(geobox) for geobox, _ in parts]
     geobox = parts[0][0]
-    polygon = shapely.convex_hull(shapely.multipoints(np.concatenate(corners)))
+    polygon: Any = shapely.convex_hull(shapely.multipoints(np.concatenate(corners)))
     domain = _domain(geobox)
     if domain is not None:
         polygon = polygon.intersection(domain)

@@ -56,7 +56,7 @@ class ItemSearch:
         import pystac
         import shapely
 
-        shape = None if self.intersects is None else shapely.geometry.shape(self.intersects)
+        shape = None if self.intersects is None else shapely.geometry.shape(dict(self.intersects))
         box = None if self.bbox is None else _box(self.bbox)
         for entry in self.found:
             path = self.root / entry.href
@@ -137,5 +137,5 @@ def bounds_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
     """Return west, south, east, north of a GeoJSON geometry."""
     import shapely
 
-    west, south, east, north = shapely.geometry.shape(geometry).bounds
+    west, south, east, north = shapely.geometry.shape(dict(geometry)).bounds
     return float(west), float(south), float(east), float(north)

@@ -79,7 +79,9 @@ def load(
         "groupby": (lambda _item, _parsed, idx: rank[idx]) if by_item else groupby,
         "stac_cfg": options.get("stac_cfg") or {item.collection_id: config for item in chosen},
     }
-    arguments.setdefault("dtype", _data_types(chosen, keys))
+    widest = _widest_type(chosen, keys)
+    if widest is not None:
+        arguments.setdefault("dtype", widest)
     try:
         cube: xr.Dataset = odc_load(ordered, bands=keys, **arguments)
     except ValueError as error:
@@ -147,16 +149,21 @@ def _refuse_place(options: Mapping[str, Any]) -> None:
         raise UsageError(f"native=True takes the grid of the scenes, so {', '.join(given)} cannot be given as well")
 
 
-def _data_types(items: Sequence[pystac.Item], keys: Sequence[str]) -> dict[str, str]:
-    """Return one type for each band that holds every value of the whole selection."""
-    found = {}
-    for key in keys:
-        types = {str(asset.extra_fields.get("data_type") or _band_type(asset)) for item in items
-                 if (asset := item.assets.get(key)) is not None}  # fmt: skip
-        known = [np.dtype(name) for name in types if name != "None"]
-        if known:
-            found[key] = str(np.result_type(*known))
-    return found
+def _widest_type(items: Sequence[pystac.Item], keys: Sequence[str]) -> str | None:
+    """Return a type that holds every value when a band has several types in the selection; None when none has.
+
+    odc-stac would take the type of the first item, and cut the values of the others.
+    """
+    found: dict[str, set[str]] = {key: set() for key in keys}
+    for item in items:
+        for key in keys:
+            asset = item.assets.get(key)
+            name = None if asset is None else asset.extra_fields.get("data_type") or _band_type(asset)
+            if name is not None:
+                found[key].add(str(name))
+    if all(len(names) <= 1 for names in found.values()):
+        return None
+    return str(np.result_type(*(np.dtype(name) for names in found.values() for name in names)))
 
 
 def _band_type(asset: pystac.Asset) -> Any:

@@ -69,7 +69,7 @@ def to_units(stored: xr.DataArray, items: Sequence[pystac.Item], band: str, unit
     elif units == "brightness_temperature":
         k1, k2 = calibrate.thermal_constants(band)
         values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
-    result = values.where(valid).astype("float32")
+    result: xr.DataArray = values.where(valid).astype("float32")
     kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
     result.attrs = kept | _ATTRS[units]
     result.encoding = {}

@@ -209,7 +209,8 @@ def find_items(
     Returns:
         Items whose bounding box touches the box, ordered by time, collection and id.
     """
-    tests, values = ["true"], []
+    tests: list[str] = ["true"]
+    values: list[Any] = []
     if bbox is not None:
         west, south, east, north = bbox
         spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]

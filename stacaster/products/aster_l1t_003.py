@@ -158,8 +158,8 @@ def _pointing(content: GranuleContent, extra: dict[str, Any]) -> dict[str, float
 def _geobox(content: GranuleContent, band: Band, present: dict[str, str]) -> Any:
     corners = {}
     for name in ("UPPERLEFTM", "LOWERRIGHTM"):
-        value = content.find(name)
-        if not (_is_pair(value) and all(isinstance(part, (int, float)) for part in value)):
+        value: Any = content.find(name)
+        if not _is_pair(value) or not all(isinstance(part, (int, float)) for part in value):
             raise ReadError(f"{name} is {value!r}, but (y, x) in metres is needed", granule=content.name)
         corners[name] = (float(value[0]), float(value[1]))
     extra = ecs.additional_attributes(content)

@@ -15,7 +15,7 @@ from pyhdf.SD import SD, SDC
 # Importing the V interface registers HDF.vgstart.
 from pyhdf.V import V  # noqa: F401
 
-from stacaster.samples.aster_metadata import core_metadata, product_metadata, subsystem_metadata
+from stacaster.samples.aster_metadata import core_metadata, generic_metadata, ground_metadata, subsystem_metadata
 from stacaster.samples.odl_text import structure_text
 from stacaster.samples.scene import RESOLUTION, SUBSYSTEM_BANDS, AsterScene
 
@@ -112,14 +112,16 @@ def _attributes(scene: AsterScene, faults: Faults) -> list[tuple[str, str]]:
         )
         for name in scene.subsystems
     ]
-    options = {"omit": faults.omit_objects, "swap": faults.swap_corners, "wrong": dict(faults.coefficients)}
+    omit, wrong = faults.omit_objects, dict(faults.coefficients)
     texts = [
         ("HDFEOSVersion", "HDFEOS_V2.17"),
         ("StructMetadata.0", structure_text(swaths, _LATTICE)),
-        ("productmetadata.0", product_metadata(scene, 0, **options)),
-        ("productmetadata.1", product_metadata(scene, 1, **options)),
+        ("productmetadata.0", generic_metadata(scene, omit)),
+        ("productmetadata.1", ground_metadata(scene, omit, swap=faults.swap_corners)),
     ]
-    texts += [(f"productmetadata.{n[0].lower()}", subsystem_metadata(scene, n, **options)) for n in scene.subsystems]
+    texts += [
+        (f"productmetadata.{n[0].lower()}", subsystem_metadata(scene, n, omit, wrong=wrong)) for n in scene.subsystems
+    ]
     core = core_metadata(scene, short_name=faults.short_name, granule_id=faults.granule_id, omit=faults.omit_objects)
     texts += [("coremetadata.0", core), ("simulated_data", MARK)]
     return [(name, text) for name, text in texts if name not in faults.omit_attributes]

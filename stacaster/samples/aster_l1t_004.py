@@ -11,7 +11,8 @@ import rasterio
 from affine import Affine
 
 from stacaster.samples.aster_l1t_003 import MARK, pixel_size
-from stacaster.samples.scene import BANDS, AsterScene, subsystem_of
+from stacaster.samples.landscape import BANDS
+from stacaster.samples.scene import AsterScene, subsystem_of
 
 
 def write_aster_l1t_004(

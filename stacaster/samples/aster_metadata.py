@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from stacaster.samples.landscape import BANDS
 from stacaster.samples.odl_text import Group, Obj, metadata_text
-from stacaster.samples.scene import BANDS, SUBSYSTEM_BANDS, AsterScene
+from stacaster.samples.scene import SUBSYSTEM_BANDS, AsterScene
 
 _CORNERS = ("UPPERLEFT", "UPPERRIGHT", "LOWERLEFT", "LOWERRIGHT")
 
@@ -115,20 +116,13 @@ def _additional() -> list[Obj | Group]:
     return made
 
 
-def product_metadata(
-    scene: AsterScene, part: int, *, omit: Collection[str], swap: bool, wrong: Mapping[str, float]
-) -> str:
-    """Return ``productmetadata.0`` (ASTER generic metadata) or ``.1`` (metadata of the ground data system)."""
-    del wrong
-    return _generic(scene, omit) if part == 0 else _ground(scene, omit, swap)
-
-
-def _generic(scene: AsterScene, omit: Collection[str]) -> str:
+def generic_metadata(scene: AsterScene, omit: Collection[str]) -> str:
+    """Return ``productmetadata.0``, the ASTER generic metadata."""
     modes = [
         Obj("ASTEROBSERVATIONMODE", (name, "ON" if name.rstrip("12") in scene.subsystems else "OFF"), str(number))
         for number, name in enumerate(("VNIR1", "VNIR2", "SWIR", "TIR"), start=1)
     ]
-    gains = []
+    gains: list[Obj | Group] = []
     for number, band in enumerate(BANDS[:9], start=1):
         is_on = any(band in SUBSYSTEM_BANDS[name] for name in scene.subsystems)
         value = (_suffix(band).zfill(2), scene.gain(band) if is_on else "OFF")
@@ -174,7 +168,8 @@ def _generic(scene: AsterScene, omit: Collection[str]) -> str:
     return _text("ASTERGENERICMETADATA", items, omit)
 
 
-def _ground(scene: AsterScene, omit: Collection[str], swap: bool) -> str:
+def ground_metadata(scene: AsterScene, omit: Collection[str], *, swap: bool) -> str:
+    """Return ``productmetadata.1``, the metadata of the ground data system; ``swap`` writes corners as (x, y)."""
     corners = [
         Obj(f"{name}M", corner[::-1] if swap else corner)
         for name, corner in zip(_CORNERS, _map_corners(scene), strict=True)
@@ -187,11 +182,8 @@ def _ground(scene: AsterScene, omit: Collection[str], swap: bool) -> str:
     return _text("PRODUCTGENERICMETADATA", items, omit)
 
 
-def subsystem_metadata(
-    scene: AsterScene, subsystem: str, *, omit: Collection[str], swap: bool, wrong: Mapping[str, float]
-) -> str:
-    """Return ``productmetadata.v``, ``.s`` or ``.t``."""
-    del swap
+def subsystem_metadata(scene: AsterScene, subsystem: str, omit: Collection[str], *, wrong: Mapping[str, float]) -> str:
+    """Return ``productmetadata.v``, ``.s`` or ``.t``; ``wrong`` gives false coefficients by band."""
     rows, cols = scene.shape(subsystem)
     size = 2 if subsystem == "TIR" else 1
     images: list[Obj | Group] = []
@@ -211,5 +203,5 @@ def subsystem_metadata(
             Obj(f"OFFSET{suffix}", -coefficient),
             Obj(f"CONUNIT{suffix}", "W/m2/sr/um"),
         ]
-    items = [Group(f"PROCESSINGPARAMETERS{subsystem}", images), Group("UNITCONVERSIONCOEFF", units)]
+    items: list[Obj | Group] = [Group(f"PROCESSINGPARAMETERS{subsystem}", images), Group("UNITCONVERSIONCOEFF", units)]
     return _text(f"PRODUCTSPECIFICMETADATA{subsystem}", items, omit)

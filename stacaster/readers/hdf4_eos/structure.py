@@ -76,7 +76,7 @@ def read_vgroups(path: Path) -> tuple[dict[str, str], dict[int, str]]:
     try:
         interface = file.vgstart()
         try:
-            reference = -1
+            reference: int | None = -1
             while (reference := _next_group(interface, reference)) is not None:
                 group = interface.attach(reference)
                 try:
@@ -95,11 +95,12 @@ def read_vgroups(path: Path) -> tuple[dict[str, str], dict[int, str]]:
     return groups, members
 
 
-def _next_group(interface: Any, reference: int) -> Any | None:
+def _next_group(interface: Any, reference: int | None) -> int | None:
     try:
-        return interface.getid(reference)
+        found: int = interface.getid(reference)
     except HDF4Error:
         return None
+    return found
 
 
 def _field_references(interface: Any, children: Sequence[int]) -> list[int]:
