@@ -62,14 +62,14 @@ def _average_block(
     else:
         valid = block != block.dtype.type(nodata)
     work: Any = np.float64 if is_float else _WIDER.get(str(block.dtype), np.int64)
-    values = block.astype(work)
+    values = block
     if valid is not None and nodata != 0:
-        values[~valid] = 0
+        values = np.where(valid, block, block.dtype.type(0))
     if any(part != (0, 0) for part in padding):
         inside = np.ones(block.shape, dtype=bool) if valid is None else valid
         valid = np.pad(inside, padding)
         values = np.pad(values, padding)
-    total = values[0::2] + values[1::2]
+    total = np.add(values[0::2], values[1::2], dtype=work)
     total = total[:, 0::2] + total[:, 1::2]
     if valid is None:
         target[...] = total / 4 if is_float else (total + 2) >> 2

@@ -113,7 +113,7 @@ def _run(
     )
     results = run_isolated(
         tasks,
-        function="stacaster.ingest.convert:convert",
+        function="stacaster.convert:convert",
         workers=min(settings.workers, len(granules)),
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from stacaster.samples.scene import RESOLUTION, SUBSYSTEM_BANDS, AsterScene
 MARK = "Simulated by stacaster; not a measurement"
 """What every simulated file says of itself."""
 
+_FOLDER_LOCK = threading.Lock()
 _LATTICE = 11
 _FIELD_TYPES = {"VNIR": "DFNT_UINT8", "SWIR": "DFNT_UINT8", "TIR": "DFNT_UINT16"}
 
@@ -56,7 +59,10 @@ def field_name(band: str) -> str:
 def write_aster_l1t_003(
     scene: AsterScene, directory: Path, *, faults: Faults | None = None, overwrite: bool = True
 ) -> Path:
-    """Write one granule.
+    """Write one granule; the same scene gives the same bytes in any folder.
+
+    The HDF4 library stores the path that a file is made with. So the file is made by its bare name, and the working
+    directory of the process is changed for that moment: other threads must not use relative paths meanwhile.
 
     Args:
         scene: The scene.
@@ -80,7 +86,8 @@ def write_aster_l1t_003(
 
 def _write_datasets(scene: AsterScene, path: Path, faults: Faults) -> dict[str, dict[str, list[int]]]:
     """Write attributes and data sets; return the references of each swath's fields."""
-    file = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
+    with _FOLDER_LOCK, contextlib.chdir(path.parent):
+        file = SD(path.name, SDC.WRITE | SDC.CREATE | SDC.TRUNC)
     members: dict[str, dict[str, list[int]]] = {}
     try:
         for name, text in _attributes(scene, faults):

@@ -46,16 +46,14 @@ def _write_band(scene: AsterScene, band: str, directory: Path, southern_crs: boo
     shift = 10_000_000 if is_southern else 0
     path = directory / f"{scene.name_004}_{subsystem_of(band)}_{band}.tif"
     options: dict[str, Any] = {
-        "driver": "GTiff",
+        "driver": "COG",
         "height": pixels.shape[0],
         "width": pixels.shape[1],
         "count": 1,
         "dtype": pixels.dtype.name,
         "crs": f"EPSG:{(32700 if is_southern else 32600) + scene.zone}",
         "transform": Affine(size, 0, left - size / 2, 0, -size, top + size / 2 + shift),
-        "tiled": True,
-        "blockxsize": 256,
-        "blockysize": 256,
+        "blocksize": 256,
         "compress": "deflate",
     }
     with rasterio.open(path, "w", **options) as dataset:

@@ -61,29 +61,20 @@ def core_metadata(scene: AsterScene, *, short_name: str, granule_id: str | None,
         ),
         Group("COLLECTIONDESCRIPTIONCLASS", [Obj("VERSIONID", 3), *names]),
         Group(
-            "SPATIALDOMAINCONTAINER",
+            "BOUNDINGRECTANGLE",
             [
-                Group(
-                    "HORIZONTALSPATIALDOMAINCONTAINER",
-                    [
-                        Group(
-                            "BOUNDINGRECTANGLE",
-                            [
-                                Obj("NORTHBOUNDINGCOORDINATE", north),
-                                Obj("SOUTHBOUNDINGCOORDINATE", south),
-                                Obj("EASTBOUNDINGCOORDINATE", east),
-                                Obj("WESTBOUNDINGCOORDINATE", west),
-                            ],
-                        )
-                    ],
-                )
+                Obj("NORTHBOUNDINGCOORDINATE", north),
+                Obj("SOUTHBOUNDINGCOORDINATE", south),
+                Obj("EASTBOUNDINGCOORDINATE", east),
+                Obj("WESTBOUNDINGCOORDINATE", west),
             ],
         ),
         Group(
             "SINGLEDATETIME",
             [
-                Obj("TIMEOFDAY", f"{scene.acquired:%H:%M:%S.%f}Z"),
-                Obj("CALENDARDATE", f"{scene.acquired:%Y-%m-%d}"),
+                # Real granules of this product leave out the separators.
+                Obj("TIMEOFDAY", f"{scene.acquired:%H%M%S%f}Z"),
+                Obj("CALENDARDATE", f"{scene.acquired:%Y%m%d}"),
             ],
         ),
         Group(

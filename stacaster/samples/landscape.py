@@ -36,8 +36,8 @@ _LAKE = ((0.06, 0.04, 0.02) + (0.01,) * 6, (0.985,) * 5)
 _IRRADIANCE = (1848.0, 1549.0, 1114.0, 225.4, 86.63, 81.85, 74.85, 66.49, 59.85)
 _WAVELENGTH = (8.291, 8.634, 9.075, 10.657, 11.318)
 _C1, _C2 = 1.191042972e8, 14387.7688
-_LAKE_CENTRE = (138.62, -31.02)
-_LAKE_RADIUS = (0.018, 0.011)
+_LAKE_CENTRE = (138.545, -30.99)
+_LAKE_RADIUS = (0.012, 0.008)
 
 
 def fractions(lon: NDArray[Any], lat: NDArray[Any], *, day_of_year: float) -> dict[str, NDArray[Any]]:

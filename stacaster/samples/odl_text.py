@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_WIDTH = 23
+_BLOCK_WIDTH = 23
+_KEY_WIDTH = 21
+_BLOCKS = ("GROUP", "OBJECT", "END_GROUP", "END_OBJECT")
 _WRAP = 80
 _STRUCT_BYTES = 32000
 
@@ -46,7 +48,8 @@ def metadata_text(groups: Sequence[Group]) -> str:
 
 
 def _key(indent: int, word: str, value: str) -> str:
-    return f"{' ' * indent}{word.ljust(_WIDTH - indent)}= {value}"
+    width = _BLOCK_WIDTH if word in _BLOCKS else _KEY_WIDTH
+    return f"{' ' * indent}{word.ljust(width)}= {value}"
 
 
 def _group(group: Group, indent: int, *, is_master: bool = False) -> list[str]:

@@ -76,7 +76,10 @@ class AsterScene:
     direction: str = "DE"
     """``AS`` or ``DE``."""
     rotation: float = 9.0
-    """Angle of the imaged rectangle within the north-up frame, degrees; outside it pixels are fill."""
+    """Angle of the imaged rectangle within the north-up frame, degrees; outside it pixels are fill.
+
+    Descending scenes are turned clockwise, ascending ones the other way, as the ground track goes.
+    """
 
     @property
     def name(self) -> str:
@@ -156,5 +159,6 @@ class AsterScene:
         half_v = (height * cosine - width * sine) / spread / 2
         dx = x - (self.upper_left[1] + width / 2)
         dy = y - (self.upper_left[0] - height / 2)
-        u, v = dx * cosine + dy * sine, -dx * sine + dy * cosine
+        turn = sine if self.direction == "DE" else -sine
+        u, v = dx * cosine - dy * turn, dx * turn + dy * cosine
         return np.asarray((np.abs(u) <= half_u + 1e-6) & (np.abs(v) <= half_v + 1e-6))

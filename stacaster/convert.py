@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from stacaster import __version__, georef, products, stac, store
@@ -25,6 +26,12 @@ FORMAT = 1
 _BLOCK = 1 << 20
 
 
+def _preload() -> None:
+    """Import what is needed later, while the first bands are read and hashed."""
+    import antimeridian  # noqa: F401
+    import rio_cogeo  # noqa: F401
+
+
 def convert(task: Mapping[str, Any]) -> dict[str, Any]:
     """Convert one granule; runs in a worker process, so that argument and result are plain data.
 
@@ -40,6 +47,7 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
         ReadError: The granule cannot be read or has no product.
         WriteError: A COG is not what it should be.
     """
+    Thread(target=_preload, daemon=True).start()
     files = tuple(Path(name) for name in task["files"])
     options = ReadOptions(subsystems=tuple(task["subsystems"]), include_swir_after_cutoff=bool(task["keep_swir"]))
     with open_granule(files) as granule:

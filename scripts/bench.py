@@ -1,0 +1,119 @@
+"""Speed and memory against named peers: every figure is a ratio of two things measured in this run."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROUNDS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help=f"benchmarks to run: {', '.join(BENCHMARKS)}")
+    names = parser.parse_args().names or list(BENCHMARKS)
+    print(f"{'benchmark':<44}{'ours':>12}{'peer':>12}{'ratio':>9}{'goal':>10}")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            BENCHMARKS[name](Path(folder))
+
+
+def interleaved(*functions: Callable[[], Any]) -> list[float]:
+    """Return the median seconds of each function, run in turn so that noise hits all alike."""
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(ROUNDS):
+        for taken, function in zip(times, functions, strict=True):
+            started = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - started)
+    return [statistics.median(taken) for taken in times]
+
+
+def row(name: str, ours: str, peer: str, ratio: float, goal: str) -> None:
+    print(f"{name:<44}{ours:>12}{peer:>12}{ratio:>8.2f}x{goal:>10}", flush=True)
+
+
+def bench_ingest(folder: Path) -> None:
+    """A full-size granule from file to registered item against rio-cogeo's default on the same 14 bands."""
+    import stacaster
+    from stacaster.readers import open_granule
+
+    granule = stacaster.sample_data(folder / "full", full_size=True)[0]
+    with open_granule([granule]) as opened:
+        layers = [layer for layer in opened.content.layers.values() if layer.name.startswith("ImageData")]
+        bands = [(layer.name, opened.read_layer(layer.path)) for layer in layers]
+
+    def ours() -> None:
+        shutil.rmtree(folder / "catalog", ignore_errors=True)
+        report = stacaster.ingest([granule], catalog=folder / "catalog")
+        assert len(report.ingested) == 1, report
+
+    mine, peer = interleaved(ours, lambda: rio_cogeo_default(bands, folder / "peer"))
+    row("ingest 14 bands, verified / rio-cogeo deflate", f"{mine:.2f} s", f"{peer:.2f} s", peer / mine, ">= 3")
+    # In a process of its own: a child counts the memory of its parent until it starts its program.
+    shutil.rmtree(folder / "catalog")
+    code = "import resource, stacaster, sys; stacaster.ingest(sys.argv[1:2], catalog=sys.argv[2]);"
+    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    command = [sys.executable, "-c", code, str(granule), str(folder / "catalog")]
+    peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024
+    row("peak memory of the worker / 400 MB", f"{peak:.0f} MB", "400 MB", peak / 400, "<= 1")
+
+
+def rio_cogeo_default(bands: list[tuple[str, Any]], folder: Path) -> None:
+    from affine import Affine
+    from rasterio.io import MemoryFile
+    from rio_cogeo.cogeo import cog_translate
+    from rio_cogeo.profiles import cog_profiles
+
+    folder.mkdir(exist_ok=True)
+    for name, pixels in bands:
+        rows, cols = pixels.shape
+        fields = {"driver": "GTiff", "count": 1, "dtype": pixels.dtype, "height": rows, "width": cols, "nodata": 0,
+                  "crs": "EPSG:32754", "transform": Affine(15, 0, 3e5, 0, -15, 6.5e6)}  # fmt: skip
+        with MemoryFile() as memory:
+            with memory.open(**fields) as dataset:
+                dataset.write(pixels, 1)
+            with memory.open() as dataset:
+                profile = cog_profiles.get("deflate")
+                cog_translate(dataset, folder / f"{name}.tif", profile, quiet=True, in_memory=True)
+
+
+def bench_load(folder: Path) -> None:
+    """Our load against odc.stac.load with the same arguments."""
+    import odc.stac
+
+    import stacaster
+
+    granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
+    stacaster.ingest(granules, catalog=folder / "load")
+    catalog = stacaster.open_catalog(folder / "load")
+    items, config = list(catalog.search().items()), catalog.stac_cfg()
+    bands = ["B01", "B02", "B03N"]
+    mine, peer = interleaved(
+        lambda: stacaster.load(items, bands=bands),
+        lambda: odc.stac.load(items, bands=bands, stac_cfg=config),
+    )
+    row("load 3 bands / odc.stac.load", f"{mine:.2f} s", f"{peer:.2f} s", mine / peer, "<= 1.1")
+
+
+def bench_help(folder: Path) -> None:
+    """Start-up of the command line against 0.3 s."""
+    del folder
+    command = [sys.executable, "-m", "stacaster", "--help"]
+    (mine,) = interleaved(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+    row("stacaster --help / 0.3 s", f"{mine:.2f} s", "0.30 s", mine / 0.3, "<= 1")
+
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {"help": bench_help, "ingest": bench_ingest, "load": bench_load}
+
+
+if __name__ == "__main__":
+    main()
