@@ -121,7 +121,9 @@ def toa_reflectance(radiance: Any, *, esun: Any, sun_elevation: Any, earth_sun_d
         sun_elevation: Degrees above the horizon.
         earth_sun_distance: Astronomical units.
     """
-    return math.pi * radiance * earth_sun_distance**2 / (esun * math.sin(math.radians(sun_elevation)))
+    import numpy as np
+
+    return math.pi * radiance * earth_sun_distance**2 / (esun * np.sin(np.radians(sun_elevation)))
 
 
 def brightness_temperature(radiance: Any, *, k1: float, k2: float) -> Any:
@@ -134,11 +136,7 @@ def brightness_temperature(radiance: Any, *, k1: float, k2: float) -> Any:
     """
     import numpy as np
 
-    usable = (
-        np.where(radiance > 0, radiance, np.nan)
-        if isinstance(radiance, (float, np.ndarray))
-        else radiance.where(radiance > 0)
-    )
+    usable = radiance.where(radiance > 0) if hasattr(radiance, "where") else np.where(radiance > 0, radiance, np.nan)
     return k2 / np.log(k1 / usable + 1.0)
 
 

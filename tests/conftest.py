@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import stacaster
+from stacaster.catalog import Catalog
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+# A stray setting of the person who runs the tests must not change their result.
+for _name in [name for name in os.environ if name.startswith("STACASTER_") and not name.startswith("STACASTER_TEST")]:
+    del os.environ[_name]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,9 +33,46 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
+def repository() -> Path:
+    """Folder of the project."""
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of real test data beside the repository; the test is skipped where there is none."""
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
         pytest.skip("no ../shared beside the repository: the tests on real files need it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the default set of simulated granules; read only."""
+    folder = tmp_path_factory.mktemp("granules")
+    stacaster.sample_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalog(granules: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
+    """Catalog of the default set; read only."""
+    root = tmp_path_factory.mktemp("session") / "catalog"
+    report = stacaster.ingest([granules], catalog=root)
+    assert not report.failed, report.failed
+    return stacaster.open_catalog(root)
+
+
+Signature = Callable[[Path], dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def signature() -> Signature:
+    """Return path and hash of every file of a catalog; the database holds a random id and is compared by content."""
+
+    def of(root: Path) -> dict[str, str]:
+        files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != "index.duckdb")
+        return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    return of

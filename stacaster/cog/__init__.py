@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,14 +109,20 @@ def write_cog(
         SpaceError: The disk is full.
     """
     chosen = get_profile(profile)
-    prepared = _prepared(pixels, scene_band, path)
-    expected = hash_pixels(prepared)
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
+        prepared = _prepared(pixels, scene_band, path)
+        if prepared.shape[1] == chosen.block < prepared.shape[0]:
+            # A tile as wide as the raster is taken for a strip by rasterio, and so by the validation.
+            chosen = replace(chosen, block=chosen.block // 2)
         levels = [prepared, *build_overviews(prepared, kind=scene_band.band.kind, nodata=scene_band.band.nodata,
                                              largest=chosen.block)]  # fmt: skip
-        _write(staged, levels, scene_band, chosen, tags or {})
+        expected = [hash_pixels(level) for level in levels]
+        statistics = band_statistics(prepared, scene_band.band.nodata)
+        written = _write(staged, levels, scene_band, chosen, tags or {})
         size, checksum = _hash_file(staged)
+        if size != written:
+            raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
         _verify(staged, scene_band, expected)
         staged.replace(path)
     except (OSError, MemoryError, RasterioError) as error:
@@ -128,8 +134,8 @@ def write_cog(
         path=path,
         size=size,
         checksum=checksum,
-        pixel_checksum=expected,
-        statistics=band_statistics(prepared, scene_band.band.nodata),
+        pixel_checksum=expected[0],
+        statistics=statistics,
     )
 
 
@@ -144,18 +150,32 @@ def _prepared(pixels: NDArray[Any], scene_band: SceneBand, path: Path) -> NDArra
         known = ", ".join(_DATA_TYPES)
         text = f"{path.name}: pixels are {name}, but the band is {band.data_type} (possible types: {known})"
         raise WriteError(text)
+    if scene_band.geobox.crs is None:
+        raise WriteError(f"{path.name}: the grid has no coordinate reference system")
+    if not _can_hold(np.dtype(name), band.nodata):
+        raise WriteError(f"{path.name}: nodata is {band.nodata}, which no pixel of type {name} can be")
     return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+
+
+def _can_hold(data_type: np.dtype[Any], nodata: int | float | None) -> bool:
+    if nodata is None:
+        return True
+    if data_type.kind == "f":
+        return not np.isfinite(nodata) or abs(nodata) <= np.finfo(data_type).max
+    limits = np.iinfo(data_type)
+    return float(nodata).is_integer() and limits.min <= nodata <= limits.max
 
 
 def _write(
     staged: Path, levels: list[NDArray[Any]], scene_band: SceneBand, profile: CogProfile, tags: Mapping[str, str]
-) -> None:
+) -> int:
     # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
     raw = copied_tags(_template(scene_band, tags))
     with staged.open("wb") as file:
-        write_tiff(file, levels, tags=raw, profile=profile)
+        size = write_tiff(file, levels, tags=raw, profile=profile)
         file.flush()
         os.fsync(file.fileno())
+    return size
 
 
 def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
@@ -175,9 +195,9 @@ def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
     with rasterio.Env(**_GDAL), MemoryFile() as memory:
         with memory.open(**fields) as dataset:
             dataset.set_band_description(1, band.name)
-            if scene_band.scale is not None and scene_band.offset is not None:
-                dataset.scales = (scene_band.scale,)
-                dataset.offsets = (scene_band.offset,)
+            if scene_band.scale is not None or scene_band.offset is not None:
+                dataset.scales = (1.0 if scene_band.scale is None else scene_band.scale,)
+                dataset.offsets = (0.0 if scene_band.offset is None else scene_band.offset,)
                 if band.unit is not None:
                     dataset.units = (band.unit,)
             if tags:
@@ -200,9 +220,13 @@ def pixel_hash(path: Path) -> str:
     Raises:
         WriteError: The file cannot be decoded.
     """
+    return _decoded_hash(path)
+
+
+def _decoded_hash(path: Path, **opening: Any) -> str:
     digest = hashlib.sha256()
     try:
-        with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff") as dataset:
+        with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff", **opening) as dataset:
             rows = dataset.block_shapes[0][0]
             for top in range(0, dataset.height, rows):
                 window = ((top, min(top + rows, dataset.height)), (0, dataset.width))
@@ -213,17 +237,21 @@ def pixel_hash(path: Path) -> str:
     return multihash(digest.hexdigest())
 
 
-def _verify(path: Path, scene_band: SceneBand, expected: str) -> None:
+def _verify(path: Path, scene_band: SceneBand, expected: list[str]) -> None:
     """Read a file with GDAL and compare it with what it was made from."""
     from rio_cogeo import cog_validate
 
     band, geobox = scene_band.band, scene_band.geobox
-    if pixel_hash(path) != expected:
+    if pixel_hash(path) != expected[0]:
         raise WriteError(f"{path.name}: the decoded pixels differ from the source", href=path.name)
+    for level, meant in enumerate(expected[1:]):
+        if _decoded_hash(path, overview_level=level) != meant:
+            raise WriteError(f"{path.name}: the decoded pixels of overview {level} are wrong", href=path.name)
     with rasterio.Env(**_GDAL):
         with rasterio.open(path, driver="GTiff") as dataset:
             found = {
                 "data type": (dataset.dtypes[0], band.data_type),
+                "description": (dataset.descriptions[0], band.name),
                 "transform": (tuple(dataset.transform)[:6], tuple(geobox.transform)[:6]),
                 "CRS": (
                     dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs)),
@@ -232,7 +260,9 @@ def _verify(path: Path, scene_band: SceneBand, expected: str) -> None:
                 "scale": (dataset.scales[0], 1.0 if scene_band.scale is None else scene_band.scale),
                 "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),
             }
-            same_nodata = _same_number(dataset.nodata, band.nodata)
+            # GDAL states the nodata value as a pixel holds it: 1e20 of float32 is not 1e20.
+            nodata = None if band.nodata is None else np.dtype(band.data_type).type(band.nodata).item()
+            same_nodata = _same_number(dataset.nodata, nodata)
         is_valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
     wrong = [
         f"{name} {read!r} instead of {meant!r}" for name, (read, meant) in found.items() if not _equal(read, meant)

@@ -53,7 +53,7 @@ def _average(pixels: NDArray[Any], nodata: int | float | None) -> NDArray[Any]:
 def _average_block(
     block: NDArray[Any], padding: tuple[tuple[int, int], ...], nodata: int | float | None, target: NDArray[Any]
 ) -> None:
-    """Average 2 x 2 pixels; integers are rounded half up, as GDAL does."""
+    """Average 2 x 2 pixels; integers are rounded half away from zero, as GDAL does."""
     is_float = block.dtype.kind == "f"
     if nodata is None:
         valid = None
@@ -72,16 +72,38 @@ def _average_block(
     total = np.add(values[0::2], values[1::2], dtype=work)
     total = total[:, 0::2] + total[:, 1::2]
     if valid is None:
-        target[...] = total / 4 if is_float else (total + 2) >> 2
+        target[...] = _divided(total, 4)
         return
     marks = valid.view(np.uint8)
     count = marks[0::2] + marks[1::2]
     count = count[:, 0::2] + count[:, 1::2]
-    mean = total / 4 if is_float else (total + 2) >> 2
+    mean = _divided(total, 4)
     partial = (count != 4) & (count != 0)
-    number = count[partial].astype(work)
-    part = total[partial]
-    mean[partial] = part / number if is_float else (2 * part + number) // (2 * number)
-    if nodata is not None:
-        mean[count == 0] = nodata
+    mean[partial] = _divided(total[partial], count[partial].astype(work))
     target[...] = mean
+    if nodata is not None:
+        if _lies_between_values(nodata, block.dtype):
+            target[(target == nodata) & (count != 0)] = _beside(nodata, block.dtype)
+        target[count == 0] = nodata
+
+
+def _divided(total: NDArray[Any], number: Any) -> Any:
+    if total.dtype.kind == "f":
+        return total / number
+    if isinstance(number, int) and total.dtype.kind == "u":
+        return (total + 2) >> 2
+    size = (2 * np.abs(total) + number) // (2 * number)
+    return size if total.dtype.kind == "u" else np.where(total < 0, -size, size)
+
+
+def _lies_between_values(nodata: int | float, data_type: np.dtype[Any]) -> bool:
+    """Tell whether an average of other values can be this one: not when it is the end of what the type can hold."""
+    limits: Any = np.finfo(data_type) if data_type.kind == "f" else np.iinfo(data_type)
+    return bool(limits.min < nodata < limits.max)
+
+
+def _beside(nodata: int | float, data_type: np.dtype[Any]) -> Any:
+    """Return the next larger value, which stands for an average that would otherwise be taken for nodata."""
+    if data_type.kind == "f":
+        return np.nextafter(data_type.type(nodata), data_type.type(np.inf))
+    return int(nodata) + 1

@@ -66,11 +66,16 @@ def _from_histogram(pixels: NDArray[Any], nodata: int | float | None, lowest: in
     # Whole numbers stay exact in Python, so that the result does not depend on the order of the sum.
     first = sum(int(v) * int(n) for v, n in zip(values, counts, strict=True))
     second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
-    return _made(int(values.min()), int(values.max()), (total, first, second), pixels.size)
+    moments = first / total, (second * total - first * first) / (total * total)
+    return _made((int(values.min()), int(values.max())), moments, total, pixels.size)
 
 
 def _from_moments(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
-    total, first, second = 0, 0.0, 0.0
+    """Merge mean and squared deviations of blocks (Chan, Golub, LeVeque 1983): no difference of large sums.
+
+    Sums only, no dot product: its last digits depend on the number of threads of the linear algebra library.
+    """
+    total, mean, squares = 0, 0.0, 0.0
     low, high = math.inf, -math.inf
     for start in range(0, pixels.shape[0], _ROWS):
         block = pixels[start : start + _ROWS]
@@ -79,19 +84,19 @@ def _from_moments(pixels: NDArray[Any], nodata: int | float | None) -> BandStati
             valid &= block != block.dtype.type(nodata)
         values = block[valid].astype(np.float64)
         if values.size:
+            block_mean = float(values.mean())
+            difference, share = block_mean - mean, values.size / (total + values.size)
+            squares += float(np.square(values - block_mean).sum()) + difference * difference * total * share
+            mean += difference * share
             total += values.size
-            first += float(values.sum())
-            second += float(np.dot(values, values))
             low, high = min(low, float(values.min())), max(high, float(values.max()))
     if not total:
         return None
-    return _made(low, high, (total, first, second), pixels.size)
+    return _made((low, high), (mean, squares / total), total, pixels.size)
 
 
-def _made(low: float, high: float, sums: tuple[int, float, float], size: int) -> BandStatistics:
-    total, first, second = sums
-    mean = first / total
-    variance = max(0.0, second / total - mean * mean)
+def _made(limits: tuple[float, float], moments: tuple[float, float], total: int, size: int) -> BandStatistics:
+    (low, high), (mean, variance) = limits, moments
     return BandStatistics(
         minimum=float(low),
         maximum=float(high),

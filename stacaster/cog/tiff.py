@@ -69,7 +69,7 @@ def copied_tags(template: bytes) -> dict[int, RawTag]:
 
 def write_tiff(
     file: BinaryIO, levels: Sequence[NDArray[Any]], *, tags: Mapping[int, RawTag], profile: CogProfile
-) -> None:
+) -> int:
     """Write the levels of one band as a COG.
 
     Args:
@@ -77,6 +77,9 @@ def write_tiff(
         levels: Full resolution first, then overviews from large to small; little-endian arrays of one type.
         tags: Tags of the first directory, from ``copied_tags``.
         profile: How to pack.
+
+    Returns:
+        Size of the file in bytes.
 
     Raises:
         OSError: The file cannot be written.
@@ -95,6 +98,7 @@ def write_tiff(
             position += len(packed) + 8
     file.seek(0)
     file.write(_file_header(directories, is_big))
+    return position
 
 
 class _Directory:

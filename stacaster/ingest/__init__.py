@@ -75,6 +75,9 @@ def ingest(
         store.prepare()
         with store.staging() as staging:
             outcomes = list(_run(granules, store, settings, options, staging=staging, progress=progress))
+        if store.is_interrupted():
+            # Another process was killed while it put items in place that this run skipped.
+            store.recover()
     return Report(tuple(sorted(outcomes, key=lambda item: (item.granule, item.item_id or "", item.reason or ""))))
 
 

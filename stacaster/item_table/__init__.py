@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import posixpath
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,15 +54,27 @@ def merge_items(old: pa.Table | None, items: Sequence[Mapping[str, Any]], *, rem
         removed: Ids of rows to leave out.
 
     Returns:
-        The same table for the same set of items, whatever their order and history. Relative hrefs are relative to the
-        place of the parquet file, the folder of the collection.
+        The same table for the same set of items, whatever their order and history, provided that a property has one
+        type in all of them. Relative hrefs are relative to the place of the parquet file, the folder of the collection.
+
+    Raises:
+        CatalogError: Items contradict each other in the type of a property.
     """
+    try:
+        return _merged(old, items, removed)
+    except pa.ArrowException as error:
+        raise CatalogError(f"items of one collection contradict each other: {error}") from error
+
+
+def _merged(old: pa.Table | None, items: Sequence[Mapping[str, Any]], removed: Collection[str]) -> pa.Table:
     fresh = [rebase_hrefs(item, f"{_year(item)}/{item['id']}/", inward=False) for item in items]
     if old is None:
         return arrange(_parse(fresh))
     gone = set(removed) | {str(item["id"]) for item in items}
     kept = old.filter(pc.invert(pc.is_in(old["id"], pa.array(sorted(gone), type=old["id"].type))))
     if kept.num_rows < old.num_rows:
+        if not kept.num_rows and not fresh:
+            return old.slice(0, 0)
         # A column may have lost its only value: infer the columns anew from what is left.
         return arrange(_parse([*_plain_items(kept), *fresh]))
     if not fresh:
@@ -70,7 +83,13 @@ def merge_items(old: pa.Table | None, items: Sequence[Mapping[str, Any]], *, rem
 
 
 def _parse(items: Sequence[Mapping[str, Any]]) -> pa.Table:
-    return stac_arrow.parse_stac_items_to_arrow([dict(item) for item in items]).read_all()
+    # A null makes a column where no item has a value; only the time may be null by the specification.
+    return stac_arrow.parse_stac_items_to_arrow([_with_time(without_nulls(dict(item))) for item in items]).read_all()
+
+
+def _with_time(item: dict[str, Any]) -> dict[str, Any]:
+    item["properties"].setdefault("datetime", None)
+    return item
 
 
 def _year(item: Mapping[str, Any]) -> str:
@@ -79,24 +98,29 @@ def _year(item: Mapping[str, Any]) -> str:
 
 
 def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[str, Any]:
-    """Move the base of relative asset hrefs between the item's folder and the folder of the collection.
+    """Move the base of relative hrefs, of links and assets, between an item's folder and that of the collection.
 
     Args:
         item: STAC item.
         folder: Folder of the item relative to the collection, ending in ``/``.
         inward: True from collection to item, False from item to collection.
     """
-    old, new = (f"./{folder}", "./") if inward else ("./", f"./{folder}")
-    assets = {
-        key: asset | {"href": new + asset["href"].removeprefix(old)} if asset["href"].startswith(old) else asset
-        for key, asset in item["assets"].items()
-    }
-    return {**item, "assets": assets}
+
+
+    def moved(part: Mapping[str, Any]) -> dict[str, Any]:
+        href = str(part["href"])
+        if not href.startswith(("./", "../")):
+            return dict(part)
+        place = posixpath.relpath(href, folder) if inward else posixpath.normpath(folder + href)
+        return {**part, "href": place if place.startswith("../") else f"./{place}"}
+
+    assets = {key: moved(asset) for key, asset in item["assets"].items()}
+    return {**item, "assets": assets, "links": [moved(link) for link in item.get("links", ())]}
 
 
 def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
     for item in stac_arrow.stac_table_to_items(table):
-        yield without_nulls(item)
+        yield _with_time(without_nulls(item))
 
 
 def table_to_items(table: pa.Table) -> Iterator[dict[str, Any]]:

@@ -19,15 +19,14 @@ from stacaster.errors import CatalogError, UsageError
 _DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
 _PLAIN = re.compile(r"[^0-9A-Za-z_]")
 _NOT_PROPERTIES = {"id", "collection", "geometry", "bbox", "links", "assets", "stac_version", "stac_extensions", "type"}
-_LOCKED = {
-    "enable_external_access": "false",
+_SETTINGS = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "allow_community_extensions": "false",
-    "lock_configuration": "true",
     "memory_limit": "2GB",
     "temp_directory": "",
 }
+_LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +78,13 @@ def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table])
         columns = "* replace (st_geomfromwkb(geometry) as geometry)"
         connection.execute(f"create or replace table {base} as select {columns} from fresh")  # noqa: S608 - quoted
         connection.unregister("fresh")
-        for view in {name, _PLAIN.sub("_", name)}:
-            connection.execute(f"create or replace view {_quoted(view)} as select * from {base}")  # noqa: S608 - quoted
-    known = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
-    union = " union all by name ".join(f"select * from {_quoted(name)}" for (name,) in known)  # noqa: S608 - quoted
+    known = [row[0] for row in connection.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+    union = " union all by name ".join(f"select * from {_quoted(table)}" for table in known)  # noqa: S608 - quoted
+    collections = {table.removeprefix("table "): table for table in known}
+    # A name that needs no quotes in SQL stands beside the true one, unless it is the true name of another.
+    views = {_PLAIN.sub("_", name): table for name, table in collections.items()} | collections
+    for view, table in views.items():
+        connection.execute(f"create or replace view {_quoted(view)} as select * from {_quoted(table)}")  # noqa: S608 - quoted
     connection.execute(f"create or replace view items as {union}")
     connection.execute("checkpoint")
 
@@ -95,7 +97,11 @@ def _flat(table: pa.Table) -> pa.Table:
     """Return one row an item with plain scalar columns under plain names."""
     ids, collections = table["id"], table["collection"]
     times = table["datetime"]
-    years = pc.cast(pc.year(times), pa.int32())
+    if "start_datetime" in table.column_names:
+        years = pc.year(pc.coalesce(times, table["start_datetime"].cast(times.type)))
+    else:
+        years = pc.year(times)
+    years = pc.cast(years, pa.int32())
     year_text = pc.cast(years, pa.string())
     href = pc.binary_join_element_wise(collections, year_text, ids, pc.binary_join_element_wise(ids, "json", "."), "/")
     box = table["bbox"].combine_chunks()
@@ -148,10 +154,19 @@ def _asset_keys(table: pa.Table) -> pa.Array:
 
 
 def _connect(database: Path) -> duckdb.DuckDBPyConnection:
+    """Open a database beside any connection that the user's own code has to the same file."""
+    # DuckDB refuses a second set of settings for a file that the process has open, but not a second instance of it.
+    connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
     try:
-        return duckdb.connect(str(database), read_only=True, config=dict(_LOCKED))
+        path = str(database).replace("'", "''")
+        connection.execute(f"attach '{path}' as catalog (read_only)")
+        connection.execute("use catalog")
+        for name, value in _LOCKED.items():
+            connection.execute(f"set {name} = {value}")
     except duckdb.Error as error:
+        connection.close()
         raise CatalogError(f"{database.name} cannot be opened: {error}") from error
+    return connection
 
 
 def run_sql(database: Path, query: str, *, parameters: Sequence[Any] = ()) -> pa.Table:
@@ -234,7 +249,7 @@ def find_items(
         if wanted is not None:
             tests.append(f"list_contains(?, {column})")
             values.append(list(wanted))
-    text = f"select collection, id, href from items where {' and '.join(tests)} order by datetime, collection, id"  # noqa: S608 - only literals
+    text = f"select collection, id, href from items where {' and '.join(tests)} order by coalesce(datetime, start_datetime), collection, id"  # noqa: S608 - only literals
     if limit is not None:
         text += " limit ?"
         values.append(limit)

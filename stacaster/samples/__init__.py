@@ -21,6 +21,8 @@ _FLINDERS = (-3_428_910, 261_360)
 _BORDER_54 = (-3_431_610, 211_500)
 _BORDER_53 = (-3_431_610, 785_880)
 _NIGHT = ("OFF",) * 9
+_LAUNCH = dt.datetime(1999, 12, 18, 18, 57, tzinfo=dt.UTC)
+_PERIOD = dt.timedelta(minutes=98.88)
 
 
 def _utc(text: str) -> dt.datetime:
@@ -29,7 +31,13 @@ def _utc(text: str) -> dt.datetime:
 
 def _scene(acquired: str, number: int, **rest: object) -> AsterScene:
     moment = _utc(acquired)
-    fields = {"zone": 54, "upper_left": _FLINDERS, "tir_shape": _SHAPE, "orbit": 10_000 + number, **rest}
+    fields = {
+        "zone": 54,
+        "upper_left": _FLINDERS,
+        "tir_shape": _SHAPE,
+        "orbit": int((moment - _LAUNCH) / _PERIOD),
+        **rest,
+    }
     produced = dt.datetime(2015, 5, 9, 13, 29, 31, tzinfo=dt.UTC) + dt.timedelta(seconds=number)
     return AsterScene(acquired=moment, produced=produced, number=number, **fields)  # type: ignore[arg-type]
 
@@ -64,8 +72,8 @@ DEFAULT_SCENES = (
     _scene(
         "2004-02-18T12:58:40.870",
         70445,
-        sun_elevation=-32.4,
-        sun_azimuth=200.1,
+        sun_elevation=-38.3,
+        sun_azimuth=219.0,
         subsystems=("TIR",),
         gains=_NIGHT,
         direction="AS",
@@ -116,9 +124,9 @@ def sample_data(
     scenes = (FULL_SIZE_SCENE,) if full_size else DEFAULT_SCENES
     is_v003 = product == "AST_L1T"
     for scene in scenes:
-        stem = f"{scene.name}.hdf" if is_v003 else f"{scene.name_004}.cmr.json"
-        if (folder / stem).exists() and not overwrite:
-            raise UsageError(f"{stem} exists in {folder.name}; --overwrite replaces it")
+        found = sorted(folder.glob(f"{scene.name}.hdf" if is_v003 else f"{scene.name_004}*"))
+        if found and not overwrite:
+            raise UsageError(f"{found[0].name} exists in {folder.name}; --overwrite replaces it")
     paths: list[Path] = []
     for done, scene in enumerate(scenes, start=1):
         paths += [write_aster_l1t_003(scene, folder)] if is_v003 else write_aster_l1t_004(scene, folder)

@@ -102,7 +102,7 @@ def _additional() -> list[Obj | Group]:
     for number, (name, value) in enumerate(pairs.items(), start=1):
         mark = str(number)
         inner = Group("INFORMATIONCONTENT", [Obj("PARAMETERVALUE", value, mark)], mark)
-        container = [Obj("ADDITIONALATTRIBUTENAME", name, mark), inner]
+        container: list[Obj | Group] = [Obj("ADDITIONALATTRIBUTENAME", name, mark), inner]
         made.append(Group("ADDITIONALATTRIBUTESCONTAINER", container, mark, is_object=True))
     return made
 

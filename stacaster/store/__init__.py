@@ -53,7 +53,11 @@ class CatalogStore:
         path = self.root
         for part in parts:
             path = path / part
-            if path.is_symlink():
+            try:
+                is_link = path.is_symlink()
+            except OSError as error:
+                raise CatalogError(f"{target[:40]!r}... is no possible place: {error.strerror}") from error
+            if is_link:
                 raise CatalogError(f"{target!r} passes a symbolic link; a catalog holds none")
         return path
 
@@ -83,11 +87,14 @@ class CatalogStore:
     def staging(self) -> Iterator[Path]:
         """Give a private folder on the catalog's file system; it is removed at the end, or by others after a kill.
 
+        An interrupted commit is finished first.
+
         Raises:
             CatalogError: The lock cannot be had, or the folder is not ours.
             WriteError: The folder cannot be made.
         """
         with self._locked(_LOCK_TIMEOUT_S):
+            self._recover()
             folder, owner = self._make_staging()
         try:
             yield folder
@@ -158,11 +165,7 @@ class CatalogStore:
         journal = self._state / _JOURNAL
         found = journal.exists()
         if found:
-            try:
-                operations = json.loads(journal.read_text(encoding="utf-8"))["operations"]
-            except (ValueError, KeyError, TypeError) as error:
-                raise CatalogError(f"the journal of the catalog is damaged: {error}") from error
-            self.apply(operations)
+            self.apply(_read_journal(journal))
         for left in (self._state / _STAGING).iterdir():
             if left.is_dir() and not is_owned(left):
                 shutil.rmtree(left, ignore_errors=True)
@@ -178,9 +181,10 @@ class CatalogStore:
             if operation["kind"] == "remove":
                 self._remove(target, touched)
                 continue
-            staged = self._state / _STAGING / PurePosixPath(str(operation["staged"]))
-            if ".." in staged.parts:
+            inner = PurePosixPath(str(operation["staged"]))
+            if ".." in inner.parts or inner.is_absolute():
                 raise CatalogError("the journal of the catalog names a place outside it")
+            staged = self._state / _STAGING / inner
             target.parent.mkdir(parents=True, exist_ok=True)
             touched |= {path for path in target.parents if path.is_relative_to(self.root)}
             if operation["kind"] == "directory":
@@ -194,11 +198,11 @@ class CatalogStore:
 
     def _put_directory(self, staged: Path, target: Path, mark: str) -> None:
         """Put a staged folder in place. ``mark`` tells the new folder from the old after an exchange."""
-        if not staged.exists() or folder_mark(target) == mark:
+        if not staged.exists():
             return
         if not target.exists():
             staged.rename(target)
-        elif not exchange(staged, target):
+        elif folder_mark(staged) == mark and not exchange(staged, target):
             # Without an atomic exchange the target is missing between two renames; recovery closes the gap.
             aside = staged.with_name(f"{staged.name}.old")
             target.rename(aside)
@@ -242,6 +246,8 @@ class Transaction:
         inner = self.folder / f"d{len(self._puts)}"
         staged.rename(inner)
         for path in sorted(inner.rglob("*")):
+            if path.is_symlink():
+                raise CatalogError(f"{path.name} is a symbolic link; a catalog holds none")
             if path.is_file():
                 fsync_file(path)
         fsync_directory(inner)
@@ -289,6 +295,19 @@ class Transaction:
             fresh.unlink(missing_ok=True)
         fsync_directory(state)
         self._store.apply(operations)
+
+
+def _read_journal(path: Path) -> list[dict[str, Any]]:
+    try:
+        operations = json.loads(path.read_text(encoding="utf-8"))["operations"]
+        for operation in operations:
+            needed = {"remove": ("target",), "file": ("target", "staged"), "directory": ("target", "staged", "mark")}
+            missing = [key for key in needed[operation["kind"]] if not isinstance(operation[key], str)]
+            if missing:
+                raise ValueError(f"{missing[0]} is no text")
+    except (ValueError, KeyError, TypeError) as error:
+        raise CatalogError(f"the journal of the catalog is damaged: {error}") from error
+    return list(operations)
 
 
 def _write_error(what: str, error: OSError) -> WriteError:

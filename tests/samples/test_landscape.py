@@ -23,7 +23,6 @@ CONSTANTS = {
 
 
 def places(number: int = 4000) -> tuple[Any, Any]:
-    print(f"seed {SEED}")
     random = np.random.default_rng(SEED)
     return random.uniform(137.9, 138.9, number), random.uniform(-31.4, -30.6, number)
 
@@ -57,7 +56,8 @@ def test_the_lake_is_dark_in_the_infrared_and_exists() -> None:
     lake = landscape.is_lake(lon, lat)
     assert 0.001 < lake.mean() < 0.05
     nir = landscape.reflectance("B03N", lon, lat, day_of_year=100)
-    assert nir[lake].max() < 0.05 < 0.2 < nir[~lake].min()
+    assert nir[lake].max() < 0.05
+    assert nir[~lake].min() > 0.2
 
 
 @pytest.mark.parametrize("band", sorted(CONSTANTS))

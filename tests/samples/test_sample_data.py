@@ -78,7 +78,7 @@ def frame(scene: AsterScene, band: str) -> tuple[Any, Any]:
     rows, cols = scene.shape(subsystem)
     size = RESOLUTION[subsystem]
     x, y = np.meshgrid(scene.upper_left[1] + size * np.arange(cols), scene.upper_left[0] - size * np.arange(rows))
-    return Transformer.from_crs(32600 + scene.zone, 4326, always_xy=True).transform(x, y)  # type: ignore[no-any-return]
+    return Transformer.from_crs(32600 + scene.zone, 4326, always_xy=True).transform(x, y)
 
 
 def test_scenes_show_vegetation_bare_land_and_the_lake() -> None:
@@ -100,7 +100,6 @@ def test_scenes_show_vegetation_bare_land_and_the_lake() -> None:
 
 def test_border_pair_overlaps_and_agrees() -> None:
     """Two scenes of one orbit, seconds apart, in zones 53 and 54, see the same numbers in their overlap."""
-    print(f"seed {SEED}")
     first, second = BORDER
     assert {first.zone, second.zone} == {53, 54}
     assert abs((first.acquired - second.acquired).total_seconds()) < 60

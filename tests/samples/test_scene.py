@@ -32,9 +32,10 @@ LARGEST: dict[str, tuple[float, ...]] = {
 }
 LARGEST_TIR = (28.17, 27.75, 26.97, 23.30, 21.38)
 ONE_COUNT = {
-    **dict(zip(BANDS["VNIR"] + BANDS["SWIR"], (0.676, 1.415, 1.15, 0.1087, 0.0696, 0.390, 0.332, 0.245, 0.265), strict=True)),
+    **dict(zip(BANDS["VNIR"], (0.676, 1.415, 1.15), strict=True)),
+    **dict(zip(BANDS["SWIR"], (0.1087, 0.0696, 0.390, 0.332, 0.245, 0.265), strict=True)),
     **dict(zip(BANDS["TIR"], (0.006882, 0.006780, 0.006590, 0.005693, 0.005225), strict=True)),
-}  # fmt: skip
+}
 GAINS = ("HGH", "NOR", "LOW", "HGH", "NOR", "LO2", "LO2", "LO2", "LO2")
 
 
@@ -81,7 +82,6 @@ def test_coefficients_fit_the_largest_radiance() -> None:
 
 @pytest.mark.parametrize("subsystem", sorted(BANDS))
 def test_numbers_from_longitude_and_latitude(subsystem: str) -> None:
-    print(f"seed {SEED}")
     random = np.random.default_rng(SEED)
     scene = make(gains=GAINS, sun_elevation=58.3)
     size, dtype, highest = SIZES[subsystem]
@@ -101,7 +101,7 @@ def test_numbers_from_longitude_and_latitude(subsystem: str) -> None:
 
 
 def test_bright_pixels_saturate() -> None:
-    scene = make(gains=("HGH",) * 9, sun_elevation=45.0)
+    scene = make(gains=("HGH",) * 9, sun_elevation=60.0)
     pixels = scene.pixels("B03N")
     assert (pixels == 255).any()
     assert ((pixels > 1) & (pixels < 255)).any()

@@ -52,8 +52,8 @@ def test_place_and_form(paths: tuple[Path, ...]) -> None:
             assert file.crs.to_epsg() == 32654
             assert (file.shape, file.count, file.dtypes, file.nodata) == (shape, 1, (dtype,), None)
             assert (transform.a, transform.b, transform.d, transform.e) == (size, 0, 0, -size)
-            assert transform * (0.5, 0.5) == (261_360.0, -3_428_910.0)
-            assert transform * (shape[1] - 0.5, shape[0] - 0.5) == (265_590.0, -3_432_960.0)
+            assert transform @ (0.5, 0.5) == (261_360.0, -3_428_910.0)
+            assert transform @ (shape[1] - 0.5, shape[0] - 0.5) == (265_590.0, -3_432_960.0)
             assert file.profile["tiled"]
             assert file.profile["compress"] == "deflate"
             assert file.tags()["TIFFTAG_IMAGEDESCRIPTION"] == "Simulated by stacaster; not a measurement"
