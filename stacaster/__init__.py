@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog, ItemSearch, SqlResult, open_catalog
@@ -29,6 +29,7 @@ __all__ = [
     "Report",
     "SqlResult",
     "StacasterError",
+    "__version__",
     "all_products",
     "compute_index",
     "export",
@@ -70,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted(__all__)

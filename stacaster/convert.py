@@ -10,11 +10,12 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from stacaster import __version__, georef, products, stac, store
+from stacaster import georef, products, stac, store
 from stacaster.cog import CogJob, write_cogs
 from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand
 from stacaster.readers import open_granule
+from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

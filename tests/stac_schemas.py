@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft7Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT7
 
 
@@ -27,7 +27,7 @@ def _registry(schemas: Path) -> Registry:
         documents["https://proj.org/schemas/v0.7/projjson.schema.json"] = json.loads(
             projjson.read_text(encoding="utf-8")
         )
-    pairs = [(uri, Resource(contents=doc, specification=DRAFT7)) for uri, doc in documents.items()]
+    pairs = [(uri, DRAFT7.create_resource(doc)) for uri, doc in documents.items()]
     return Registry().with_resources(pairs)
 
 

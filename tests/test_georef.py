@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_footprint_follows_the_outer_pixel_edges() -> None:
         for size, shape in ((15.0, (5041, 5665)), (90.0, (841, 945)))
     ]
     geometry, bbox = georef.footprint([whole(box) for box in boxes])
-    polygon = shapely.geometry.shape(geometry)
+    polygon: Any = shapely.geometry.shape(geometry)
     assert polygon.is_valid and polygon.exterior.is_ccw
     assert bbox == pytest.approx(polygon.bounds, abs=1e-9)
     # The TIR edge lies 45 m outside the common corner centres, so the footprint does.
@@ -151,7 +152,7 @@ def test_footprint_across_the_antimeridian_is_split(zone: int, easting: float) -
     assert geometry["type"] == "MultiPolygon"
     west, _, east, _ = bbox
     assert west > 0 > east
-    shape = shapely.geometry.shape(geometry)
+    shape: Any = shapely.geometry.shape(geometry)
     assert shape.is_valid
     assert all(-180 <= x <= 180 for part in shape.geoms for x, _ in part.exterior.coords)
     assert shape.covers(shapely.Point(179.9999, -15.6)) and shape.covers(shapely.Point(-179.9999, -15.6))
@@ -166,7 +167,7 @@ def test_sinusoidal_grid_beyond_the_world_is_cut() -> None:
     crs = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
     box = GeoBox((1200, 1200), Affine(size, 0, 17 * tile, 0, -size, -tile), crs)  # h35v10
     geometry, bbox = georef.footprint([whole(box)])
-    polygon = shapely.geometry.shape(geometry)
+    polygon: Any = shapely.geometry.shape(geometry)
     assert polygon.is_valid
     assert bbox[0] == pytest.approx(np.degrees(17 * tile / 6371007.181 / np.cos(np.radians(10))), abs=1e-6)
     assert bbox[1] > -20 and bbox[2] == pytest.approx(180) and bbox[3] == pytest.approx(-10, abs=1e-6)

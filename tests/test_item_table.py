@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import itertools
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -144,7 +144,7 @@ def test_order_batches_and_replacement_do_not_matter(order: list[int], cuts: set
     items = mixed_items()
     edges = [0, *sorted(cuts), 9]
     table = None
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         table = item_table.merge_items(table, [items[number] for number in order[start:end]])
     table = item_table.merge_items(table, [items[again]])
     assert_same(table, item_table.merge_items(None, items))
@@ -194,7 +194,7 @@ def test_rows_lie_along_a_hilbert_curve() -> None:
         west, south = chance.uniform(-180, 179), chance.uniform(-90, 89)
         items.append(place(make_item(number), [west, south, west + 1, south + 1]))
     boxes = [item["bbox"] for item in item_table.table_to_items(item_table.merge_items(None, items))]
-    steps = [abs(a[0] - b[0]) / 360 + abs(a[1] - b[1]) / 180 for a, b in zip(boxes, boxes[1:], strict=False)]
+    steps = [abs(a[0] - b[0]) / 360 + abs(a[1] - b[1]) / 180 for a, b in itertools.pairwise(boxes)]
     # Random order has a mean step of 2/3.
     assert sum(steps) / len(steps) < 0.1
 
@@ -333,7 +333,8 @@ def test_database_works_after_a_move_from_any_folder(database: Path, tmp_path: P
     (tmp_path / "moved").mkdir()
     shutil.copyfile(database, tmp_path / "moved" / "renamed.duckdb")
     (tmp_path / "moved" / "renamed.duckdb").chmod(0o444)
-    script = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql('select count(*) from items').fetchall())"
+    query = "connect(sys.argv[1], read_only=True).sql('select count(*) from items').fetchall()"
+    script = f"import duckdb, sys; print(duckdb.{query})"
     command = [sys.executable, "-c", script, str(tmp_path / "moved" / "renamed.duckdb")]
     result = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[(9,)]"
@@ -448,19 +449,19 @@ def test_search_equals_brute_force(tmp_path: Path) -> None:
         bbox = (chance.uniform(-180, 180), *sorted(chance.uniform(-90, 90) for _ in range(2)))
         box = (bbox[0], bbox[1], chance.uniform(-180, 180), bbox[2])
         first = dt.datetime(2000, 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=chance.randrange(3000))
-        start = chance.choice([None, first])
-        end = chance.choice([None, first + dt.timedelta(days=chance.randrange(2000))])
+        earliest = chance.choice([None, first])
+        latest = chance.choice([None, first + dt.timedelta(days=chance.randrange(2000))])
         expected = [
             item
             for item in items
             if overlaps(item, box)
-            and (start is None or moment(item, "end_datetime", "datetime") >= start)
-            and (end is None or moment(item, "start_datetime", "datetime") <= end)
+            and (earliest is None or moment(item, "end_datetime", "datetime") >= earliest)
+            and (latest is None or moment(item, "start_datetime", "datetime") <= latest)
         ]
         expected.sort(key=lambda item: (item["properties"]["datetime"], item["id"]))
-        found = item_table.find_items(path, bbox=box, datetime=(start, end))
+        found = item_table.find_items(path, bbox=box, datetime=(earliest, latest))
         assert [entry.id for entry in found] == [item["id"] for item in expected]
-        assert [e.id for e in item_table.find_items(path, bbox=box, datetime=(start, end), limit=3)] == [
+        assert [e.id for e in item_table.find_items(path, bbox=box, datetime=(earliest, latest), limit=3)] == [
             item["id"] for item in expected[:3]
         ]
         hits += len(found)
@@ -473,7 +474,7 @@ def test_search_by_id_and_collection_takes_any_text(database: Path) -> None:
         assert item_table.find_items(database, ids=[hostile]) == []
         assert item_table.find_items(database, collections=[hostile]) == []
     assert item_table.count_items(database, "aster-l1t-003") == 9
-    assert os.path.exists(database)
+    assert database.exists()
 
 
 def test_search_finds_an_item_without_nominal_time(tmp_path: Path) -> None:

@@ -266,7 +266,9 @@ def test_hostile_journal_writes_nothing_outside(store: CatalogStore, target: str
         store.recover()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"operations": 5}', '{"operations": [{"kind": "file", "target": 5}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"operations": 5}', '{"operations": [{"kind": "file", "target": 5}]}']
+)
 @pytest.mark.filterwarnings("error")
 def test_damaged_journal_is_an_error_of_the_catalog(store: CatalogStore, text: str) -> None:
     store.prepare()

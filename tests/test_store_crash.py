@@ -117,7 +117,8 @@ def run_again(script: Path) -> Callable[[Path], None]:
     assert spec is not None and spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return lambda root: module.main(root)
+    run: Callable[[Path], None] = module.main
+    return run
 
 
 @pytest.fixture(scope="module")

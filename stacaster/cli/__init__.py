@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from stacaster import __version__
 from stacaster.cli.commands import COMMANDS
 from stacaster.errors import INTERRUPTED_EXIT_CODE, SpaceError, StacasterError, is_space_error
+from stacaster.version import __version__
 
 _EPILOG = """\b
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 nothing found, 4 some granules failed,

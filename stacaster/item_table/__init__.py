@@ -106,7 +106,6 @@ def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[
         inward: True from collection to item, False from item to collection.
     """
 
-
     def moved(part: Mapping[str, Any]) -> dict[str, Any]:
         href = str(part["href"])
         if not href.startswith(("./", "../")):

@@ -249,7 +249,8 @@ def find_items(
         if wanted is not None:
             tests.append(f"list_contains(?, {column})")
             values.append(list(wanted))
-    text = f"select collection, id, href from items where {' and '.join(tests)} order by coalesce(datetime, start_datetime), collection, id"  # noqa: S608 - only literals
+    order = "coalesce(datetime, start_datetime), collection, id"
+    text = f"select collection, id, href from items where {' and '.join(tests)} order by {order}"  # noqa: S608 - only literals
     if limit is not None:
         text += " limit ?"
         values.append(limit)

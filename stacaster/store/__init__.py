@@ -302,10 +302,9 @@ def _read_journal(path: Path) -> list[dict[str, Any]]:
         operations = json.loads(path.read_text(encoding="utf-8"))["operations"]
         for operation in operations:
             needed = {"remove": ("target",), "file": ("target", "staged"), "directory": ("target", "staged", "mark")}
-            missing = [key for key in needed[operation["kind"]] if not isinstance(operation[key], str)]
-            if missing:
-                raise ValueError(f"{missing[0]} is no text")
-    except (ValueError, KeyError, TypeError) as error:
+            for key in needed[operation["kind"]]:
+                operation[key].encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CatalogError(f"the journal of the catalog is damaged: {error}") from error
     return list(operations)
 

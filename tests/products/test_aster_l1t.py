@@ -114,7 +114,7 @@ def test_swir_ends_on_the_first_of_april_2008(tmp_path: Path) -> None:
     _, before = described(write_aster_l1t_003(last, tmp_path))
     _, after = described(write_aster_l1t_003(first, tmp_path))
     assert "B04" not in before.absent
-    assert [name for name in after.absent] == ["B04", "B05", "B06", "B07", "B08", "B09"]
+    assert list(after.absent) == ["B04", "B05", "B06", "B07", "B08", "B09"]
     assert any("SWIR is unusable from 2008-04-01 on" in note for note in after.notes)
     _, asked = described(write_aster_l1t_003(first, tmp_path), include_swir_after_cutoff=True)
     assert len(asked.bands) == 14

@@ -81,6 +81,6 @@ def test_eo_bands_of_pystac_know_the_common_names_that_eo_1_has() -> None:
     for product in PRODUCTS:
         for band in product.bands:
             if band.common_name in ("green", "red", "nir", "swir16", "swir22"):
-                low, high = EoBand.band_range(band.common_name)  # type: ignore[misc]
+                low, high = EoBand.band_range(band.common_name)
                 assert band.center_wavelength is not None
                 assert low <= band.center_wavelength <= high

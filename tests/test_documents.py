@@ -1,0 +1,120 @@
+"""What the documents promise is there, and nothing there is missing in them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import click
+import pytest
+
+import stacaster
+from stacaster import errors
+from stacaster.cli import cli
+
+MAP_HEADING = "## Where do I change ...?"
+
+
+@pytest.fixture(scope="module")
+def readme(repository: Path) -> str:
+    return (repository / "README.md").read_text(encoding="utf-8")
+
+
+def section(text: str, heading: str) -> str:
+    start = text.index(heading) + len(heading)
+    end = text.find("\n## ", start)
+    return text[start : end if end >= 0 else None]
+
+
+def map_paths(readme: str) -> set[str]:
+    rows = [line for line in section(readme, MAP_HEADING).splitlines() if line.startswith("| ")]
+    return {path for row in rows for path in re.findall(r"`((?:stacaster|scripts|tests|\.ci)/[^`]*)`", row)}
+
+
+def test_every_place_of_the_map_exists(readme: str, repository: Path) -> None:
+    paths = map_paths(readme)
+    assert len(paths) > 20
+    for path in paths:
+        target = repository / path
+        assert target.is_dir() if path.endswith("/") else target.is_file(), path
+
+
+def test_every_part_of_the_package_is_on_the_map(readme: str, repository: Path) -> None:
+    paths = map_paths(readme)
+    package = repository / "stacaster"
+    parts = {f"stacaster/{path.name}" for path in package.glob("*.py")}
+    parts |= {f"stacaster/{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    parts -= {"stacaster/__main__.py"}
+    assert parts - paths == set()
+
+
+def commands_of(readme: str) -> list[list[str]]:
+    blocks = re.findall(r"```bash\n(.*?)```", readme, flags=re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line.startswith("stacaster ")]
+    return [shlex.split(line, comments=True)[1:] for line in lines]
+
+
+def test_commands_of_the_readme_parse(readme: str) -> None:
+    commands = commands_of(readme)
+    assert len(commands) >= 7
+    for words in commands:
+        command = cli.commands[words[0]]
+        with click.Context(command, info_name=words[0]) as context:
+            command.parse_args(context, words[1:])
+
+
+def test_every_command_and_public_name_is_in_the_readme(readme: str) -> None:
+    for name in cli.commands:
+        assert f"stacaster {name}" in readme, name
+    for name in ("ingest", "open_catalog", "compute_index"):
+        assert f"stacaster.{name}(" in readme
+    assert set(stacaster.__all__) <= set(dir(stacaster))
+
+
+def test_exit_codes_of_the_readme(readme: str) -> None:
+    sentence = re.search(r"Exit codes: (.*?)\.\n", readme, flags=re.DOTALL)
+    assert sentence is not None
+    stated = {int(number) for number in re.findall(r"\b\d+\b", sentence.group(1))}
+    known = [value for value in vars(errors).values() if isinstance(value, type)]
+    codes = {kind.exit_code for kind in known if issubclass(kind, errors.StacasterError)}
+    assert codes | {0, errors.PARTIAL_EXIT_CODE, errors.INTERRUPTED_EXIT_CODE} <= stated <= {*range(9), 130}
+
+
+def test_readme_python_blocks_compile(readme: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    assert blocks
+    for block in blocks:
+        compile(block, "README.md", "exec")
+
+
+def test_links_between_documents(repository: Path) -> None:
+    for document in repository.glob("*.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (repository / target).exists(), f"{document.name}: {target}"
+
+
+def test_modules_over_the_budget_have_a_reason(repository: Path) -> None:
+    reasons = (repository / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    for path in (repository / "stacaster").rglob("*.py"):
+        if len(path.read_text(encoding="utf-8").splitlines()) > 300:
+            assert f"`{path.relative_to(repository)}`" in reasons, path.name
+
+
+def test_changelog_names_the_version(repository: Path) -> None:
+    text = (repository / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(rf"^## {re.escape(stacaster.__version__)}\b", text, flags=re.MULTILINE)
+
+
+def test_nothing_committed_names_a_machine(repository: Path) -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=False)
+    names = listed.stdout.splitlines()
+    if listed.returncode or not names:
+        pytest.skip("not a git clone")
+    pattern = re.compile(r"/(?:home|Users|root|work|farm|check)/[A-Za-z]")
+    for name in names:
+        path = repository / name
+        if path.is_file() and path.name != "test_documents.py":
+            found = pattern.search(path.read_text(encoding="utf-8", errors="replace"))
+            assert found is None, f"{name}: {found.group() if found else ''}"
