@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _TOKEN = re.compile(r"([A-Za-z_][\w.\-]*)\s*=\s*(.*)", re.DOTALL)
-_WRAPPED = re.compile(r"\s*\n\s*")
+# A long text goes on in the next line: its own blanks stand before the break, the indentation after it.
+_WRAPPED = re.compile(r"\r?\n\s*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
 _MARKS = re.compile(r'["(){}]')
 _MAX_DEPTH = 64

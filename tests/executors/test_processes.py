@@ -1,0 +1,120 @@
+"""Worker processes: a task that kills its process costs that task only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacaster.executors.processes import Task, TaskResult, run_isolated
+
+FUNCTION = "tests.executors.tasks:run"
+
+
+@pytest.fixture(autouse=True)
+def _importable(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(repository))
+
+
+def results(*payloads: dict[str, Any], workers: int = 1, **limits: Any) -> dict[str, TaskResult]:
+    tasks = [Task(key=str(number), payload=payload) for number, payload in enumerate(payloads)]
+    options = {"memory_limit_mb": 2048, "timeout_s": 60.0} | limits
+    return {found.key: found for found in run_isolated(tasks, function=FUNCTION, workers=workers, **options)}
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("abort", "SIGABRT"), ("segfault", "SIGSEGV"), ("exit", "ended with code 3")]
+)
+def test_a_task_that_kills_its_process(kind: str, words: str, workers: int) -> None:
+    found = results({"kind": "ok"}, {"kind": kind}, {"kind": "ok"}, {"kind": kind}, {"kind": "ok"}, workers=workers)
+    assert sorted(found) == ["0", "1", "2", "3", "4"]
+    for key in "13":
+        assert found[key].value is None and words in (found[key].error or "")
+    for key in "024":
+        assert found[key].value is not None and found[key].error is None
+
+
+def test_errors_come_back_with_their_class() -> None:
+    found = results({"kind": "raise"}, {"kind": "bug"}, {"kind": "ok"})
+    assert (found["0"].error, found["0"].error_class) == ("is damaged", "ReadError")
+    assert (found["1"].error, found["1"].error_class) == ("KeyError: 'unexpected'", "KeyError")
+    assert found["2"].value is not None and found["2"].value["kind"] == "ok"
+
+
+def test_one_process_serves_many_tasks() -> None:
+    found = results(*[{"kind": "ok"}] * 5)
+    assert len({entry.value["pid"] for entry in found.values() if entry.value}) == 1
+    assert os.getpid() not in {entry.value["pid"] for entry in found.values() if entry.value}
+
+
+def test_memory_limit() -> None:
+    found = results({"kind": "memory", "size": 3 << 30}, {"kind": "memory", "size": 1 << 20}, memory_limit_mb=1024)
+    assert found["0"].error_class == "SpaceError" and "1024 MB" in (found["0"].error or "")
+    assert found["1"].value == {"size": 1 << 20}
+
+
+def test_time_limit() -> None:
+    start = time.monotonic()
+    found = results({"kind": "sleep", "seconds": 600}, {"kind": "ok"}, timeout_s=1.0)
+    assert time.monotonic() - start < 30
+    assert "longer than 1 s" in (found["0"].error or "")
+    assert found["1"].value is not None
+
+
+def test_noise_on_standard_output_does_no_harm() -> None:
+    found = results({"kind": "noise"}, {"kind": "large", "size": 5_000_000})
+    assert found["0"].value is not None
+    assert found["1"].value == {"text": "x" * 5_000_000}
+
+
+def test_tasks_are_drawn_when_a_worker_is_free() -> None:
+    drawn = 0
+
+    def many() -> Any:
+        nonlocal drawn
+        for number in range(100):
+            drawn += 1
+            yield Task(key=str(number), payload={"kind": "ok"})
+
+    running = run_isolated(many(), function=FUNCTION, workers=2, memory_limit_mb=2048, timeout_s=60)
+    next(running)
+    assert drawn <= 4
+    running.close()
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_no_worker_outlives_its_parent(tmp_path: Path, repository: Path, how: signal.Signals) -> None:
+    mark = tmp_path / "pid"
+    script = (
+        "from stacaster.executors.processes import Task, run_isolated\n"
+        f"task = Task(key='a', payload={{'kind': 'sleep', 'seconds': 600, 'file': {str(mark)!r}}})\n"
+        f"list(run_isolated([task], function={FUNCTION!r}, workers=1, memory_limit_mb=2048, timeout_s=600))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], cwd=repository, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 60
+        while not (mark.exists() and mark.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        worker = int(mark.read_text())
+        assert is_running(worker)
+        process.send_signal(how)
+        process.wait(timeout=30)
+    deadline = time.monotonic() + 30
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(worker)
