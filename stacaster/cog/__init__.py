@@ -30,6 +30,7 @@ __all__ = ["PROFILES", "CogJob", "CogProfile", "get_profile", "pixel_hash", "wri
 
 _DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _BLOCK = 1 << 20
+_STRIP_LIMIT = 512
 _GDAL = {"GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
@@ -112,11 +113,9 @@ def write_cog(
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         prepared = _prepared(pixels, scene_band, path)
-        if prepared.shape[1] == chosen.block < prepared.shape[0]:
-            # A tile as wide as the raster is taken for a strip by rasterio, and so by the validation.
-            chosen = replace(chosen, block=chosen.block // 2)
         levels = [prepared, *build_overviews(prepared, kind=scene_band.band.kind, nodata=scene_band.band.nodata,
                                              largest=chosen.block)]  # fmt: skip
+        chosen = replace(chosen, block=_block(levels, chosen.block))
         expected = [hash_pixels(level) for level in levels]
         statistics = band_statistics(prepared, scene_band.band.nodata)
         written = _write(staged, levels, scene_band, chosen, tags or {})
@@ -155,6 +154,13 @@ def _prepared(pixels: NDArray[Any], scene_band: SceneBand, path: Path) -> NDArra
     if not _can_hold(np.dtype(name), band.nodata):
         raise WriteError(f"{path.name}: nodata is {band.nodata}, which no pixel of type {name} can be")
     return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+
+
+def _block(levels: Sequence[NDArray[Any]], wanted: int) -> int:
+    """Return a tile size that no level has as its width: rio-cogeo takes such a level for one in strips."""
+    widths = {level.shape[1] for level in levels if max(level.shape) > _STRIP_LIMIT}
+    # Halving leads from a width to 512 or to 496, never to both.
+    return next(size for size in (wanted, wanted // 2, 496) if size not in widths)
 
 
 def _can_hold(data_type: np.dtype[Any], nodata: int | float | None) -> bool:

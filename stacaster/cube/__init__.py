@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -116,9 +117,11 @@ def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
     return {"assets": cleaned, "aliases": unique, "warnings": "ignore"}
 
 
-def _moment(item: pystac.Item) -> str:
-    value = item.properties.get("datetime") or item.properties.get("start_datetime")
-    return str(value)
+def _moment(item: pystac.Item) -> dt.datetime:
+    moment = item.datetime or item.common_metadata.start_datetime
+    if moment is None:
+        raise LoadError(f"{item.id} has neither datetime nor start_datetime")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
 
 
 def _is_data(asset: Mapping[str, Any]) -> bool:
@@ -196,14 +199,12 @@ def _fuse(cube: xr.Dataset, items: Sequence[pystac.Item], groupby: str) -> xr.Da
 
 
 def _group_key(item: pystac.Item, groupby: str) -> Any:
-    import datetime as dt
-
     if groupby == "time":
         return _moment(item)
     if groupby == "solar_day":
-        if item.datetime is None or item.bbox is None:
-            raise LoadError(f"{item.id} has no datetime or bbox, so its solar day is unknown")
+        if item.bbox is None:
+            raise LoadError(f"{item.id} has no bbox, so its solar day is unknown")
         west, east = item.bbox[0], item.bbox[2]
         centre = (west + (east if east >= west else east + 360.0)) / 2
-        return (item.datetime + dt.timedelta(hours=centre / 15.0)).date()
+        return (_moment(item) + dt.timedelta(hours=centre / 15.0)).date()
     return item.properties.get(groupby)

@@ -95,7 +95,8 @@ def _reflectance_factor(fields: dict[str, Any], item: pystac.Item) -> float:
     if elevation is None or not float(elevation) > 0:
         raise LoadError(f"{item.id} has sun elevation {elevation}: reflectance needs the sun above the horizon")
     moment = item.datetime
-    assert moment is not None
+    if moment is None:
+        raise LoadError(f"{item.id} has no datetime: reflectance needs the distance of the sun")
     distance = calibrate.earth_sun_distance(moment.timetuple().tm_yday)
     return float(
         calibrate.toa_reflectance(1.0, esun=irradiance, sun_elevation=float(elevation), earth_sun_distance=distance)
