@@ -80,9 +80,9 @@ class Catalog:
             datetime=None if datetime is None else query.parse_datetime(datetime),
             collections=names,
             ids=ids,
-            limit=limit,
+            limit=limit if box is None and shape is None else None,
         )
-        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=shape)
+        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=shape, limit=limit)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return every item; use ``search`` to choose some."""

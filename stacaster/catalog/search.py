@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,9 +51,14 @@ class ItemSearch:
     """Box of the query."""
     intersects: Mapping[str, Any] | None = None
     """GeoJSON geometry of the query."""
+    limit: int | None = None
+    """Largest number of items."""
 
     def items(self) -> Iterator[pystac.Item]:
         """Yield the items with absolute asset hrefs, ordered by time, collection and id."""
+        return islice(self._fitting(), self.limit)
+
+    def _fitting(self) -> Iterator[pystac.Item]:
         import pystac
         import shapely
 

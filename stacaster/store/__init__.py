@@ -120,14 +120,20 @@ class CatalogStore:
     @contextmanager
     def _locked(self, timeout_s: float) -> Iterator[None]:
         self.prepare()
+        lock = FileLock(self._state / _LOCK, timeout=timeout_s)
         try:
-            with FileLock(self._state / _LOCK, timeout=timeout_s):
-                yield
+            lock.acquire()
         except Timeout as error:
             text = (
                 f"the catalog {self.root.name} has been locked by another process for {timeout_s:g} s; try again later"
             )
             raise CatalogError(text) from error
+        except OSError as error:
+            raise _write_error(f"the catalog {self.root.name} cannot be locked", error) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def recover(self, *, timeout_s: float = _LOCK_TIMEOUT_S) -> bool:
         """Finish an interrupted commit and remove what dead processes left.

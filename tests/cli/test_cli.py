@@ -1,0 +1,197 @@
+"""The command line as a shell sees it: codes, streams, JSON, help."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import rasterio
+import xarray as xr
+
+import stacaster
+from stacaster.catalog import Catalog
+from stacaster.cli import cli
+from stacaster.samples import DEFAULT_SCENES
+from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003
+
+DAY = replace(DEFAULT_SCENES[1], tir_shape=(4, 5))
+
+
+@pytest.fixture
+def run(repository: Path, tmp_path: Path) -> Any:
+    def call(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "stacaster", *words]
+        env = {**os.environ, "PYTHONPATH": str(repository), **options.pop("env", {})}
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=env, check=False, **options)
+        assert "Traceback" not in done.stderr
+        return done
+
+    return call
+
+
+def test_ingest_and_the_other_commands(run: Any, tmp_path: Path) -> None:
+    write_aster_l1t_003(DAY, tmp_path)
+    dry = run("ingest", ".", "--catalog", "c", "--dry-run")
+    assert dry.returncode == 0 and "dry run, nothing was written" in dry.stderr and not (tmp_path / "c").exists()
+    done = run("ingest", ".", "--catalog", "c", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["counts"] == {"ingested": 1, "replaced": 0, "skipped": 0, "failed": 0}
+    again = run("ingest", "*.hdf", "--catalog", "c")
+    assert (again.returncode, again.stdout) == (0, "") and "1 skipped" in again.stderr
+    env = {"STACASTER_CATALOG": str(tmp_path / "c")}
+    rows = json.loads(run("sql", "select id, 1.5 as x from items", "--json", env=env).stdout)
+    assert rows == [{"id": report["granules"][0]["item_id"], "x": 1.5}]
+    collection = json.loads(run("items", "--json", env=env).stdout)
+    assert collection["type"] == "FeatureCollection" and len(collection["features"]) == 1
+    info = json.loads(run("info", "--json", env=env).stdout)
+    assert info["collections"][0]["items"] == 1
+    products = json.loads(run("products", "--json").stdout)
+    assert {row["name"] for row in products} == set(stacaster.all_products())
+    text = run("items", env=env).stdout.splitlines()
+    assert text[0].split("\t") == ["collection", "id", "datetime", "cloud_cover", "assets"] and len(text) == 2
+
+
+@pytest.mark.parametrize("box", [["--bbox", "138,-32,139,-31"], ["--bbox", "138", "-32", "139", "-31"], ["--bbox=138,-32,139,-31"]])
+def test_boxes_in_every_spelling(run: Any, catalog: Catalog, box: list[str]) -> None:
+    done = run("items", "--catalog", str(catalog.root), "--json", *box, "--datetime", "2003")
+    assert done.returncode == 0 and len(json.loads(done.stdout)["features"]) == 2, done.stderr
+
+
+def test_items_of_west_and_south_are_no_options(run: Any, catalog: Catalog) -> None:
+    done = run("items", "--catalog", str(catalog.root), "--bbox", "-10", "-20", "-5", "-15")
+    assert done.returncode == 3 and "no item fits" in done.stderr
+
+
+def test_export_and_index(run: Any, catalog: Catalog, tmp_path: Path) -> None:
+    place = ["--catalog", str(catalog.root), "--datetime", "2003"]
+    done = run("export", "-o", "cube.nc", "--bands", "nir", "--bands", "red", *place)
+    assert done.returncode == 0 and done.stdout == "" and "wrote cube.nc" in done.stderr, done.stderr
+    with xr.open_dataset(tmp_path / "cube.nc", mask_and_scale=False) as cube:
+        expected = catalog.load(bands=["nir", "red"], native=True, datetime="2003")
+        assert (cube.nir == expected.nir).all() and cube.nir.dtype == "uint8"
+    done = run("index", "ndvi", "-o", "ndvi.nc", *place)
+    assert done.returncode == 0, done.stderr
+    assert run("index", "ndvi", "-o", "ndvi.nc", *place).returncode == 2
+    assert run("index", "ndvi", "-o", "ndvi.nc", "--overwrite", *place).returncode == 0
+    with rasterio.open(f"netcdf:{tmp_path / 'ndvi.nc'}:ndvi") if _has_netcdf() else xr.open_dataset(tmp_path / "ndvi.nc") as read:
+        assert read is not None
+
+
+def _has_netcdf() -> bool:
+    with rasterio.Env() as env:
+        return "netCDF" in env.drivers()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["ingest"], 2, "Missing argument"),
+        (["ingest", "x", "--workers", "0"], 2, "workers"),
+        (["ingest", "x", "--profile", "lzw"], 2, "zstd, deflate"),
+        (["ingest", "x", "--subsystem", "UV"], 2, "VNIR, SWIR, TIR"),
+        (["ingest", "nothing*.hdf"], 3, "no granule was found in nothing*.hdf"),
+        (["ingest", "missing.hdf"], 7, "missing.hdf: cannot be opened"),
+        (["ingest", "page.hdf"], 7, "HTML page"),
+        (["items", "--catalog", "nowhere"], 7, "holds no catalog.json"),
+        (["sql", "select 1", "--catalog", "nowhere"], 7, "holds no catalog.json"),
+        (["index", "evi9", "-o", "x.nc"], 2, "no index; there is ndvi"),
+        (["export", "-o", "x.tif"], 2, "a name ending in .nc"),
+        (["export", "-o", "no/folder/x.nc", "--catalog", "{catalog}"], 2, "does not exist"),
+        (["export", "-o", "x.nc", "--catalog", "{catalog}", "--datetime", "1999"], 3, "no item"),
+        (["export", "-o", "x.nc", "--catalog", "{catalog}", "--bands", "B01"], 1, "EPSG:32753"),
+        (["export", "-o", "x.nc", "--catalog", "{catalog}", "--bbox", "1,2"], 2, "bbox"),
+        (["items", "--catalog", "{catalog}", "--datetime", "soon"], 2, "soon"),
+        (["sql", "select nothing", "--catalog", "{catalog}"], 2, "SQL"),
+        (["sql", "copy items to 'x.csv'", "--catalog", "{catalog}"], 2, "SQL"),
+        (["sample-data", "page.hdf"], 1, ""),
+        (["fly"], 2, "No such command"),
+    ],
+)
+def test_codes_of_errors(
+    run: Any, catalog: Catalog, tmp_path: Path, words: list[str], code: int, message: str
+) -> None:
+    (tmp_path / "page.hdf").write_text("<html>log in</html>")
+    done = run(*[word.replace("{catalog}", str(catalog.root)) for word in words])
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr and done.stdout == ""
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_some_granules_fail(run: Any, tmp_path: Path) -> None:
+    write_aster_l1t_003(DAY, tmp_path)
+    (tmp_path / "bad.hdf").write_bytes(b"")
+    done = run("ingest", ".", "--catalog", "c", "--json")
+    assert done.returncode == 4 and "failed bad.hdf: " in done.stderr
+    assert json.loads(done.stdout)["counts"] == {"ingested": 1, "replaced": 0, "skipped": 0, "failed": 1}
+
+
+def test_a_contradiction_is_said(run: Any, tmp_path: Path) -> None:
+    write_aster_l1t_003(DAY, tmp_path, faults=Faults(coefficients=(("B01", 9.0),)))
+    done = run("ingest", ".", "--catalog", "c")
+    assert done.returncode == 0 and "B01" in done.stderr and "contradicts" in done.stderr
+
+
+def test_interrupted_ingest(repository: Path, granules: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "stacaster", "ingest", str(granules), "--catalog", str(tmp_path / "c")]
+    env = {**os.environ, "PYTHONPATH": str(repository)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env) as process:
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "c" / ".stacaster").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    assert not list((tmp_path / "c" / ".stacaster" / "staging").iterdir())
+    report = stacaster.ingest([granules], catalog=tmp_path / "c")
+    assert not report.failed and len(stacaster.open_catalog(tmp_path / "c").search()) == 8
+
+
+def test_help_of_every_command_has_an_example(run: Any) -> None:
+    overall = run("--help").stdout
+    for name, command in cli.commands.items():
+        assert name in overall
+        text = run(name, "--help").stdout
+        assert "Example" in text and f"stacaster {name}" in text
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{name} {parameter.name}"
+    assert run("--version").stdout.strip() == f"stacaster, version {stacaster.__version__}"
+
+
+TWINS = {
+    "ingest": (stacaster.ingest, ["x"]),
+    "export": (stacaster.export, ["-o", "x.nc"]),
+    "index": (stacaster.export_index, ["ndvi", "-o", "x.nc"]),
+    "sample-data": (stacaster.sample_data, ["x"]),
+}
+"""Function of each command, and the arguments that must be given."""
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_commands_are_twins_of_functions(name: str) -> None:
+    function, needed = TWINS[name]
+    parameters = inspect.signature(function).parameters
+    given = cli.commands[name].make_context(name, list(needed)).params
+    assert set(given) - {"as_json"} == set(parameters) - {"progress"}
+    for key, parameter in parameters.items():
+        if parameter.default is not inspect.Parameter.empty and key != "progress":
+            assert given[key] == parameter.default, key
+
+
+def test_start_is_light() -> None:
+    code = "import sys; from stacaster.cli import cli; print(sorted(m for m in sys.modules if m.split('.')[0] in " \
+        "{'numpy', 'xarray', 'rasterio', 'duckdb', 'pyarrow', 'pystac', 'shapely', 'pyproj', 'dask', 'rich', 'pandas'}))"  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
