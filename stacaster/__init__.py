@@ -6,6 +6,8 @@ and ``load`` makes cubes of its items.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stacaster.version import __version__
@@ -57,6 +59,17 @@ _HOME = {
     "all_products": "products",
     "sample_data": "samples",
 }
+
+
+class _Package(ModuleType):
+    """``stacaster.ingest`` and ``stacaster.export`` are functions, even once modules of these names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

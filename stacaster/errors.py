@@ -17,6 +17,7 @@ StacasterError            exit code 1
 from __future__ import annotations
 
 import errno
+import os
 
 PARTIAL_EXIT_CODE = 4
 """Exit code of a run in which some granules failed and others did not."""
@@ -25,6 +26,7 @@ INTERRUPTED_EXIT_CODE = 130
 """Exit code after Ctrl-C."""
 
 _SPACE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM})
+_SPACE_WORDS = tuple(os.strerror(number) for number in sorted(_SPACE_ERRNOS))
 
 
 class StacasterError(Exception):
@@ -113,5 +115,7 @@ class ExportError(StacasterError):
 
 
 def is_space_error(error: BaseException) -> bool:
-    """Tell whether an operating-system error means that space or memory has run out."""
-    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS)
+    """Tell whether an error means that space or memory has run out; libraries pass the system's words on as text."""
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS):
+        return True
+    return any(words in str(error) for words in _SPACE_WORDS)

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _CHUNK = 512
+_COORDINATES = {
+    "x": {"standard_name": "projection_x_coordinate", "axis": "X"},
+    "y": {"standard_name": "projection_y_coordinate", "axis": "Y"},
+    "longitude": {"standard_name": "longitude", "axis": "X"},
+    "latitude": {"standard_name": "latitude", "axis": "Y"},
+    "time": {"standard_name": "time", "axis": "T"},
+}
 
 
 def export(
@@ -105,7 +112,8 @@ def _load(
     )
     items = list(search.items())
     if bands is not None:
-        items = [item for item in items if any(_has(item, name) for name in bands)]
+        # When no scene has any of the bands, loading says which there are.
+        items = [item for item in items if any(_has(item, name) for name in bands)] or items
     from stacaster.cube import load
 
     # Chunks keep memory at a few blocks a worker, however large the cube is.
@@ -155,7 +163,7 @@ def write_netcdf(cube: xr.Dataset, path: Path) -> Path:
     prepared = cube.copy()
     encoding: dict[str, dict[str, Any]] = {}
     for name, band in cube.data_vars.items():
-        rows, cols = band.sizes["y"], band.sizes["x"]
+        rows, cols = band.shape[-2:]
         encoding[str(name)] = {"zlib": True, "complevel": 1, "shuffle": True}
         encoding[str(name)]["chunksizes"] = (1, min(_CHUNK, rows), min(_CHUNK, cols))
         attrs = dict(band.attrs)
@@ -164,10 +172,13 @@ def write_netcdf(cube: xr.Dataset, path: Path) -> Path:
             encoding[str(name)]["_FillValue"] = np_scalar(nodata, str(band.dtype))
         elif band.dtype.kind == "f":
             encoding[str(name)]["_FillValue"] = np_scalar(float("nan"), str(band.dtype))
-        if "grid_mapping" not in band.encoding and "spatial_ref" in cube.coords:
+        if "spatial_ref" in cube.coords:
             attrs["grid_mapping"] = "spatial_ref"
         prepared[name].attrs = attrs
         prepared[name].encoding = {}
+    for name, fields in _COORDINATES.items():
+        if name in prepared.coords:
+            prepared[name].attrs = {**prepared[name].attrs, **fields}
     encoding["time"] = {"units": "microseconds since 1970-01-01T00:00:00", "dtype": "int64", "calendar": "standard"}
     prepared.attrs = {"Conventions": "CF-1.8", **cube.attrs}
     staged = path.with_name(f".{path.name}.part")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from odc.geo.geobox import GeoBox
 
 from stacaster.gctp import GridError, grid_geobox
 from stacaster.odl import parse_odl
@@ -17,8 +18,8 @@ def structure(**fields: str) -> str:
     return f"GROUP=GridStructure\n\tGROUP=GRID_1\n{lines}\n\tEND_GROUP=GRID_1\nEND_GROUP=GridStructure\nEND\n"
 
 
-def box(shape: tuple[int, ...] = (10, 20), **fields: str):  # type: ignore[no-untyped-def] # noqa: ANN201
-    return grid_geobox("G", parse_odl(structure(**fields), document="StructMetadata"), shape)
+def box(**fields: str) -> GeoBox:
+    return grid_geobox("G", parse_odl(structure(**fields), document="StructMetadata"), (10, 20))
 
 
 def test_utm() -> None:
@@ -30,7 +31,9 @@ def test_utm() -> None:
 def test_geographic_degrees_are_packed() -> None:
     # 138 degrees 30 minutes 36 seconds is 138030036.
     found = box(
-        Projection="GCTP_GEO", UpperLeftPointMtrs="(138030036.0,-30000000.0)", LowerRightMtrs="(139030036.0,-31000000.0)"
+        Projection="GCTP_GEO",
+        UpperLeftPointMtrs="(138030036.0,-30000000.0)",
+        LowerRightMtrs="(139030036.0,-31000000.0)",
     )
     assert found.crs.epsg == 4326
     assert found.transform.c == pytest.approx(138.51) and found.transform.f == -30.0

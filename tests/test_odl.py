@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ GROUP                  = INVENTORYMETADATA
       VALUE                = (-30.5, 1.38E+02)
     END_OBJECT             = UPPERLEFT
     OBJECT                 = NOTE
-      VALUE                = "two words = one 
+      VALUE                = "two words = one @
           value (with ma
           rks)"
     END_OBJECT             = NOTE
@@ -46,7 +47,7 @@ anything\0\0
 
 
 def test_values_classes_and_paths() -> None:
-    found = {item.name: item for item in parse_odl(TEXT, document="coremetadata")}
+    found = {item.name: item for item in parse_odl(TEXT.replace("@\n", "\n"), document="coremetadata")}
     assert found["SCENECLOUDCOVERAGE"].value == 12
     assert found["UPPERLEFT"].value == (-30.5, 138.0)
     assert found["UPPERLEFT"].object_class == "3"
@@ -81,14 +82,12 @@ def test_line_of_an_error() -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="GROUPENDOBJCTVAL=_ (){},\"'\n\t0123.-\0", max_size=300))
 def test_any_text_parses_or_is_refused(text: str) -> None:
-    try:
+    with contextlib.suppress(OdlError):
         parse_odl(text)
-    except OdlError:
-        pass
 
 
 def test_time_grows_with_the_length_only() -> None:
-    block = "OBJECT = A\nVALUE = (\"x\",\n \"y\")\nEND_OBJECT = A\n"
+    block = 'OBJECT = A\nVALUE = ("x",\n "y")\nEND_OBJECT = A\n'
     seconds = []
     for count in (2_000, 16_000):
         start = time.process_time()

@@ -118,7 +118,7 @@ def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 
 
 def _moment(item: pystac.Item) -> dt.datetime:
-    moment = item.datetime or item.common_metadata.start_datetime
+    moment: dt.datetime | None = item.datetime or item.common_metadata.start_datetime
     if moment is None:
         raise LoadError(f"{item.id} has neither datetime nor start_datetime")
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)

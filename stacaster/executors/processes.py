@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.errors import StacasterError
+from stacaster.errors import SpaceError, StacasterError, is_space_error
 
 _LOG = logging.getLogger(__name__)
 _HEADER = struct.Struct(">Q")
@@ -241,7 +241,8 @@ def _serve(arguments: list[str]) -> None:
             answer = {"value": None, "error": error.message, "error_class": type(error).__name__}
         except Exception as error:  # noqa: BLE001 - the border of the process: reported with its class
             _LOG.debug("task failed", exc_info=True)
-            answer = {"value": None, "error": f"{type(error).__name__}: {error}", "error_class": type(error).__name__}
+            name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
+            answer = {"value": None, "error": f"{type(error).__name__}: {error}", "error_class": name}
         message = json.dumps(answer).encode()
         _write_all(result_write, _HEADER.pack(len(message)) + message)
 

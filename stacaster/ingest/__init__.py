@@ -12,7 +12,7 @@ from typing import Any
 from stacaster.catalog import StagedItem, commit_items
 from stacaster.cog import PROFILES
 from stacaster.config import Settings, catalog_path
-from stacaster.errors import CatalogError, UsageError, WriteError
+from stacaster.errors import CatalogError, SpaceError, UsageError, WriteError, is_space_error
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.model import Outcome, Report
@@ -197,7 +197,8 @@ class _Batch:
         try:
             statuses = commit_items(self._store, [entry for _, entry in staged])
         except (WriteError, CatalogError, OSError) as error:
-            reason, name = str(error), type(error).__name__
+            name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
+            reason = str(error)
             return [_outcome(granule, entry, "failed", reason=reason, error=name) for granule, entry in staged]
         return [_outcome(granule, entry, status) for (granule, entry), status in zip(staged, statuses, strict=True)]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stacaster.errors import CatalogError, UsageError
+from stacaster.errors import CatalogError, SpaceError, UsageError, WriteError, is_space_error
 
 _DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
 _PLAIN = re.compile(r"[^0-9A-Za-z_]")
@@ -48,11 +49,8 @@ def build_database(path: Path, tables: Mapping[str, pa.Table]) -> None:
         path: File that does not exist.
         tables: Table of each collection by id.
     """
-    connection = duckdb.connect(str(path))
-    try:
+    with _writing(path) as connection:
         _fill(connection, tables)
-    finally:
-        connection.close()
 
 
 def refresh_database(old: Path, new: Path, changed: Mapping[str, pa.Table]) -> None:
@@ -64,11 +62,25 @@ def refresh_database(old: Path, new: Path, changed: Mapping[str, pa.Table]) -> N
         changed: Table of each changed collection by id.
     """
     shutil.copyfile(old, new)
-    connection = duckdb.connect(str(new))
-    try:
+    with _writing(new) as connection:
         _fill(connection, changed)
-    finally:
-        connection.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        connection = duckdb.connect(str(path))
+        try:
+            yield connection
+        finally:
+            connection.close()
+    except duckdb.Error as error:
+        kind = SpaceError if is_space_error(error) else WriteError
+        raise kind(f"{path.name} cannot be written: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 import geopandas
+import numpy as np
 import pyarrow.parquet as pq
 import pystac
 import pytest
@@ -45,7 +45,7 @@ def test_pystac_walks_the_whole_tree(catalog: Catalog) -> None:
     items = list(tree.get_items(recursive=True))
     assert len(items) == 8
     for item in items:
-        assert item.get_collection().id == COLLECTION  # type: ignore[union-attr]
+        assert item.get_collection().id == COLLECTION
         for asset in item.assets.values():
             assert Path(asset.get_absolute_href() or "").is_file()
     collection = tree.get_child(COLLECTION)
@@ -59,7 +59,7 @@ def test_links_and_hrefs_are_relative_and_lead_somewhere(catalog: Catalog) -> No
         hrefs = [link["href"] for link in document["links"]] + [a["href"] for a in document.get("assets", {}).values()]
         for href in hrefs:
             if "://" not in href:
-                assert not os.path.isabs(href)
+                assert not href.startswith("/")
                 assert (path.parent / href).resolve().is_file(), f"{path.name}: {href}"
 
 
@@ -96,7 +96,7 @@ def test_parquet_mirror_says_what_the_json_says(catalog: Catalog) -> None:
     foreign = {item["id"] for item in stac_geoparquet.arrow.stac_table_to_items(pq.read_table(path))}
     assert foreign == set(from_json)
     frame = geopandas.read_parquet(path)
-    assert len(frame) == 8 and frame.crs.to_epsg() == 4326 or frame.crs.to_authority() == ("OGC", "CRS84")
+    assert (len(frame) == 8 and frame.crs.to_epsg() == 4326) or frame.crs.to_authority() == ("OGC", "CRS84")
 
 
 def test_sql(catalog: Catalog) -> None:
@@ -114,8 +114,9 @@ def test_database_with_the_duckdb_of_the_user_after_a_move(catalog: Catalog, tmp
     moved = tmp_path / "elsewhere" / "cat"
     shutil.copytree(catalog.root, moved)
     query = "select count(*), min(year), min(typeof(geometry)) from items"
-    script = f"import duckdb; print(duckdb.connect({str(moved / 'index.duckdb')!r}, read_only=True).sql({query!r}).fetchall())"
-    done = subprocess.run([sys.executable, "-c", script], cwd="/", capture_output=True, text=True, check=True)
+    script = "import duckdb, sys; print(duckdb.connect(sys.argv[1], read_only=True).sql(sys.argv[2]).fetchall())"
+    command = [sys.executable, "-c", script, str(moved / "index.duckdb"), query]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=True)
     assert done.stdout.startswith("[(8, 2001")
     opened = stacaster.open_catalog(moved)
     assert len(opened.search()) == 8
@@ -152,14 +153,14 @@ def test_search(catalog: Catalog, query: dict, count: int) -> None:
     found = list(search.items())
     assert len(found) == len(search) == len(search.item_collection()) == count
     times = [item.datetime for item in found]
-    assert times == sorted(times)  # type: ignore[type-var]
+    assert times == sorted(times)
 
 
 def test_search_uses_the_footprint_not_the_box(catalog: Catalog) -> None:
     """A corner of the box of a scene lies outside its footprint when the scene is turned against the meridian."""
     for item in catalog.search().items():
         shape = shapely.geometry.shape(item.geometry or {})
-        corner = shapely.Point(item.bbox[0], item.bbox[1])  # type: ignore[index]
+        corner = shapely.Point(item.bbox[0], item.bbox[1])
         hits = [found.id for found in catalog.search(intersects=corner).items()]
         assert (item.id in hits) == bool(shape.intersects(corner))
 
@@ -182,8 +183,7 @@ def test_wrong_queries(catalog: Catalog, query: dict, words: str) -> None:
 
 def test_search_across_the_antimeridian_finds_nothing_here(catalog: Catalog) -> None:
     assert len(catalog.search(bbox=[139, -40, 138, -20])) == 0 or all(
-        item.bbox[0] < 138 or item.bbox[2] > 139  # type: ignore[index]
-        for item in catalog.search(bbox=[139, -40, 138, -20]).items()
+        item.bbox[0] < 138 or item.bbox[2] > 139 for item in catalog.search(bbox=[139, -40, 138, -20]).items()
     )
 
 
@@ -222,8 +222,8 @@ def test_collection_says_what_it_holds(catalog: Catalog) -> None:
     assert set(document["item_assets"]) == {f"B{n:02d}" for n in (1, 2, *range(4, 15))} | {"B03N"}
     boxes = [item.bbox for item in catalog.search().items()]
     west, south, east, north = document["extent"]["spatial"]["bbox"][0]
-    assert (west, south) == (min(b[0] for b in boxes), min(b[1] for b in boxes))  # type: ignore[index]
-    assert (east, north) == (max(b[2] for b in boxes), max(b[3] for b in boxes))  # type: ignore[index]
+    assert (west, south) == (min(b[0] for b in boxes), min(b[1] for b in boxes))
+    assert (east, north) == (max(b[2] for b in boxes), max(b[3] for b in boxes))
     start, end = document["extent"]["temporal"]["interval"][0]
     assert start.startswith("2001-03-14T00:50:21.114") and end.startswith("2009-10-02T00:49:58.64")
     assert document["providers"] and document["license"] and document["summaries"]
@@ -269,13 +269,13 @@ def test_real_modis_grids(shared: Path, tmp_path: Path) -> None:
     for item in opened.search().items():
         source = next(path for path in files if path.name == item.properties["stacaster:sources"][0]["name"])
         file = SD(str(source))
-        layers = {name: file.select(name).get() for name in file.datasets()}
+        layers = [file.select(name).get() for name in file.datasets()]
         file.end()
+        planes = [plane for layer in layers for plane in ([layer] if layer.ndim == 2 else layer.transpose(2, 0, 1))]
         for asset in item.assets.values():
             with rasterio.open(asset.href) as dataset:
                 read = dataset.read(1)
-            assert any(read.shape == part.shape and (read == part).all() for whole in layers.values()
-                       for part in ([whole] if whole.ndim == 2 else [whole[..., i] for i in range(whole.shape[2])]))  # fmt: skip
+            assert any(np.array_equal(read, plane) for plane in planes)
             checked += 1
     assert checked >= 4
     assert opened.sql("select count(distinct collection) as n from items").table["n"].to_pylist() == [2]

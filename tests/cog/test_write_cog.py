@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from odc.geo.geobox import GeoBox
 from rio_cogeo import cog_info, cog_validate
 
 from stacaster import cog
-from stacaster.cog import CogJob, write_cog, write_cogs
+from stacaster.cog import CogJob, tiff, write_cog, write_cogs
+from stacaster.cog.statistics import hash_pixels
 from stacaster.errors import SpaceError, UsageError, WriteError
 from stacaster.model import Band, BandKind, SceneBand
 
@@ -37,8 +39,8 @@ def scene_band(
     transform: Affine | None = None,
     **fields: Any,
 ) -> SceneBand:
-    band = Band(name="B01", description="Test.", data_type=data_type, nodata=nodata, group="G", resolution=15.0, kind=kind,
-                unit=fields.pop("unit", None))  # fmt: skip
+    rest: dict[str, Any] = {"kind": kind, "unit": fields.pop("unit", None)}
+    band = Band(name="B01", description="Test.", data_type=data_type, nodata=nodata, group="G", resolution=15.0, **rest)
     geobox = GeoBox(shape, transform or Affine(15.0, 0, 261352.5, 0, -15.0, 6571097.5), crs)
     return SceneBand(band=band, layer="x", geobox=geobox, **fields)
 
@@ -73,7 +75,21 @@ def test_every_type_and_profile(tmp_path: Path, data_type: str, profile: str) ->
     assert cog.pixel_hash(path) == asset.pixel_checksum
 
 
-SHAPES = [(1, 1), (1, 900), (900, 2), (255, 257), (511, 513), (512, 512), (513, 512), (2100, 512), (40000, 512), (3000, 1024), (2000, 496), (512, 2100), (1025, 40)]
+SHAPES = [
+    (1, 1),
+    (1, 900),
+    (900, 2),
+    (255, 257),
+    (511, 513),
+    (512, 512),
+    (513, 512),
+    (2100, 512),
+    (40000, 512),
+    (3000, 1024),
+    (2000, 496),
+    (512, 2100),
+    (1025, 40),
+]
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -102,7 +118,7 @@ def averaged(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
                 mean = sum(valid) / len(valid)
                 value = np.floor(abs(mean) + 0.5) * (1 if mean >= 0 else -1)
                 value = mean if pixels.dtype.kind == "f" else value
-                if nodata is not None and value == nodata and nodata not in (0,):
+                if nodata is not None and value == nodata != 0:
                     value += 1
                 result[row, col] = value
     return result
@@ -201,8 +217,11 @@ def test_several_bands_at_once_are_the_same_as_one_by_one(tmp_path: Path) -> Non
     def jobs(folder: Path) -> list[CogJob]:
         folder.mkdir()
         return [
-            CogJob(read=lambda i=i: noise((600, 700), "uint8", i), path=folder / f"{i}.tif",
-                   scene_band=scene_band((600, 700)))  # fmt: skip
+            CogJob(
+                read=partial(noise, (600, 700), "uint8", i),
+                path=folder / f"{i}.tif",
+                scene_band=scene_band((600, 700)),
+            )
             for i in range(5)
         ]
 
@@ -227,13 +246,13 @@ def test_a_file_that_changes_on_its_way_is_never_put_into_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: float
 ) -> None:
     """Flip bits between writing and reading back: pixels, overviews, directories."""
-    write = cog.write_tiff
+    write = tiff.write_tiff
 
     def corrupted(file: Any, *args: Any, **kwargs: Any) -> int:
         size = write(file, *args, **kwargs)
         file.flush()
         position = int(size * where)
-        with open(file.name, "r+b") as again:
+        with Path(file.name).open("r+b") as again:
             again.seek(position)
             byte = again.read(1)
             again.seek(position)
@@ -247,7 +266,7 @@ def test_a_file_that_changes_on_its_way_is_never_put_into_place(
 
 
 def test_a_short_file_is_never_put_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = cog.write_tiff
+    write = tiff.write_tiff
 
     def shortened(file: Any, *args: Any, **kwargs: Any) -> int:
         size = write(file, *args, **kwargs)
@@ -281,8 +300,6 @@ def test_unknown_profile(tmp_path: Path) -> None:
 
 
 def test_large_files_are_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stacaster.cog import tiff
-
     monkeypatch.setattr(tiff, "_BIG_BYTES", 1000)
     path = tmp_path / "x.tif"
     pixels = noise((1200, 700), "uint16")
@@ -307,7 +324,7 @@ def test_file_with_replaced_fields_differs(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     pixels = noise((40, 40), "uint8")
     write_cog(pixels, path, scene_band=described)
-    expected = [cog.hash_pixels(pixels)]
+    expected = [hash_pixels(pixels)]
     cog._verify(path, described, expected)
     moved = described.geobox.translate_pix(1, 0)
     for wrong, words in [
@@ -354,7 +371,9 @@ def test_full_disk_at_forty_levels(tmp_path: Path, repository: Path) -> None:
 def test_a_file_system_without_space(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("may not mount a small file system here")
     try:

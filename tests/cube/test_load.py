@@ -58,7 +58,7 @@ def test_native_pixels_are_those_of_the_files(zone_54: list[pystac.Item], chunks
             outside = layer.values.copy()
             outside[part["y"], part["x"]] = 0
             assert not outside.any(), "nothing but nodata outside the scene"
-            assert np.datetime64(item.datetime.replace(tzinfo=None)) == cube.time.values[number]  # type: ignore[union-attr]
+            assert np.datetime64(item.datetime.replace(tzinfo=None)) == cube.time.values[number]
 
 
 def test_box_is_snapped_to_whole_pixels(catalog: Catalog) -> None:
@@ -113,25 +113,30 @@ def test_scenes_of_two_gains_are_joined_in_units_not_in_counts(tmp_path: Path) -
 
 
 def made_item(
-    folder: Path, name: str, number: int, *, scale: float = 1.0, fill: int = 5, data_type: str = "uint8", bands: tuple[str, ...] = ("B01",),
-    crs: str = "EPSG:32754", resolution: float = 30.0, shift: float = 0.0,
+    folder: Path, name: str, number: int, *, scale: float = 1.0, fill: int = 5, data_type: str = "uint8",
+    bands: tuple[str, ...] = ("B01",), crs: str = "EPSG:32754", resolution: float = 30.0, shift: float = 0.0,
 ) -> pystac.Item:  # fmt: skip
     geobox = GeoBox((8, 8), Affine(resolution, 0, 300000 + 240 * number + shift, 0, -resolution, 6500000), crs)
     moment = dt.datetime(2003, 8, 30, 0, 43, 2 + 9 * number, tzinfo=dt.UTC)
     west, south, east, north = geobox.geographic_extent.boundingbox
-    item = pystac.Item(name, pystac.Link, [west, south, east, north], moment, {"view:sun_elevation": 30.0})  # type: ignore[arg-type]
+    item = pystac.Item(name, pystac.Link, [west, south, east, north], moment, {"view:sun_elevation": 30.0})
     item.geometry = geobox.geographic_extent.json
     item.collection_id = "made"
     for band in bands:
         described = Band(name=band, description="x", data_type=data_type, nodata=0, group="G", resolution=30.0)
         path = folder / f"{name}-{band}.tif"
         pixels = np.full((8, 8), fill, data_type)
-        write_cog(pixels, path, scene_band=SceneBand(band=described, layer="", geobox=geobox, scale=scale, offset=-scale))
+        write_cog(
+            pixels, path, scene_band=SceneBand(band=described, layer="", geobox=geobox, scale=scale, offset=-scale)
+        )
         fields = {
-            "proj:code": crs, "proj:shape": [8, 8], "proj:transform": list(geobox.transform)[:6], "data_type": data_type,
+            "proj:code": crs, "proj:shape": [8, 8], "proj:transform": list(geobox.transform)[:6],
+            "data_type": data_type,
             "nodata": 0, "raster:scale": scale, "raster:offset": -scale, "bands": [{"name": band}],
         }  # fmt: skip
-        item.add_asset(band, pystac.Asset(str(path), roles=["data"], media_type=pystac.MediaType.COG, extra_fields=fields))
+        item.add_asset(
+            band, pystac.Asset(str(path), roles=["data"], media_type=pystac.MediaType.COG, extra_fields=fields)
+        )
     return item
 
 
@@ -160,7 +165,7 @@ def test_types_that_differ_are_widened(tmp_path: Path, order: int, chunks: Any) 
     ][::order]
     cube = stacaster.load(items, bands=["B01"], native=True, chunks=chunks)
     assert cube.B01.dtype == np.uint16
-    assert sorted(np.unique(cube.B01)) == [0, 200, 40000]
+    assert np.unique(cube.B01).tolist() == [0, 200, 40000]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +213,7 @@ def test_names_and_aliases(catalog: Catalog) -> None:
 
 def test_every_band_when_none_is_named(catalog: Catalog) -> None:
     cube = catalog.load(datetime="2003-08-30", crs="EPSG:32754", resolution=90)
-    assert sorted(cube.data_vars) == sorted(catalog.collection(COLLECTION)["item_assets"])
+    assert set(cube.data_vars) == set(catalog.collection(COLLECTION)["item_assets"])
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_tasks_are_drawn_when_a_worker_is_free() -> None:
             drawn += 1
             yield Task(key=str(number), payload={"kind": "ok"})
 
-    running = run_isolated(many(), function=FUNCTION, workers=2, memory_limit_mb=2048, timeout_s=60)
+    running: Any = run_isolated(many(), function=FUNCTION, workers=2, memory_limit_mb=2048, timeout_s=60)
     next(running)
     assert drawn <= 4
     running.close()

@@ -146,8 +146,9 @@ def test_swaths_of_a_scene(tmp_path: Path) -> None:
 
 
 def test_swaths_without_vgroups_are_told_apart_by_their_dimensions(tmp_path: Path) -> None:
-    whole = write_aster_l1t_003(DAY, tmp_path / "a" if (tmp_path / "a").mkdir() is None else tmp_path)
-    (tmp_path / "b").mkdir()
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    whole = write_aster_l1t_003(DAY, tmp_path / "a")
     bare = write_aster_l1t_003(DAY, tmp_path / "b", faults=Faults(omit_vgroups=True))
     with open_granule([whole]) as first, open_granule([bare]) as second:
         assert set(first.content.layers) == set(second.content.layers)
