@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import cube, item_table, query
+from stacaster import item_table, query
 from stacaster.catalog.commit import DATABASE, StagedItem, commit_items
 from stacaster.catalog.search import ItemSearch, SqlResult, as_geometry, bounds_of
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
@@ -122,6 +122,8 @@ class Catalog:
 
     def stac_cfg(self) -> dict[str, Any]:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""
+        from stacaster import cube
+
         return {name: cube.collection_config(self.collection(name)["item_assets"]) for name in self.collections}
 
     def info(self) -> dict[str, Any]:

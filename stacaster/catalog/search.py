@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import cube, item_table
+from stacaster import item_table
 from stacaster.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ class ItemSearch:
 
     def load(self, **options: Any) -> xr.Dataset:
         """Load the items as a cube; see ``stacaster.load`` for the options."""
+        from stacaster import cube
+
         if self.bbox is not None and not {"geobox", "like", "bbox", "geopolygon"} & set(options):
             options["bbox"] = self.bbox
         return cube.load(list(self.items()), **options)

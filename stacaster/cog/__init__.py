@@ -18,8 +18,9 @@ from rasterio.io import MemoryFile
 
 from stacaster.cog.overviews import build_overviews
 from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
-from stacaster.cog.statistics import band_statistics, hash_pixels, multihash
+from stacaster.cog.statistics import band_statistics, multihash
 from stacaster.cog.tiff import copied_tags, write_tiff
+from stacaster.cog.verify import GDAL_OPTIONS, pixel_hash, verify_cog
 from stacaster.errors import SpaceError, WriteError, is_space_error
 from stacaster.model import CogAsset, SceneBand
 
@@ -31,7 +32,6 @@ __all__ = ["PROFILES", "CogJob", "CogProfile", "get_profile", "pixel_hash", "wri
 _DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 _BLOCK = 1 << 20
 _STRIP_LIMIT = 512
-_GDAL = {"GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,13 +116,12 @@ def write_cog(
         levels = [prepared, *build_overviews(prepared, kind=scene_band.band.kind, nodata=scene_band.band.nodata,
                                              largest=chosen.block)]  # fmt: skip
         chosen = replace(chosen, block=_block(levels, chosen.block))
-        expected = [hash_pixels(level) for level in levels]
         statistics = band_statistics(prepared, scene_band.band.nodata)
         written = _write(staged, levels, scene_band, chosen, tags or {})
         size, checksum = _hash_file(staged)
         if size != written:
             raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
-        _verify(staged, scene_band, expected)
+        pixel_checksum = verify_cog(staged, scene_band, levels)
         staged.replace(path)
     except (OSError, MemoryError, RasterioError) as error:
         kind = SpaceError if is_space_error(error) else WriteError
@@ -133,7 +132,7 @@ def write_cog(
         path=path,
         size=size,
         checksum=checksum,
-        pixel_checksum=expected[0],
+        pixel_checksum=pixel_checksum,
         statistics=statistics,
     )
 
@@ -198,7 +197,7 @@ def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
         "transform": geobox.transform,
         "ENDIANNESS": "LITTLE",
     }
-    with rasterio.Env(**_GDAL), MemoryFile() as memory:
+    with rasterio.Env(**GDAL_OPTIONS), MemoryFile() as memory:
         with memory.open(**fields) as dataset:
             dataset.set_band_description(1, band.name)
             if scene_band.scale is not None or scene_band.offset is not None:
@@ -218,74 +217,3 @@ def _hash_file(path: Path) -> tuple[int, str]:
             digest.update(part)
             size += len(part)
     return size, multihash(digest.hexdigest())
-
-
-def pixel_hash(path: Path) -> str:
-    """Decode a single-band GeoTIFF with GDAL and return the multihash (sha2-256) of its pixels.
-
-    Raises:
-        WriteError: The file cannot be decoded.
-    """
-    return _decoded_hash(path)
-
-
-def _decoded_hash(path: Path, **opening: Any) -> str:
-    digest = hashlib.sha256()
-    try:
-        with rasterio.Env(**_GDAL), rasterio.open(path, driver="GTiff", **opening) as dataset:
-            rows = dataset.block_shapes[0][0]
-            for top in range(0, dataset.height, rows):
-                window = ((top, min(top + rows, dataset.height)), (0, dataset.width))
-                part = dataset.read(1, window=window)
-                digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).data)
-    except RasterioError as error:
-        raise WriteError(f"{path.name} cannot be decoded: {error}", href=path.name) from error
-    return multihash(digest.hexdigest())
-
-
-def _verify(path: Path, scene_band: SceneBand, expected: list[str]) -> None:
-    """Read a file with GDAL and compare it with what it was made from."""
-    from rio_cogeo import cog_validate
-
-    band, geobox = scene_band.band, scene_band.geobox
-    if pixel_hash(path) != expected[0]:
-        raise WriteError(f"{path.name}: the decoded pixels differ from the source", href=path.name)
-    for level, meant in enumerate(expected[1:]):
-        if _decoded_hash(path, overview_level=level) != meant:
-            raise WriteError(f"{path.name}: the decoded pixels of overview {level} are wrong", href=path.name)
-    with rasterio.Env(**_GDAL):
-        with rasterio.open(path, driver="GTiff") as dataset:
-            found = {
-                "data type": (dataset.dtypes[0], band.data_type),
-                "description": (dataset.descriptions[0], band.name),
-                "transform": (tuple(dataset.transform)[:6], tuple(geobox.transform)[:6]),
-                "CRS": (
-                    dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs)),
-                    True,
-                ),
-                "scale": (dataset.scales[0], 1.0 if scene_band.scale is None else scene_band.scale),
-                "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),
-            }
-            # GDAL states the nodata value as a pixel holds it: 1e20 of float32 is not 1e20.
-            nodata = None if band.nodata is None else np.dtype(band.data_type).type(band.nodata).item()
-            same_nodata = _same_number(dataset.nodata, nodata)
-        is_valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
-    wrong = [
-        f"{name} {read!r} instead of {meant!r}" for name, (read, meant) in found.items() if not _equal(read, meant)
-    ]
-    wrong += [] if same_nodata else ["nodata"]
-    wrong += [] if is_valid and not errors and not warnings else [*errors, *warnings]
-    if wrong:
-        raise WriteError(f"{path.name} is not what was written: {'; '.join(wrong)}", href=path.name)
-
-
-def _equal(read: Any, meant: Any) -> bool:
-    if isinstance(meant, tuple):
-        return bool(np.allclose(read, meant, rtol=0, atol=1e-9))
-    return bool(read == meant)
-
-
-def _same_number(read: float | None, meant: int | float | None) -> bool:
-    if read is None or meant is None:
-        return read is None and meant is None
-    return bool(read == meant or (np.isnan(read) and np.isnan(meant)))

@@ -1,8 +1,7 @@
-"""Exact statistics and hashes of pixels, a few rows at a time."""
+"""Exact statistics of pixels, a few rows at a time."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +19,6 @@ _HISTOGRAM = {"uint8": 0, "int8": -(1 << 7), "uint16": 0, "int16": -(1 << 15)}
 def multihash(digest: str) -> str:
     """Return a hexadecimal sha2-256 digest as a multihash."""
     return f"1220{digest}"
-
-
-def hash_pixels(pixels: NDArray[Any]) -> str:
-    """Return the multihash (sha2-256) of pixels, row by row, little endian."""
-    digest = hashlib.sha256()
-    order = pixels.dtype.newbyteorder("<")
-    for start in range(0, pixels.shape[0], _ROWS):
-        digest.update(np.ascontiguousarray(pixels[start : start + _ROWS], dtype=order).data)
-    return multihash(digest.hexdigest())
 
 
 def band_statistics(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
@@ -52,7 +42,7 @@ def _from_histogram(pixels: NDArray[Any], nodata: int | float | None, lowest: in
     unsigned = pixels.view(f"u{pixels.dtype.itemsize}")
     counts = np.zeros(size, dtype=np.int64)
     for start in range(0, pixels.shape[0], _ROWS):
-        counts += np.bincount(unsigned[start : start + _ROWS].ravel(), minlength=size)
+        counts += _counts(np.ascontiguousarray(unsigned[start : start + _ROWS]).ravel(), size)
     values = np.arange(size, dtype=np.int64)
     if lowest:
         values[size // 2 :] -= size
@@ -68,6 +58,18 @@ def _from_histogram(pixels: NDArray[Any], nodata: int | float | None, lowest: in
     second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
     moments = first / total, (second * total - first * first) / (total * total)
     return _made((int(values.min()), int(values.max())), moments, total, pixels.size)
+
+
+def _counts(values: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """Return how often each value occurs; bytes are counted in pairs, which takes half the time."""
+    if values.dtype != np.uint8:
+        return np.bincount(values, minlength=size)
+    even = values.size // 2 * 2
+    pairs = np.bincount(values[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
+    counts: NDArray[np.int64] = pairs.sum(axis=0) + pairs.sum(axis=1)
+    if values.size > even:
+        counts[values[-1]] += 1
+    return counts
 
 
 def _from_moments(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:

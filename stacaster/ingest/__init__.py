@@ -7,10 +7,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any
 
-from stacaster.catalog import StagedItem, commit_items
-from stacaster.cog import PROFILES
 from stacaster.config import Settings, catalog_path
 from stacaster.errors import CatalogError, SpaceError, UsageError, WriteError, is_space_error
 from stacaster.executors.processes import Task, TaskResult, run_isolated
@@ -18,6 +17,9 @@ from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.model import Outcome, Report
 from stacaster.products import all_products
 from stacaster.store import CatalogStore
+
+if TYPE_CHECKING:
+    from stacaster.catalog import StagedItem
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
@@ -63,8 +65,10 @@ def ingest(
         CatalogError: The folder is not a catalog of ours.
     """
     settings = Settings.build(workers=workers, profile=profile)
-    if settings.profile not in PROFILES:
-        raise UsageError(f"profile is {settings.profile!r}, but one of {', '.join(PROFILES)} is needed")
+    if settings.profile != Settings.profile:
+        from stacaster.cog.profiles import get_profile
+
+        get_profile(settings.profile)
     chosen = _subsystems(subsystem)
     store = CatalogStore(catalog_path(catalog))
     granules = discover(files, exclude=store.root)
@@ -120,10 +124,17 @@ def _run(
         workers=min(settings.workers, len(granules)),
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,
+        # odc-geo imports it to recognise its arrays; no worker has any.
+        hidden=["dask"],
     )
+    # The packages of a commit are imported while the workers import theirs.
+    preload = Thread(target=_preload, daemon=True)
+    preload.start()
     batch = _Batch(store)
     done = 0
     for result in results:
+        # Two threads that import packages with circular imports see half of them.
+        preload.join()
         granule = granules[int(result.key)]
         for outcome in batch.add(granule, result, staging):
             done += 1
@@ -135,6 +146,10 @@ def _run(
         if progress is not None:
             progress(done, len(granules), outcome)
         yield outcome
+
+
+def _preload() -> None:
+    import stacaster.catalog  # noqa: F401
 
 
 class _Batch:
@@ -160,6 +175,8 @@ class _Batch:
         if value["status"] == "planned":
             bands = ", ".join(value["bands"])
             return [Outcome(**known, status="ingested", reason=f"would be ingested: {bands}", notes=notes)]
+        from stacaster.catalog import StagedItem
+
         staged = StagedItem(item=value["item"], folder=Path(value["folder"]), product=value["product"])
         if not self._wins(staged):
             shutil.rmtree(staged.folder, ignore_errors=True)
@@ -194,6 +211,8 @@ class _Batch:
         self._last = time.monotonic()
         if not staged:
             return []
+        from stacaster.catalog import commit_items
+
         try:
             statuses = commit_items(self._store, [entry for _, entry in staged])
         except (WriteError, CatalogError, OSError) as error:

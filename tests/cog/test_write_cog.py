@@ -21,7 +21,7 @@ from rio_cogeo import cog_info, cog_validate
 
 from stacaster import cog
 from stacaster.cog import CogJob, tiff, write_cog, write_cogs
-from stacaster.cog.statistics import hash_pixels
+from stacaster.cog.verify import verify_cog
 from stacaster.errors import SpaceError, UsageError, WriteError
 from stacaster.model import Band, BandKind, SceneBand
 
@@ -324,8 +324,9 @@ def test_file_with_replaced_fields_differs(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     pixels = noise((40, 40), "uint8")
     write_cog(pixels, path, scene_band=described)
-    expected = [hash_pixels(pixels)]
-    cog._verify(path, described, expected)
+    assert verify_cog(path, described, [pixels]) == "1220" + hashlib.sha256(pixels.tobytes()).hexdigest()
+    with pytest.raises(WriteError, match="differ from the source"):
+        verify_cog(path, described, [pixels + 1])
     moved = described.geobox.translate_pix(1, 0)
     for wrong, words in [
         (dataclasses.replace(described, scale=2.5), "scale"),
@@ -335,7 +336,7 @@ def test_file_with_replaced_fields_differs(tmp_path: Path) -> None:
         (scene_band((40, 40), nodata=7, scale=2.0, offset=1.0), "nodata"),
     ]:
         with pytest.raises(WriteError, match=words):
-            cog._verify(path, wrong, expected)
+            verify_cog(path, wrong, [pixels])
 
 
 FULL_DISK = """

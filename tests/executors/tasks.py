@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import os
 import sys
 import time
@@ -28,6 +29,8 @@ def run(payload: Mapping[str, Any]) -> dict[str, Any]:
         raise KeyError("unexpected")
     if kind == "memory":
         return {"size": len(bytearray(int(payload["size"])))}
+    if kind == "import":
+        return {"name": importlib.import_module(payload["name"]).__name__}
     if kind == "sleep":
         if "file" in payload:
             Path(payload["file"]).write_text(str(os.getpid()))

@@ -48,6 +48,11 @@ def test_errors_come_back_with_their_class() -> None:
     assert found["2"].value is not None and found["2"].value["kind"] == "ok"
 
 
+def test_hidden_packages_cannot_be_imported() -> None:
+    found = results({"kind": "import", "name": "xml"}, {"kind": "import", "name": "json"}, hidden=["xml"])
+    assert found["0"].error_class == "ModuleNotFoundError" and found["1"].value == {"name": "json"}
+
+
 def test_one_process_serves_many_tasks() -> None:
     found = results(*[{"kind": "ok"}] * 5)
     assert len({entry.value["pid"] for entry in found.values() if entry.value}) == 1

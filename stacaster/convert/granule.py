@@ -1,4 +1,4 @@
-"""One granule to verified COGs and an item, inside a worker process. Nothing is registered here."""
+"""The steps from an open granule to its staged item."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
+
+# Before the thread of ``_preload``: two threads that import packages with circular imports see half of them.
+import odc.geo.geobox  # noqa: F401
+import pyproj  # noqa: F401
+import shapely  # noqa: F401
 
 from stacaster import georef, products, stac, store
 from stacaster.cog import CogJob, write_cogs
@@ -24,8 +30,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
-_BLOCK = 1 << 20
-
 
 def _preload() -> None:
     """Import what is needed later, while the first bands are read and hashed."""
@@ -33,20 +37,12 @@ def _preload() -> None:
     import rio_cogeo  # noqa: F401
 
 
-def convert(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Convert one granule; runs in a worker process, so that argument and result are plain data.
+def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]]]) -> dict[str, Any]:
+    """Convert one granule; see ``stacaster.convert.convert``.
 
     Args:
-        task: ``files`` (paths), ``catalog`` (root, only read), ``staging`` (folder for the result), ``subsystems``,
-            ``keep_swir``, ``profile``, ``threads``, ``dry_run``.
-
-    Returns:
-        ``status`` (``ready``, ``skipped`` or ``planned``), ``product``, ``collection``, ``item_id``, ``notes``; for
-        ``ready`` also ``item`` and ``folder``, the staged item folder.
-
-    Raises:
-        ReadError: The granule cannot be read or has no product.
-        WriteError: A COG is not what it should be.
+        task: What to convert and where to put it.
+        sources: Names, sizes and checksums of the files, when they are there.
     """
     Thread(target=_preload, daemon=True).start()
     files = tuple(Path(name) for name in task["files"])
@@ -55,8 +51,8 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
         product = products.recognise(granule.content)
         scene = product.describe(granule.content, options)
         item_id = store.safe_id(scene.id)
-        sources = [_source(path) for path in granule.content.files]
-        fingerprint = _fingerprint(product, sources, options, str(task["profile"]))
+        listed = sources.result()
+        fingerprint = _fingerprint(product, listed, options, str(task["profile"]))
         result = {
             "product": product.name,
             "collection": product.collection_id,
@@ -73,7 +69,7 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
             shutil.rmtree(target)
         target.mkdir(parents=True)
         item = _write(
-            granule, product, scene, item_id=item_id, target=target, task=task, sources=sources, mark=fingerprint
+            granule, product, scene, item_id=item_id, target=target, task=task, sources=listed, mark=fingerprint
         )
     text = json.dumps(item, indent=2, ensure_ascii=False) + "\n"
     (target / f"{item_id}.json").write_text(text, encoding="utf-8")
@@ -131,14 +127,6 @@ def _versions() -> dict[str, str]:
     import rasterio
 
     return {"gdal": str(rasterio.__gdal_version__)}
-
-
-def _source(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return {"name": path.name, "size": path.stat().st_size, "checksum": f"1220{digest.hexdigest()}"}
 
 
 def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadOptions, profile: str) -> str:

@@ -1,0 +1,116 @@
+"""Read a written file with GDAL and compare it with what it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+
+from stacaster.cog.statistics import multihash
+from stacaster.errors import WriteError
+from stacaster.model import SceneBand
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GDAL_OPTIONS = {"GDAL_NUM_THREADS": "1", "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR"}
+"""Settings of GDAL for writing and checking: no threads, which hide errors, and no look at neighbouring files."""
+
+
+def pixel_hash(path: Path) -> str:
+    """Decode a single-band GeoTIFF with GDAL and return the multihash (sha2-256) of its pixels.
+
+    Raises:
+        WriteError: The file cannot be decoded.
+    """
+    try:
+        with rasterio.Env(**GDAL_OPTIONS), rasterio.open(path, driver="GTiff") as dataset:
+            return _compare(dataset, None)[1]
+    except RasterioError as error:
+        raise WriteError(f"{path.name} cannot be decoded: {error}", href=path.name) from error
+
+
+def verify_cog(path: Path, scene_band: SceneBand, levels: Sequence[NDArray[Any]]) -> str:
+    """Check that a file is a valid COG that decodes, bit by bit, to the pixels and fields it was made from.
+
+    Args:
+        path: The file.
+        scene_band: What the band is and where it lies.
+        levels: Pixels of the image and of every overview.
+
+    Returns:
+        Multihash (sha2-256) of the decoded pixels.
+
+    Raises:
+        WriteError: Something differs; the message says what.
+    """
+    from rio_cogeo import cog_validate
+
+    try:
+        with rasterio.Env(**GDAL_OPTIONS):
+            with rasterio.open(path, driver="GTiff") as dataset:
+                is_same, digest = _compare(dataset, levels[0])
+                if not is_same:
+                    raise WriteError(f"{path.name}: the decoded pixels differ from the source", href=path.name)
+                for number, level in enumerate(levels[1:]):
+                    # An output of the size of an overview is read from that overview as it is.
+                    if not _same_bits(dataset.read(1, out_shape=level.shape), level):
+                        raise WriteError(f"{path.name}: the pixels of overview {number} are wrong", href=path.name)
+                wrong = _differences(dataset, scene_band)
+            is_valid, errors, warnings = cog_validate(str(path), strict=True, quiet=True)
+    except RasterioError as error:
+        raise WriteError(f"{path.name} cannot be decoded: {error}", href=path.name) from error
+    wrong += [] if is_valid and not errors and not warnings else [*errors, *warnings]
+    if wrong:
+        raise WriteError(f"{path.name} is not what was written: {'; '.join(wrong)}", href=path.name)
+    return digest
+
+
+def _compare(dataset: Any, level: NDArray[Any] | None) -> tuple[bool, str]:
+    """Decode a row of tiles at a time; return whether the pixels are these, and their hash."""
+    digest = hashlib.sha256()
+    rows = dataset.block_shapes[0][0]
+    is_same = level is None or dataset.shape == level.shape
+    for top in range(0, dataset.height, rows):
+        part = dataset.read(1, window=((top, min(top + rows, dataset.height)), (0, dataset.width)))
+        digest.update(np.ascontiguousarray(part, dtype=part.dtype.newbyteorder("<")).data)
+        is_same = is_same and (level is None or _same_bits(part, level[top : top + len(part)]))
+    return is_same, multihash(digest.hexdigest())
+
+
+def _same_bits(read: NDArray[Any], meant: NDArray[Any]) -> bool:
+    bits = f"u{meant.dtype.itemsize}"
+    return read.dtype == meant.dtype and np.array_equal(read.view(bits), meant.view(bits))
+
+
+def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
+    """Return what the fields of an open file say otherwise than they should."""
+    band, geobox = scene_band.band, scene_band.geobox
+    has_crs = dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs))
+    # GDAL states the nodata value as a pixel holds it: 1e20 of float32 is not 1e20.
+    nodata = None if band.nodata is None else np.dtype(band.data_type).type(band.nodata).item()
+    found = {
+        "data type": (dataset.dtypes[0], band.data_type),
+        "description": (dataset.descriptions[0], band.name),
+        "CRS": (has_crs, True),
+        "scale": (dataset.scales[0], 1.0 if scene_band.scale is None else scene_band.scale),
+        "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),
+    }
+    wrong = [f"{name} {read!r} instead of {meant!r}" for name, (read, meant) in found.items() if read != meant]
+    transform, meant = tuple(dataset.transform)[:6], tuple(geobox.transform)[:6]
+    if not np.allclose(transform, meant, rtol=0, atol=1e-9):
+        wrong.append(f"transform {transform} instead of {meant}")
+    if not _same_number(dataset.nodata, nodata):
+        wrong.append(f"nodata {dataset.nodata} instead of {nodata}")
+    return wrong
+
+
+def _same_number(read: float | None, meant: int | float | None) -> bool:
+    if read is None or meant is None:
+        return read is None and meant is None
+    return bool(read == meant or (np.isnan(read) and np.isnan(meant)))
