@@ -62,6 +62,8 @@ def draw(ndvi: object, path: Path) -> Path:
 
     matplotlib.use("Agg")
     grid = ndvi.plot.imshow(col="time", col_wrap=3, cmap="RdYlGn", vmin=-0.2, vmax=0.8)  # type: ignore[attr-defined]
+    for axes, moment in zip(grid.axs.flat, ndvi["time"].values, strict=False):  # type: ignore[index]
+        axes.set_title(str(moment)[:10])
     grid.fig.suptitle("NDVI from simulated ASTER scenes", y=1.02)
     grid.fig.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})
     return path
