@@ -1,4 +1,4 @@
-"""The nouns that pass between the steps: frozen, typed, without input or output."""
+"""Granules on disk, and what a product makes of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stacaster.model.bands import Band
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,79 +18,6 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
     from stacaster.odl import OdlObject
-
-
-def format_datetime(value: dt.datetime) -> str:
-    """Return an aware time as STAC text in UTC with microseconds: ``2000-05-03T04:04:46.534000Z``."""
-    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-BandKind = Literal["continuous", "categorical", "bitfield"]
-"""How the values of a band may be combined: averaged, counted, or only copied."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassValue:
-    """One value of a categorical band or of a bit field (STAC classification extension)."""
-
-    value: int
-    """Stored number."""
-    name: str
-    """Short name: letters, digits, ``-`` and ``_`` only."""
-    description: str
-    """What the value means."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BitField:
-    """Some adjacent bits of a bit-field band (STAC classification extension)."""
-
-    name: str
-    """Short name: letters, digits, ``-`` and ``_`` only."""
-    description: str
-    """What the bits mean."""
-    offset: int
-    """Position of the lowest bit, counted from the least significant bit."""
-    length: int
-    """Number of bits."""
-    classes: tuple[ClassValue, ...]
-    """Meaning of every value that the bits can take."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Band:
-    """One raster layer of a product: what does not change from granule to granule."""
-
-    name: str
-    """Asset key, ``B01``."""
-    description: str
-    """One sentence."""
-    data_type: str
-    """NumPy name of the stored type, ``uint8``."""
-    nodata: int | float | None
-    """Stored value of pixels without data."""
-    group: str
-    """Part of the instrument or file that the band belongs to, ``VNIR``."""
-    resolution: float
-    """Nominal pixel size in metres."""
-    kind: BandKind = "continuous"
-    """How values may be combined."""
-    unit: str | None = None
-    """Unit after scale and offset, as in the STAC ``unit`` field."""
-    common_name: str | None = None
-    """``eo:common_name`` of the eo 2.0 extension."""
-    center_wavelength: float | None = None
-    """Micrometres."""
-    full_width_half_max: float | None = None
-    """Micrometres."""
-    solar_illumination: float | None = None
-    """Exo-atmospheric solar irradiance at 1 au, W m-2 um-1."""
-    saturation: int | None = None
-    """Stored value that means saturated."""
-    classes: tuple[ClassValue, ...] = ()
-    """Values of a categorical band."""
-    bitfields: tuple[BitField, ...] = ()
-    """Fields of a bit-field band, lowest bit first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,107 +227,3 @@ class Product:
             if band.name == name:
                 return band
         raise KeyError(name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BandStatistics:
-    """Statistics of the stored values of the valid pixels."""
-
-    minimum: float
-    """Smallest value."""
-    maximum: float
-    """Largest value."""
-    mean: float
-    """Arithmetic mean."""
-    stddev: float
-    """Population standard deviation."""
-    valid_percent: float
-    """Share of pixels that are not nodata, 0 to 100."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CogAsset:
-    """A verified Cloud Optimized GeoTIFF."""
-
-    path: Path
-    """Where the file lies."""
-    size: int
-    """Bytes."""
-    checksum: str
-    """Multihash (sha2-256) of the file, hexadecimal."""
-    pixel_checksum: str
-    """Multihash (sha2-256) of the decoded pixels, row by row, little endian."""
-    statistics: BandStatistics | None
-    """Statistics of the valid pixels; None when there is none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of one granule."""
-
-    granule: str
-    """File name, or name of the file set."""
-    status: Literal["ingested", "replaced", "skipped", "failed"]
-    """Result."""
-    collection: str | None = None
-    """Collection of the item, when it is known."""
-    item_id: str | None = None
-    """Id of the item, when it is known."""
-    reason: str | None = None
-    """Why it failed or was skipped."""
-    error: str | None = None
-    """Name of the error class, when it failed."""
-    notes: tuple[str, ...] = ()
-    """What the item says of itself that a user has to know."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What became of every granule of a run, sorted by name."""
-
-    outcomes: tuple[Outcome, ...]
-    """One entry a granule."""
-
-    def _of(self, status: str) -> tuple[Outcome, ...]:
-        return tuple(item for item in self.outcomes if item.status == status)
-
-    @property
-    def ingested(self) -> tuple[Outcome, ...]:
-        """Granules that are new in the catalog."""
-        return self._of("ingested")
-
-    @property
-    def replaced(self) -> tuple[Outcome, ...]:
-        """Granules whose item was replaced because the source or the settings changed."""
-        return self._of("replaced")
-
-    @property
-    def skipped(self) -> tuple[Outcome, ...]:
-        """Granules that the catalog already has."""
-        return self._of("skipped")
-
-    @property
-    def failed(self) -> tuple[Outcome, ...]:
-        """Granules that could not be ingested, with the reason."""
-        return self._of("failed")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return counts and outcomes as plain data for JSON."""
-        counts = {name: len(self._of(name)) for name in ("ingested", "replaced", "skipped", "failed")}
-        rows = [{key: value for key, value in vars(item).items() if value not in (None, ())} for item in self.outcomes]
-        return {"counts": counts, "granules": rows}
-
-    def __repr__(self) -> str:
-        counts = ", ".join(f"{len(self._of(name))} {name}" for name in ("ingested", "replaced", "skipped", "failed"))
-        return f"<Report: {counts}>"
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><td>{escape(item.granule)}</td><td>{item.status}</td><td>{escape(item.item_id or '')}</td>"
-            f"<td>{escape(item.reason or '')}</td></tr>"
-            for item in self.outcomes
-        )
-        head = "<tr><th>granule</th><th>status</th><th>item</th><th>reason</th></tr>"
-        return f"<p>{escape(repr(self))}</p><table>{head}{rows}</table>"

@@ -1,0 +1,37 @@
+"""The nouns that pass between the steps: frozen, typed, without input or output."""
+
+from __future__ import annotations
+
+from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset
+from stacaster.model.granules import (
+    GranuleContent,
+    Layer,
+    OpenGranule,
+    Product,
+    Provider,
+    ReadOptions,
+    Scene,
+    SceneBand,
+)
+from stacaster.model.report import Outcome, Report
+from stacaster.model.times import format_datetime
+
+__all__ = [
+    "Band",
+    "BandKind",
+    "BandStatistics",
+    "BitField",
+    "ClassValue",
+    "CogAsset",
+    "GranuleContent",
+    "Layer",
+    "OpenGranule",
+    "Outcome",
+    "Product",
+    "Provider",
+    "ReadOptions",
+    "Report",
+    "Scene",
+    "SceneBand",
+    "format_datetime",
+]
