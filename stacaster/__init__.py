@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from stacaster.export import export, export_index
     from stacaster.indices import compute_index
     from stacaster.ingest import ingest
-    from stacaster.model import Outcome, Product, Report
+    from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
     from stacaster.samples import sample_data
+    from stacaster.search import GranuleSearch, iter_granules, search
 
 __all__ = [
     "Catalog",
+    "Granule",
+    "GranuleSearch",
     "ItemSearch",
     "Outcome",
     "Product",
@@ -37,9 +40,11 @@ __all__ = [
     "export",
     "export_index",
     "ingest",
+    "iter_granules",
     "load",
     "open_catalog",
     "sample_data",
+    "search",
 ]
 
 _HOME = {
@@ -53,11 +58,15 @@ _HOME = {
     "export_index": "export",
     "compute_index": "indices",
     "ingest": "ingest",
+    "Granule": "model",
     "Outcome": "model",
     "Product": "model",
     "Report": "model",
     "all_products": "products",
     "sample_data": "samples",
+    "GranuleSearch": "search",
+    "iter_granules": "search",
+    "search": "search",
 }
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, query
+from stacaster.areas import as_geometry, bounds_of
 from stacaster.catalog.commit import DATABASE, StagedItem, commit_items
-from stacaster.catalog.search import ItemSearch, SqlResult, as_geometry, bounds_of
+from stacaster.catalog.search import ItemSearch, SqlResult
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
 from stacaster.store import CatalogStore
 

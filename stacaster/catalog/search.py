@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table
-from stacaster.errors import UsageError
+from stacaster.areas import box_shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ class ItemSearch:
         import shapely
 
         shape = None if self.intersects is None else shapely.geometry.shape(dict(self.intersects))
-        box = None if self.bbox is None else _box(self.bbox)
+        box = None if self.bbox is None else box_shape(self.bbox)
         for entry in self.found:
             path = self.root / entry.href
             try:
@@ -96,15 +96,6 @@ class ItemSearch:
         return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"
 
 
-def _box(bbox: tuple[float, float, float, float]) -> Any:
-    import shapely
-
-    west, south, east, north = bbox
-    if west <= east:
-        return shapely.box(west, south, east, north)
-    return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
-
-
 def _absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return an item whose asset hrefs and links are absolute paths."""
     base = path.parent
@@ -115,35 +106,3 @@ def _absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
     ]
     links.append({"rel": "self", "href": str(path), "type": "application/geo+json"})
     return document | {"assets": assets, "links": links}
-
-
-def as_geometry(value: Any) -> Mapping[str, Any]:
-    """Return the GeoJSON geometry of a geometry, feature, feature collection, text or ``__geo_interface__`` object.
-
-    Raises:
-        UsageError: The value is none of these.
-    """
-    import shapely
-
-    geometry = getattr(value, "__geo_interface__", value)
-    if isinstance(geometry, str):
-        try:
-            geometry = json.loads(geometry)
-        except ValueError as error:
-            raise UsageError(f"intersects is no GeoJSON: {error}") from error
-    if isinstance(geometry, Mapping) and geometry.get("type") == "FeatureCollection":
-        shapes = [shapely.geometry.shape(feature["geometry"]) for feature in geometry["features"]]
-        geometry = shapely.geometry.mapping(shapely.union_all(shapes))
-    if isinstance(geometry, Mapping) and geometry.get("type") == "Feature":
-        geometry = geometry.get("geometry")
-    if not isinstance(geometry, Mapping) or "coordinates" not in geometry:
-        raise UsageError("intersects needs a GeoJSON geometry or feature")
-    return geometry
-
-
-def bounds_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
-    """Return west, south, east, north of a GeoJSON geometry."""
-    import shapely
-
-    west, south, east, north = shapely.geometry.shape(dict(geometry)).bounds
-    return float(west), float(south), float(east), float(north)

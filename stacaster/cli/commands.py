@@ -32,6 +32,54 @@ def ingest(files: tuple[str, ...], as_json: bool, **rest: Any) -> int:
     return show.exit_code(report)
 
 
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExamples:\n"
+               "  stacaster search AST_L1T --region south_australia --datetime 2003 --cloud-cover-max 20\n"
+               "  stacaster search aster-l1t --source planetary-computer --bbox 138,-32,139,-31 --limit 10\n"
+               "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson")  # fmt: skip
+@click.argument("product", required=False)
+@click.option("--source", default="cmr", show_default=True, metavar="NAME",
+              help="cmr, planetary-computer, earth-search, address of a STAC API, or folder of a catalog.")  # fmt: skip
+@options.bbox_option
+@click.option("--region", metavar="NAME", help="Named region, such as south_australia.")
+@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
+@options.datetime_option
+@click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2.")
+@click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover.")
+@click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night.")
+@click.option("--version", metavar="TEXT", help="Version of the product, such as 003.")
+@click.option("--name", metavar="PATTERN", help="Granule names with * and ?.")
+@click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules.")
+@options.json_option
+def search(product: str | None, as_json: bool, **rest: Any) -> int:
+    """Find granules at NASA's CMR, a STAC API or in a catalog; --json prints GeoJSON."""
+    import stacaster
+
+    with show.count_progress("search") as progress:
+        found = []
+        for granule in stacaster.iter_granules(product, **rest):
+            found.append(granule)
+            progress(len(found), len(found), granule.id)
+    if as_json:
+        click.echo(json.dumps(stacaster.GranuleSearch(tuple(found)).to_geojson(), indent=2))
+    else:
+        rows = [
+            {
+                "id": granule.id,
+                "version": granule.version,
+                "start": granule.start.isoformat(timespec="seconds"),
+                "cloud_cover": granule.cloud_cover,
+                "day_night": granule.day_night,
+                "files": len(granule.data_files),
+                "bytes": granule.size,
+            }
+            for granule in found
+        ]
+        show.rows(rows, ("id", "version", "start", "cloud_cover", "day_night", "files", "bytes"), as_json=False)
+    return 0 if found else show.nothing("no granule fits")
+
+
 @click.command(epilog="\b\nExamples:\n  stacaster products\n  stacaster products --json")
 @options.json_option
 def products(as_json: bool) -> None:
@@ -166,5 +214,5 @@ def sample_data(directory: str, **rest: Any) -> None:
     click.echo(f"wrote {len(paths)} files of simulated data to {directory}", err=True)
 
 
-COMMANDS = (ingest, products, info, items, sql, export, index, sample_data)
+COMMANDS = (search, ingest, products, info, items, sql, export, index, sample_data)
 """All commands in the order of the work."""

@@ -14,6 +14,7 @@ from stacaster.model.granules import (
     SceneBand,
 )
 from stacaster.model.report import Outcome, Report
+from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
 
 __all__ = [
@@ -23,12 +24,16 @@ __all__ = [
     "BitField",
     "ClassValue",
     "CogAsset",
+    "FileRole",
+    "Granule",
     "GranuleContent",
+    "GranuleFile",
     "Layer",
     "OpenGranule",
     "Outcome",
     "Product",
     "Provider",
+    "Query",
     "ReadOptions",
     "Report",
     "Scene",

@@ -1,0 +1,163 @@
+"""HTTP as NASA's services need it: no hidden credentials, time-outs, and retries that listen to the server."""
+
+from __future__ import annotations
+
+import email.utils
+import os
+import random
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from stacaster.errors import SearchError
+from stacaster.version import __version__
+
+if TYPE_CHECKING:
+    import requests
+
+TIMEOUT = (10.0, 60.0)
+"""Seconds to connect and between two packets."""
+
+RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Status codes that may be different the next time."""
+
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+
+
+def new_session() -> requests.Session:
+    """Return a session that uses proxies and certificates of the environment, but never a netrc file.
+
+    With ``trust_env`` requests would put netrc entries in place of a bearer token, also on foreign hosts.
+    """
+    import requests
+
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = {key: value for key, value in urllib.request.getproxies().items() if key in ("http", "https")}
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+    if bundle:
+        session.verify = bundle
+    session.headers.update({"User-Agent": f"stacaster/{__version__}", "Client-Id": f"stacaster/{__version__}"})
+    return session
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy:
+    """How often and how long a request is tried again."""
+
+    attempts: int = 6
+    """Requests in all."""
+    budget_s: float = 300.0
+    """Longest time for all attempts and waits together."""
+    sleep: Callable[[float], None] = time.sleep
+    """Waits; tests replace it to see the waits."""
+
+
+def retry_wait(attempt: int, headers: Mapping[str, str]) -> float:
+    """Return the seconds to wait before the next attempt: what the server says, else growing with full jitter.
+
+    Args:
+        attempt: 1 after the first failure.
+        headers: Headers of the answer; ``Retry-After`` in seconds or as a date is honoured up to a minute.
+    """
+    asked = _retry_after(headers.get("Retry-After"))
+    if asked is not None:
+        return min(asked, _LONGEST_WAIT_S)
+    return random.uniform(0, min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (attempt - 1)))  # noqa: S311 - jitter
+
+
+def _retry_after(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, moment.timestamp() - time.time())
+
+
+def request(
+    session: requests.Session,
+    method: str,
+    url: str,
+    *,
+    what: str,
+    policy: RetryPolicy | None = None,
+    **options: Any,
+) -> requests.Response:
+    """Send a request, trying again where that may help.
+
+    Args:
+        session: From ``new_session``.
+        method: ``GET`` or ``POST``.
+        url: Address.
+        what: Name of the service for messages.
+        policy: Attempts and time.
+        **options: Arguments of ``requests.Session.request``.
+
+    Returns:
+        The answer with status 200 to 299.
+
+    Raises:
+        SearchError: The service refuses, or did not answer within the budget; the message holds what it said.
+    """
+    import requests
+
+    rules = policy or RetryPolicy()
+    started = time.monotonic()
+    attempt = 0
+    while True:
+        attempt += 1
+        headers: Mapping[str, str] = {}
+        try:
+            answer = session.request(method, url, timeout=TIMEOUT, **options)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            problem = f"{what} cannot be reached: {_short(error)}"
+        except requests.RequestException as error:
+            raise SearchError(f"{what}: {_short(error)}", href=url) from error
+        else:
+            if answer.ok:
+                return answer
+            problem = f"{what} answered {answer.status_code}: {error_text(answer)}"
+            headers = answer.headers
+            if answer.status_code not in RETRIED:
+                raise SearchError(problem, href=url)
+        wait = retry_wait(attempt, headers)
+        if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
+            raise SearchError(f"{problem} (tried {attempt} times); try again later", href=url)
+        rules.sleep(wait)
+
+
+def error_text(answer: requests.Response) -> str:
+    """Return what a service says of an error: the messages of a JSON answer, or the beginning of the text."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return " ".join(answer.text.split())[:200] or answer.reason
+    errors = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(errors, Sequence) and not isinstance(errors, str):
+        return "; ".join(_one_error(entry) for entry in errors)
+    if isinstance(body, dict):
+        for key in ("error_description", "description", "detail", "message", "error"):
+            if isinstance(body.get(key), str):
+                return str(body[key])
+    return str(body)[:200]
+
+
+def _one_error(entry: Any) -> str:
+    # CMR writes an error of one field as {"path": [...], "errors": [...]}.
+    if isinstance(entry, dict):
+        place = "/".join(str(part) for part in entry.get("path", ()))
+        return f"{place}: {'; '.join(str(text) for text in entry.get('errors', ()))}"
+    return str(entry)
+
+
+def _short(error: BaseException) -> str:
+    reason: Any = error.args[0] if error.args else error
+    return str(getattr(reason, "reason", reason))[:200]

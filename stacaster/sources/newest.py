@@ -1,0 +1,64 @@
+"""Which granules are versions of one scene, and which of them is the newest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from stacaster.model import Granule
+
+Rank = tuple[object, ...]
+
+_WINDOW = timedelta(minutes=2)
+# AST_L1T_00308302003004302_20150510090333_70442: version, month day year time, production.
+_ASTER = re.compile(r"(?P<product>AST_\w+?)_(?P<version>\d{3})(?P<time>\d{14})_(?P<produced>\d{14})(_\d+)?")
+# MOD10A2.A2003017.h16v01.005.2006126104131: product, day (and time or tile), version, production.
+_MODIS = re.compile(
+    r"(?P<product>\w+)\.(?P<place>A\d{7}(\.\d{4})?(\.h\d\dv\d\d)?)\.(?P<version>\d{3})\.(?P<produced>\d{13})"
+)
+# ATL03_20190221121851_08410203_005_01: product, time, track cycle segment, release, revision.
+_ICESAT2 = re.compile(
+    r"(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_(?P<revision>\d\d)"
+)
+# NISAR_..._P05023_N_P_J_001: everything before the composite release identifier (CRID), then the product counter.
+_NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_(?P<letter>[A-Z])(?P<number>\d{5})_\w_\w_\w_(?P<counter>\d{3})")
+
+
+def scene_and_rank(granule: Granule) -> tuple[str, Rank]:
+    """Return what all versions of one scene share, and an order among them: the newest is greatest.
+
+    Granules whose names are of no known form share nothing with others.
+    """
+    name = granule.id
+    if match := _NISAR.fullmatch(name):
+        # Production releases (P) supersede beta releases (X), whose letter sorts behind theirs.
+        is_beta = match["letter"] == "X"
+        return match["scene"], (not is_beta, int(match["number"]), int(match["counter"]))
+    if match := _ASTER.fullmatch(name):
+        return f"{match['product']} {match['time']}", (match["version"], match["produced"])
+    if match := _MODIS.fullmatch(name):
+        return f"{match['product']} {match['place']}", (match["version"], match["produced"])
+    if match := _ICESAT2.fullmatch(name):
+        return f"{match['product']} {match['time']} {match['track']}", (match["version"], match["revision"])
+    return f"{granule.collection} {name}", ()
+
+
+def newest_only(granules: Iterable[Granule]) -> Iterator[Granule]:
+    """Yield one granule for each scene, the newest, in the order of the first moments.
+
+    Args:
+        granules: Ordered by first moment; versions of one scene begin within two minutes of each other. Only those
+            of two minutes are held.
+    """
+    waiting: dict[str, tuple[Rank, Granule]] = {}
+    for granule in granules:
+        scene, rank = scene_and_rank(granule)
+        done = [key for key, (_, other) in waiting.items() if granule.start - other.start > _WINDOW]
+        for key in done:
+            yield waiting.pop(key)[1]
+        known = waiting.get(scene)
+        if known is None or rank > known[0]:
+            waiting[scene] = (rank, granule)
+    for _, granule in waiting.values():
+        yield granule

@@ -1,0 +1,48 @@
+"""``stacaster search`` in a shell, against the twin and a catalog."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+from stacaster.catalog import Catalog
+from tests.earthdata_twin.cmr import Cmr
+from tests.earthdata_twin.records import aster_record
+from tests.earthdata_twin.server import Answer, Twin
+
+
+def run(repository: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stacaster", "search", *words]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(repository), **env}
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_search_of_cmr(repository: Path, tmp_path: Path) -> None:
+    with Twin(tmp_path) as twin:
+        service = Cmr([aster_record(n, datetime(2003, 1, n + 1), (135.0, -31.0, 136.0, -30.0)) for n in range(5)])
+        twin.routes["cmr.earthdata.nasa.gov"] = service
+        done = run(repository, "AST_L1T", "--region", "south_australia", "--limit", "3", **twin.environment)
+        assert done.returncode == 0, done.stderr
+        rows = [line.split("\t") for line in done.stdout.splitlines()]
+        assert rows[0] == ["id", "version", "start", "cloud_cover", "day_night", "files", "bytes"] and len(rows) == 4
+        found = json.loads(run(repository, "AST_L1T", "--json", **twin.environment).stdout)
+        assert found["type"] == "FeatureCollection" and len(found["features"]) == 5
+        empty = run(repository, "AST_L1T", "--bbox", "0", "0", "1", "1", **twin.environment)
+        assert empty.returncode == 3 and "no granule fits" in empty.stderr
+        service.script = [Answer(400, body=b'{"errors": ["bad"]}')]
+        refused = run(repository, "AST_L1T", **twin.environment)
+        assert refused.returncode == 6 and "CMR answered 400: bad" in refused.stderr
+
+
+def test_search_of_a_catalog(repository: Path, catalog: Catalog) -> None:
+    done = run(repository, "aster-l1t-003", "--source", str(catalog.root), "--months", "8-9", "--json")
+    assert {feature["properties"]["start"][5:7] for feature in json.loads(done.stdout)["features"]} == {"08", "09"}
+    wrong = run(repository, "x", "--source", str(catalog.root), "--region", "atlantis")
+    assert wrong.returncode == 2 and "atlantis" in wrong.stderr

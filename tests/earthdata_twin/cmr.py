@@ -1,0 +1,106 @@
+"""CMR's granule search: conditions, paging by search-after, and what goes wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import shapely
+
+from tests.earthdata_twin.records import start_of
+from tests.earthdata_twin.server import Answer, Request
+
+KNOWN = {
+    "short_name", "version", "provider", "collection_concept_id", "bounding_box[]", "polygon[]", "options[polygon][or]",
+    "temporal[]", "cloud_cover", "day_night_flag", "orbit_number", "readable_granule_name[]", "page_size", "sort_key[]",
+    "options[readable_granule_name][pattern]", "attribute[]",
+}  # fmt: skip
+
+
+class Cmr:
+    """Holds records and answers for ``cmr.earthdata.nasa.gov``."""
+
+    def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
+        self.records = sorted(records, key=start_of)
+        self.script: list[Answer] = []
+        """Answers that are given first, one a request."""
+        self.lost: set[str] = set()
+        """Concept ids that pages leave out though they are counted."""
+        self.repeated = False
+        """Give the last granule of a page again at the beginning of the next."""
+        self.largest_in_time = 10**9
+        """Pages larger than this come in part, with the time-out header."""
+
+    def __call__(self, request: Request) -> Answer:
+        """Answer one search."""
+        if self.script:
+            return self.script.pop(0)
+        given = request.parameters
+        unknown = set(given) - KNOWN
+        if unknown:
+            return _error(400, f"Parameter [{min(unknown)}] was not recognized.")
+        if not set(given) & {"short_name", "provider", "collection_concept_id"}:
+            return _error(400, "The CMR does not allow querying across granules in all collections.")
+        found = [record for record in self.records if _matches(record, given)]
+        size = int(given.get("page_size", ["10"])[0])
+        if not 0 <= size <= 2000:
+            return _error(400, "page_size must be a number between 0 and 2000")
+        after = request.headers.get("cmr-search-after")
+        first = 0 if after is None else int(json.loads(after)[2])
+        page = found[max(0, first - (1 if self.repeated and first else 0)) : first + size]
+        headers = {
+            "Content-Type": "application/vnd.nasa.cmr.umm_results+json;version=1.6.6",
+            "CMR-Hits": str(len(found)),
+        }
+        if size > self.largest_in_time:
+            page = page[: len(page) // 2]
+            headers["CMR-Timed-Out"] = "true"
+        elif page and size:
+            headers["CMR-Search-After"] = json.dumps(["lpcloud", 0, first + size])
+        page = [record for record in page if record["meta"]["concept-id"] not in self.lost]
+        body = {"hits": len(found), "took": 5, "items": page}
+        return Answer(headers=headers, body=json.dumps(body).encode())
+
+
+def _error(status: int, text: str) -> Answer:
+    return Answer(status, {"Content-Type": "application/json"}, json.dumps({"errors": [text]}).encode())
+
+
+def _matches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
+    umm = record["umm"]
+    reference = umm["CollectionReference"]
+    for key, value in (("short_name", reference.get("ShortName")), ("version", reference.get("Version")),
+                       ("provider", record["meta"]["provider-id"]),
+                       ("collection_concept_id", record["meta"].get("collection-concept-id"))):  # fmt: skip
+        if key in given and given[key][0] != value:
+            return False
+    if "cloud_cover" in given:
+        low, high = given["cloud_cover"][0].split(",")
+        cover = umm.get("CloudCover")
+        if cover is None or (low and cover < float(low)) or (high and cover > float(high)):
+            return False
+    if "temporal[]" in given:
+        start, end = given["temporal[]"][0].split(",")[:2]
+        moment = start_of(record)
+        if (start and moment < start) or (end and moment[:19] > end[:19]):
+            return False
+    return _touches(record, given)
+
+
+def _touches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
+    areas = []
+    for text in given.get("bounding_box[]", ()):
+        west, south, east, north = (float(part) for part in text.split(","))
+        spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+        areas.append(shapely.union_all([shapely.box(a, south, b, north) for a, b in spans]))
+    for text in given.get("polygon[]", ()):
+        numbers = [float(part) for part in text.split(",")]
+        ring = list(zip(numbers[::2], numbers[1::2], strict=True))
+        assert ring[0] == ring[-1] and shapely.LinearRing(ring).is_ccw, "CMR refuses other rings"
+        areas.append(shapely.Polygon(ring))
+    if not areas:
+        return True
+    points = record["umm"]["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["GPolygons"][0]["Boundary"]["Points"]
+    shape = shapely.Polygon([(p["Longitude"], p["Latitude"]) for p in points])
+    return any(shape.intersects(area) for area in areas)
