@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stacaster.cube import load
     from stacaster.errors import StacasterError
     from stacaster.export import export, export_index
+    from stacaster.fetch import FetchReport, fetch
     from stacaster.indices import compute_index
     from stacaster.ingest import ingest
     from stacaster.model import Granule, Outcome, Product, Report
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Catalog",
+    "FetchReport",
     "Granule",
     "GranuleSearch",
     "ItemSearch",
@@ -39,6 +41,7 @@ __all__ = [
     "compute_index",
     "export",
     "export_index",
+    "fetch",
     "ingest",
     "iter_granules",
     "load",
@@ -56,6 +59,8 @@ _HOME = {
     "StacasterError": "errors",
     "export": "export",
     "export_index": "export",
+    "FetchReport": "fetch",
+    "fetch": "fetch",
     "compute_index": "indices",
     "ingest": "ingest",
     "Granule": "model",

@@ -4,7 +4,9 @@ StacasterError            exit code 1
  ├─ UsageError            2  an argument that cannot be understood
  ├─ NothingFoundError     3  a selection without a single item
  ├─ SearchError           6  a search service did not answer as it should
+ ├─ AuthError             5  no credentials, or they were refused
  ├─ FetchError            6  a file could not be downloaded
+ │   └─ IntegrityError    7  a file is not what the provider announced
  ├─ ReadError             7  a granule is damaged, incomplete or of no known product
  │   └─ UnknownProductError
  ├─ WriteError            7  what was written is not what was read back
@@ -73,9 +75,21 @@ class SearchError(StacasterError):
 
 
 class FetchError(StacasterError):
-    """A file could not be downloaded, or is not what the provider announced."""
+    """A file could not be downloaded."""
 
     exit_code = 6
+
+
+class IntegrityError(FetchError):
+    """A downloaded file is not what the provider announced."""
+
+    exit_code = 7
+
+
+class AuthError(StacasterError):
+    """There are no credentials, or they were refused."""
+
+    exit_code = 5
 
 
 class ReadError(StacasterError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import email.utils
+import logging
 import os
 import random
+import re
 import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
@@ -23,7 +25,20 @@ TIMEOUT = (10.0, 60.0)
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Status codes that may be different the next time."""
 
+_QUERY = re.compile(r"\?\S+")
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+
+
+class _WithoutQuery(logging.Filter):
+    """Takes the query out of addresses that urllib3 logs: signed addresses are as good as a password."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(_QUERY.sub("?...", arg) if isinstance(arg, str) else arg for arg in record.args)
+        return True
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQuery())
 
 
 def new_session() -> requests.Session:

@@ -66,8 +66,9 @@ def _reader(policy: RetryPolicy) -> Any:
     ours = new_session()
     fixed = {"proxies": ours.proxies, "verify": ours.verify, "stream": False, "cert": None}
     # Without trust_env no netrc entry goes out, also not after a redirect; pystac-client asks for the rest here.
-    reader.session.trust_env = False
-    reader.session.merge_environment_settings = lambda *_, **__: dict(fixed)
+    session: Any = reader.session
+    session.trust_env = False
+    session.merge_environment_settings = lambda *_, **__: dict(fixed)
     return reader
 
 

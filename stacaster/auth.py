@@ -1,0 +1,175 @@
+"""Earthdata Login: where credentials are looked for, and to whom they are shown."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+import stat
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from stacaster.errors import AuthError
+from stacaster.http import TIMEOUT, error_text, new_session
+
+if TYPE_CHECKING:
+    import requests
+
+LOGIN_HOST = "urs.earthdata.nasa.gov"
+"""Host of Earthdata Login; passwords go to it alone."""
+
+HOW_TO = (
+    "set EARTHDATA_TOKEN, or EARTHDATA_USERNAME and EARTHDATA_PASSWORD, or put a line for "
+    f"'machine {LOGIN_HOST}' into ~/.netrc; an account is free at https://{LOGIN_HOST}"
+)
+"""What to do without credentials."""
+
+_TRUSTED = (
+    ".earthdata.nasa.gov",
+    ".earthdatacloud.nasa.gov",
+    ".asf.alaska.edu",
+    ".modaps.eosdis.nasa.gov",
+    ".nsidc.org",
+)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A token, or a user name with password; neither is ever printed."""
+
+    origin: str
+    """Where they were found, for messages."""
+    token: str | None = field(default=None, repr=False)
+    """Bearer token."""
+    username: str | None = field(default=None, repr=False)
+    """User name."""
+    password: str | None = field(default=None, repr=False)
+    """Password."""
+
+
+def find_credentials(token: str | None = None) -> Credentials | None:
+    """Look for credentials: argument, ``EARTHDATA_TOKEN``, user name and password in the environment, netrc.
+
+    Only the entry of ``urs.earthdata.nasa.gov`` of a netrc file is used, never its ``default``.
+
+    Raises:
+        AuthError: The netrc file cannot be understood.
+    """
+    if token:
+        return Credentials(origin="argument", token=token)
+    if os.environ.get("EARTHDATA_TOKEN"):
+        return Credentials(origin="EARTHDATA_TOKEN", token=os.environ["EARTHDATA_TOKEN"])
+    user, password = os.environ.get("EARTHDATA_USERNAME"), os.environ.get("EARTHDATA_PASSWORD")
+    if user and password:
+        return Credentials(origin="EARTHDATA_USERNAME and EARTHDATA_PASSWORD", username=user, password=password)
+    named = os.environ.get("NETRC")
+    places = [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]
+    for path in places:
+        if path.is_file():
+            return _from_netrc(path)
+    return None
+
+
+def _from_netrc(path: Path) -> Credentials | None:
+    if os.name == "posix" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        _LOG.warning("%s can be read by others; 'chmod 600' protects the passwords in it", path.name)
+    try:
+        entry = netrc.netrc(path).hosts.get(LOGIN_HOST)
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
+        # The parser's own message may quote the line, and with it a password.
+        place = f" (line {error.lineno})" if isinstance(error, netrc.NetrcParseError) else ""
+        raise AuthError(f"{path.name} cannot be understood{place}") from None
+    if entry is None:
+        return None
+    user, _, password = entry
+    return Credentials(origin=path.name, username=user, password=password)
+
+
+def may_see_token(url: str) -> bool:
+    """Tell whether a token may be sent to an address: https, and a host of NASA's Earthdata."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower()
+    return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_TRUSTED)
+
+
+class EarthdataAuth:
+    """Gives out the bearer token; fetches one with user name and password when there is none.
+
+    Args:
+        credentials: What was found, or None: then only public data can be had.
+        session: For requests to Earthdata Login.
+    """
+
+    def __init__(
+        self, credentials: Credentials | None, *, session: Callable[[], requests.Session] = new_session
+    ) -> None:
+        self._credentials = credentials
+        self._session = session
+        self._token = None if credentials is None else credentials.token
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        origin = "none" if self._credentials is None else self._credentials.origin
+        return f"<EarthdataAuth: credentials from {origin}>"
+
+    @property
+    def origin(self) -> str | None:
+        """Where the credentials were found."""
+        return None if self._credentials is None else self._credentials.origin
+
+    def headers(self, url: str) -> dict[str, str]:
+        """Return the header for an address: a bearer token for trusted hosts, nothing for others.
+
+        Raises:
+            AuthError: Earthdata Login refuses the user name and password.
+        """
+        if self._credentials is None or not may_see_token(url):
+            return {}
+        with self._lock:
+            if self._token is None:
+                self._token = self._login()
+            return {"Authorization": f"Bearer {self._token}"}
+
+    def renew(self, used: str | None) -> bool:
+        """Get a new token after one was refused.
+
+        Args:
+            used: The header that was refused; when another thread has renewed it meanwhile, nothing is done.
+
+        Returns:
+            False when there is no way to a new token.
+
+        Raises:
+            AuthError: Earthdata Login refuses the user name and password.
+        """
+        if self._credentials is None or self._credentials.username is None:
+            return False
+        with self._lock:
+            if used == f"Bearer {self._token}":
+                self._token = self._login()
+        return True
+
+    def _login(self) -> str:
+        import requests
+
+        found = self._credentials
+        assert found is not None and found.username is not None and found.password is not None
+        url = f"https://{LOGIN_HOST}/api/users/find_or_create_token"
+        try:
+            answer = self._session().post(
+                url, auth=(found.username, found.password), timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise AuthError(f"Earthdata Login cannot be reached: {type(error).__name__}") from None
+        if not answer.ok:
+            said = f"{answer.status_code}: {error_text(answer)}"
+            raise AuthError(f"Earthdata Login refused the credentials from {found.origin} ({said}); {HOW_TO}")
+        try:
+            return str(answer.json()["access_token"])
+        except (ValueError, KeyError, TypeError):
+            raise AuthError("Earthdata Login answered without a token") from None

@@ -1,0 +1,197 @@
+"""Download granules: in parallel, resumed, checked; nothing is trusted by its name."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from stacaster.auth import EarthdataAuth, find_credentials
+from stacaster.errors import FetchError, StacasterError, UsageError
+from stacaster.fetch.control import Cancelled, Control, TransferRules
+from stacaster.fetch.transfer import transfer
+from stacaster.model import Granule, GranuleFile
+from stacaster.store import safe_id
+
+__all__ = ["FetchOutcome", "FetchReport", "TransferRules", "cache_folder", "fetch"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with file name, bytes that are there, and the total when it is known."""
+
+_POLL_S = 0.2
+_GRACE_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchOutcome:
+    """What became of one granule."""
+
+    granule: str
+    """Name of the granule."""
+    status: str
+    """``fetched``, ``present`` or ``failed``."""
+    files: tuple[Path, ...] = ()
+    """Its files on disk."""
+    reason: str | None = None
+    """Why it failed."""
+    error: str | None = None
+    """Name of the error class."""
+
+
+@dataclass(frozen=True)
+class FetchReport:
+    """What became of all granules."""
+
+    outcomes: tuple[FetchOutcome, ...]
+    """One entry a granule, in the order of the granules."""
+
+    @property
+    def failed(self) -> tuple[FetchOutcome, ...]:
+        """Granules that are not there."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that are there."""
+        return tuple(path for outcome in self.outcomes for path in outcome.files)
+
+    def __repr__(self) -> str:
+        counts = {name: sum(o.status == name for o in self.outcomes) for name in ("fetched", "present", "failed")}
+        return f"<FetchReport: {', '.join(f'{number} {name}' for name, number in counts.items())}>"
+
+
+def cache_folder(value: str | os.PathLike[str] | None = None) -> Path:
+    """Return where downloads lie: argument, ``STACASTER_CACHE_DIR``, then the user's cache folder."""
+    if value is not None:
+        return Path(value)
+    return Path(os.environ.get("STACASTER_CACHE_DIR") or platformdirs.user_cache_dir("stacaster"))
+
+
+def fetch(
+    granules: Iterable[Granule],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int = 8,
+    per_host: int = 4,
+    token: str | None = None,
+    rules: TransferRules | None = None,
+    progress: Progress | None = None,
+) -> FetchReport:
+    """Download the data files of granules, and the metadata files that belong beside them.
+
+    Files lie under ``<cache>/<product>.<version>/<granule>/``. A file that is there is used again when its receipt or
+    its checksum says that it is the right one. A transfer that broke off goes on where it stopped, also in a later run.
+
+    Args:
+        granules: From ``stacaster.search``.
+        cache_dir: Folder for the files; default ``STACASTER_CACHE_DIR`` or the user's cache folder.
+        workers: Files at a time.
+        per_host: Files at a time from one host.
+        token: Earthdata token; default is what ``auth.find_credentials`` finds.
+        rules: Limits of a transfer.
+        progress: Called whenever bytes arrive, from several threads.
+
+    Returns:
+        What became of every granule; a failed one does not stop the others.
+
+    Raises:
+        UsageError: A number is not positive.
+        KeyboardInterrupt: The user stopped; what is there is used the next time.
+    """
+    if workers < 1 or per_host < 1:
+        raise UsageError("workers and per_host must be at least 1")
+    root = cache_folder(cache_dir)
+    wanted = list(granules)
+    jobs: queue.SimpleQueue[tuple[int, GranuleFile, Path]] = queue.SimpleQueue()
+    total = 0
+    for number, granule in enumerate(wanted):
+        folder = root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
+        for file in _chosen(granule):
+            jobs.put((number, file, folder / safe_id(file.name)))
+            total += 1
+    auth = EarthdataAuth(find_credentials(token))
+    control = Control(per_host=per_host)
+    found: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+
+    def work() -> None:
+        while not control.stopped.is_set():
+            try:
+                number, file, target = jobs.get_nowait()
+            except queue.Empty:
+                return
+            found.put(_one(number, file, target, auth, control, rules or TransferRules(), progress))
+
+    # Daemon threads: a thread that waits for the network must not keep the program from ending.
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, max(1, total)))]
+    for thread in threads:
+        thread.start()
+    results: list[_Result] = []
+    try:
+        while len(results) < total:
+            try:
+                results.append(found.get(timeout=_POLL_S))
+            except queue.Empty:
+                continue
+    except BaseException:
+        control.stop()
+        for thread in threads:
+            thread.join(_GRACE_S / len(threads))
+        raise
+    return FetchReport(tuple(_outcome(number, granule, results) for number, granule in enumerate(wanted)))
+
+
+@dataclass(frozen=True)
+class _Result:
+    number: int
+    path: Path
+    is_new: bool = False
+    problem: BaseException | None = None
+
+
+def _chosen(granule: Granule) -> list[GranuleFile]:
+    """Return the files to download: data, and the sidecars from which stacaster reads checksums and metadata."""
+    return [
+        file
+        for file in granule.files
+        if file.href.startswith("https://")
+        and (file.role == "data" or file.name.lower().endswith((".xml", ".cmr.json")))
+    ]
+
+
+def _one(
+    number: int,
+    file: GranuleFile,
+    target: Path,
+    auth: EarthdataAuth,
+    control: Control,
+    rules: TransferRules,
+    progress: Progress | None,
+) -> _Result:
+    def report(done: int, total: int | None) -> None:
+        if progress is not None:
+            progress(file.name, done, total)
+
+    try:
+        with control.slot(file.href):
+            is_new = transfer(file, target, auth=auth, control=control, rules=rules, progress=report)
+    except (StacasterError, Cancelled) as error:
+        return _Result(number, target, problem=error)
+    except Exception as error:  # noqa: BLE001 - the border of the thread: a lost result would stop the run for ever
+        return _Result(number, target, problem=FetchError(f"{file.name}: {type(error).__name__}: {error}"))
+    return _Result(number, target, is_new)
+
+
+def _outcome(number: int, granule: Granule, results: list[_Result]) -> FetchOutcome:
+    mine = sorted((result for result in results if result.number == number), key=lambda result: result.path)
+    problems = [result.problem for result in mine if result.problem is not None]
+    if problems or not mine:
+        reason = str(problems[0]) if problems else "the record names no file that can be downloaded"
+        name = type(problems[0]).__name__ if problems else "FetchError"
+        return FetchOutcome(granule=granule.id, status="failed", reason=reason, error=name)
+    status = "fetched" if any(result.is_new for result in mine) else "present"
+    return FetchOutcome(granule=granule.id, status=status, files=tuple(result.path for result in mine))

@@ -1,0 +1,324 @@
+"""One file from its provider to the disk: resumed, checked, and only then under its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from filelock import FileLock
+
+from stacaster.auth import HOW_TO, EarthdataAuth, may_see_token
+from stacaster.errors import AuthError, FetchError, IntegrityError, SpaceError, is_space_error
+from stacaster.fetch.check import check_file, is_trusted, write_receipt
+from stacaster.fetch.control import Cancelled, Control, TransferRules
+from stacaster.http import RETRIED, error_text, new_session, retry_wait
+from stacaster.model import GranuleFile
+
+if TYPE_CHECKING:
+    import requests
+
+_CHUNK = 1 << 16
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
+_LONGEST_CHAIN = 10
+
+
+@dataclass
+class _State:
+    """What is known of a partial file."""
+
+    etag: str | None = None
+    total: int | None = None
+    fresh_starts: int = 0
+
+
+def transfer(
+    file: GranuleFile,
+    target: Path,
+    *,
+    auth: EarthdataAuth,
+    control: Control,
+    rules: TransferRules,
+    progress: Callable[[int, int | None], None],
+) -> bool:
+    """Download a file unless a trusted one is there.
+
+    Args:
+        file: What to get.
+        target: Where it shall lie.
+        auth: For hosts that ask for a login.
+        control: Shared with other transfers.
+        rules: Limits.
+        progress: Called with the bytes that are there and the total, when it is known.
+
+    Returns:
+        True when it was downloaded, False when it was there.
+
+    Raises:
+        AuthError: The provider wants other or more credentials.
+        IntegrityError: What came is not what was announced.
+        FetchError: The provider does not give the file.
+        SpaceError: The disk is full.
+        Cancelled: The run was stopped; what is there is used the next time.
+    """
+    if is_trusted(target, file):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=rules.budget_s)
+    with lock:
+        # Another process may have finished it while this one waited.
+        if is_trusted(target, file):
+            return False
+        _check_space(target, file)
+        try:
+            _Transfer(file, target, auth, control, rules, progress).run()
+        except OSError as error:
+            kind = SpaceError if is_space_error(error) else FetchError
+            raise kind(f"{file.name} cannot be written: {error.strerror or error}", href=file.href) from error
+    Path(lock.lock_file).unlink(missing_ok=True)
+    return True
+
+
+def _check_space(target: Path, file: GranuleFile) -> None:
+    if file.size is None:
+        return
+    free = shutil.disk_usage(target.parent).free
+    if free < file.size:
+        raise SpaceError(f"{file.name} needs {file.size} bytes, but {free} are free", href=file.href)
+
+
+class _Transfer:
+    def __init__(
+        self,
+        file: GranuleFile,
+        target: Path,
+        auth: EarthdataAuth,
+        control: Control,
+        rules: TransferRules,
+        progress: Callable[[int, int | None], None],
+    ) -> None:
+        self._file, self._target, self._auth = file, target, auth
+        self._control, self._rules, self._progress = control, rules, progress
+        self._part = target.with_name(f".{target.name}.part")
+        self._state_file = target.with_name(f".{target.name}.part.json")
+        self._session = new_session()
+        self._is_renewed = False
+
+    def run(self) -> None:
+        started, failures = time.monotonic(), 0
+        state = self._read_state()
+        while True:
+            before = self._size()
+            headers: Any = {}
+            try:
+                if self._attempt(state):
+                    self._finish(state)
+                    return
+                problem = f"{self._file.name} broke off at {self._size()} of {state.total or 'unknown'} bytes"
+            except IntegrityError:
+                self._discard(state)
+                if state.fresh_starts > 1:
+                    raise
+                continue
+            except _Passing as error:
+                problem, headers = str(error), error.headers
+            failures = 1 if self._size() > before else failures + 1
+            wait = retry_wait(failures, headers)
+            if failures >= self._rules.attempts or time.monotonic() - started + wait > self._rules.budget_s:
+                raise FetchError(
+                    f"{problem}; tried {failures} times, the same command goes on there", href=self._file.href
+                )
+            self._control.wait(wait)
+
+    def _attempt(self, state: _State) -> bool:
+        """Make one request and read what comes; True when the file is complete."""
+        offset = self._size()
+        if offset and (state.etag is None or (state.total is not None and offset > state.total)):
+            self._discard(state, fresh=False)
+            offset = 0
+        if state.total is not None and offset == state.total:
+            return True
+        conditions = {"Range": f"bytes={offset}-", "If-Range": state.etag} if offset else {}
+        answer = self._request({key: value for key, value in conditions.items() if value is not None})
+        try:
+            if answer.status_code == 416:
+                self._discard(state, fresh=False)
+                return False
+            offset = self._accept(answer, offset, state)
+            self._write_state(state)
+            self._read_body(answer, offset, state)
+        finally:
+            self._control.release(answer)
+        return state.total is not None and self._size() == state.total
+
+    def _accept(self, answer: requests.Response, offset: int, state: _State) -> int:
+        """Return where the body of an answer begins, and note what the server says of the file."""
+        length = answer.headers.get("Content-Length")
+        if answer.status_code == 206:
+            match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+            if (
+                match is None
+                or int(match[1]) != offset
+                or (match[3] != "*" and state.total not in (None, int(match[3])))
+            ):
+                self._discard(state, fresh=False)
+                raise _Passing(f"{self._file.name}: the server sent another part than was asked for", {})
+            return offset
+        total = int(length) if length is not None and length.isdigit() else None
+        if total is None and "chunked" not in answer.headers.get("Transfer-Encoding", "") and self._file.size is None:
+            text = f"{self._file.name}: the server states no length, so a cut file could not be told from a whole one"
+            raise FetchError(text, href=self._file.href)
+        if self._file.size is not None and total is not None and total != self._file.size:
+            text = f"{self._file.name}: the server sends {total} bytes, but the record says {self._file.size}"
+            kind = answer.headers.get("Content-Type", "").split(";")[0]
+            hint = "; it is an HTML page, most likely a login page" if kind == "text/html" else ""
+            raise IntegrityError(text + hint, href=self._file.href)
+        state.total = total if total is not None else self._file.size
+        tag = answer.headers.get("ETag")
+        state.etag = tag if tag and not tag.startswith("W/") else None
+        self._part.unlink(missing_ok=True)
+        return 0
+
+    def _read_body(self, answer: requests.Response, offset: int, state: _State) -> None:
+        import requests
+
+        window_start, window_bytes, size = time.monotonic(), 0, offset
+        # Unbuffered, so that whatever arrived is there after a kill.
+        with self._part.open("ab", buffering=0) as part:
+            try:
+                for block in answer.iter_content(_CHUNK):
+                    if self._control.stopped.is_set():
+                        raise Cancelled
+                    part.write(block)
+                    size += len(block)
+                    self._progress(size, state.total)
+                    window_bytes += len(block)
+                    passed = time.monotonic() - window_start
+                    if passed > self._rules.slow_s:
+                        if window_bytes / passed < self._rules.slow_bytes_per_s:
+                            raise _Passing(f"{self._file.name} came at {window_bytes / passed:.0f} bytes/s", {})
+                        window_start, window_bytes = time.monotonic(), 0
+            except (requests.RequestException, OSError) as error:
+                if self._control.stopped.is_set():
+                    raise Cancelled from error
+                if isinstance(error, OSError) and is_space_error(error):
+                    raise
+                raise _Passing(f"{self._file.name} broke off at {size} bytes", {}) from error
+        if state.total is None:
+            state.total = size  # chunked, and its end was there
+
+    def _request(self, conditions: dict[str, str]) -> requests.Response:
+        """Follow redirects by hand, so that each host sees only what it may."""
+        url, seen = self._file.href, set()
+        for _ in range(_LONGEST_CHAIN):
+            if url in seen:
+                raise FetchError(f"{self._file.name}: the server redirects in a circle", href=self._file.href)
+            seen.add(url)
+            headers = {"Accept-Encoding": "identity", **conditions, **self._auth.headers(url)}
+            answer = self._get(url, headers)
+            self._control.track(answer)
+            if answer.status_code in (301, 302, 303, 307, 308) and "Location" in answer.headers:
+                following = urljoin(url, answer.headers["Location"])
+                self._control.release(answer)
+                if urlsplit(following).scheme != "https":
+                    raise FetchError(f"{self._file.name}: the server redirects to an address without https", href=url)
+                url = following
+                continue
+            if answer.status_code in (200, 206, 416):
+                return answer
+            try:
+                self._refuse(answer, url, headers)
+            finally:
+                self._control.release(answer)
+            seen.clear()
+            url = self._file.href
+        raise FetchError(f"{self._file.name}: more than {_LONGEST_CHAIN} redirects", href=self._file.href)
+
+    def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
+        import requests
+
+        timeout = (self._rules.connect_s, self._rules.read_s)
+        try:
+            return self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False)
+        except requests.RequestException as error:
+            if self._control.stopped.is_set():
+                raise Cancelled from error
+            host = urlsplit(url).hostname
+            raise _Passing(f"{self._file.name}: {host} cannot be reached ({type(error).__name__})", {}) from error
+
+    def _refuse(self, answer: requests.Response, url: str, headers: dict[str, str]) -> None:
+        """Raise what a refusal means; returns when a new token makes another try worthwhile."""
+        code, name, host = answer.status_code, self._file.name, urlsplit(url).hostname
+        if code == 401:
+            if not self._is_renewed and self._auth.renew(headers.get("Authorization")):
+                self._is_renewed = True
+                return
+            what = "needs a login" if self._auth.origin is None else f"refused the credentials from {self._auth.origin}"
+            raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=self._file.href)
+        said = error_text(answer)
+        if code in RETRIED:
+            raise _Passing(f"{name}: {host} answered {code}", answer.headers)
+        if code == 403:
+            link = _resolution(answer)
+            if link:
+                raise AuthError(f"{name}: {said}; agree at {link} and try again", href=self._file.href)
+            if not may_see_token(url):
+                raise _Passing(f"{name}: {host} answered 403; its signed address may have expired", {})
+            raise AuthError(f"{name}: {host} refuses access: {said}", href=self._file.href)
+        if code == 400 and not may_see_token(url):
+            raise _Passing(f"{name}: {host} answered 400; its signed address may have expired", {})
+        raise FetchError(f"{name}: {host} answered {code}: {said}", href=self._file.href)
+
+    def _finish(self, state: _State) -> None:
+        digest = check_file(self._part, self._file, announced=state.total)
+        with self._part.open("rb") as part:
+            os.fsync(part.fileno())
+        self._part.replace(self._target)
+        self._state_file.unlink(missing_ok=True)
+        write_receipt(self._target, self._file, digest)
+
+    def _size(self) -> int:
+        return self._part.stat().st_size if self._part.exists() else 0
+
+    def _discard(self, state: _State, *, fresh: bool = True) -> None:
+        self._part.unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
+        state.etag = state.total = None
+        state.fresh_starts += fresh
+
+    def _read_state(self) -> _State:
+        try:
+            known = json.loads(self._state_file.read_text(encoding="utf-8"))
+            if known["href"] == self._file.href.partition("?")[0]:
+                return _State(etag=known["etag"], total=known["total"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        self._part.unlink(missing_ok=True)
+        return _State()
+
+    def _write_state(self, state: _State) -> None:
+        known = {"href": self._file.href.partition("?")[0], "etag": state.etag, "total": state.total}
+        self._state_file.write_text(json.dumps(known), encoding="utf-8")
+
+
+class _Passing(Exception):  # noqa: N818 - trouble that may pass
+    def __init__(self, text: str, headers: Any) -> None:
+        super().__init__(text)
+        self.headers = headers
+
+
+def _resolution(answer: requests.Response) -> str | None:
+    """Return where a licence has to be agreed to, when the provider says so."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    link = body.get("resolution_url") if isinstance(body, dict) else None
+    return str(link) if link else None
