@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
+    from stacaster.acquire import ingest_search
     from stacaster.catalog import Catalog, ItemSearch, SqlResult, open_catalog
     from stacaster.cube import load
     from stacaster.errors import StacasterError
@@ -43,6 +44,7 @@ __all__ = [
     "export_index",
     "fetch",
     "ingest",
+    "ingest_search",
     "iter_granules",
     "load",
     "open_catalog",
@@ -63,6 +65,7 @@ _HOME = {
     "fetch": "fetch",
     "compute_index": "indices",
     "ingest": "ingest",
+    "ingest_search": "acquire",
     "Granule": "model",
     "Outcome": "model",
     "Product": "model",

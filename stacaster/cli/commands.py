@@ -10,26 +10,51 @@ import click
 from stacaster.cli import options, show
 
 
-@click.command(epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
-               "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run")  # fmt: skip
-@click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|GLOB...")
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
+               "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
+               "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10")  # fmt: skip
+@click.argument("files", nargs=-1, metavar="FILE|DIR|GLOB...")
 @options.catalog_option
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]")
 @click.option("--subsystem", multiple=True, metavar="NAME", help="Keep only VNIR, SWIR or TIR; may be repeated.")
 @click.option("--keep-swir", is_flag=True, help="Make ASTER SWIR assets after 2008-04-01, when they are unusable.")
 @click.option("--profile", metavar="NAME", help="COG profile: zstd, or deflate for old readers. [default: zstd]")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
+@options.conditions_of_search
+@options.cache_option
+@click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @options.json_option
-def ingest(files: tuple[str, ...], as_json: bool, **rest: Any) -> int:
-    """Turn granule files into one verified COG per band and register them in a catalog."""
+@click.pass_context
+def ingest(context: click.Context, /, files: tuple[str, ...], product: str | None, as_json: bool, **rest: Any) -> int:
+    """Turn granule files into one verified COG per band and register them in a catalog.
+
+    With --product the granules are searched and downloaded first; conditions are those of 'stacaster search'.
+    """
     import stacaster
 
+    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source")}
+    _check_ingest(context, files, product, tuple(asked))
     with show.ingest_progress() as progress:
-        report = stacaster.ingest(files, progress=progress, **rest)
+        if product is None:
+            report = stacaster.ingest(files, progress=progress, **rest)
+        else:
+            report = stacaster.ingest_search(product, progress=progress, **rest, **asked)
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     show.report(report, dry_run=rest["dry_run"])
     return show.exit_code(report)
+
+
+def _check_ingest(context: click.Context, files: tuple[str, ...], product: str | None, names: tuple[str, ...]) -> None:
+    if product is not None and files:
+        raise click.UsageError("files are named, and --product searches for others; give one of them")
+    if product is None and not files:
+        raise click.UsageError("Missing argument 'FILE|DIR|GLOB...': name files, or a product with --product")
+    given = [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if product is None and given:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} is a condition of a search and needs --product")
 
 
 @click.command(cls=options.BboxCommand,
@@ -37,20 +62,7 @@ def ingest(files: tuple[str, ...], as_json: bool, **rest: Any) -> int:
                "  stacaster search AST_L1T --region south_australia --datetime 2003 --cloud-cover-max 20\n"
                "  stacaster search aster-l1t --source planetary-computer --bbox 138,-32,139,-31 --limit 10\n"
                "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson")  # fmt: skip
-@click.argument("product", required=False)
-@click.option("--source", default="cmr", show_default=True, metavar="NAME",
-              help="cmr, planetary-computer, earth-search, address of a STAC API, or folder of a catalog.")  # fmt: skip
-@options.bbox_option
-@click.option("--region", metavar="NAME", help="Named region, such as south_australia.")
-@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
-@options.datetime_option
-@click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2.")
-@click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover.")
-@click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night.")
-@click.option("--version", metavar="TEXT", help="Version of the product, such as 003.")
-@click.option("--name", metavar="PATTERN", help="Granule names with * and ?.")
-@click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest.")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules.")
+@options.search_options
 @options.json_option
 def search(product: str | None, as_json: bool, **rest: Any) -> int:
     """Find granules at NASA's CMR, a STAC API or in a catalog; --json prints GeoJSON."""
@@ -78,6 +90,43 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
         ]
         show.rows(rows, ("id", "version", "start", "cloud_cover", "day_night", "files", "bytes"), as_json=False)
     return 0 if found else show.nothing("no granule fits")
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExamples:\n"
+               "  stacaster fetch AST_L1T --region south_australia --datetime 2003-08 --limit 5\n"
+               "  stacaster fetch AST_L1T --bbox 138,-32,139,-31 --dry-run")  # fmt: skip
+@options.search_options
+@options.cache_option
+@click.option("--workers", type=click.IntRange(min=1), default=8, show_default=True, help="Files at a time.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be downloaded.")
+@options.json_option
+def fetch(
+    product: str | None, cache_dir: str | None, workers: int, dry_run: bool, as_json: bool, **conditions: Any
+) -> int:
+    """Download the granules that a search finds, checked and resumable; prints the paths of the files."""
+    import stacaster
+
+    found = stacaster.search(product, **conditions)
+    if not len(found):
+        return show.nothing("no granule fits")
+    if dry_run:
+        sizes = [granule.size for granule in found]
+        known = sum(size for size in sizes if size is not None)
+        more = f" and {sizes.count(None)} of unknown size" if None in sizes else ""
+        click.echo(f"dry run, nothing was downloaded; {len(found)} granules, {known / 1e6:.1f} MB{more}", err=True)
+        return 0
+    with show.fetch_progress(found) as progress:
+        report = stacaster.fetch(found, cache_dir=cache_dir, workers=workers, progress=progress)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        for path in report.files:
+            click.echo(path)
+    for outcome in report.failed:
+        click.echo(f"failed {outcome.granule}: {outcome.reason}", err=True)
+    click.echo(repr(report).strip("<>").removeprefix("FetchReport: "), err=True)
+    return show.code_of_failures([outcome.error for outcome in report.failed], len(report.outcomes))
 
 
 @click.command(epilog="\b\nExamples:\n  stacaster products\n  stacaster products --json")
@@ -214,5 +263,5 @@ def sample_data(directory: str, **rest: Any) -> None:
     click.echo(f"wrote {len(paths)} files of simulated data to {directory}", err=True)
 
 
-COMMANDS = (search, ingest, products, info, items, sql, export, index, sample_data)
+COMMANDS = (search, fetch, ingest, products, info, items, sql, export, index, sample_data)
 """All commands in the order of the work."""

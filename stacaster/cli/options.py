@@ -51,5 +51,44 @@ datetime_option: Decorator = click.option(
 )
 collection_option: Decorator = click.option("--collection", metavar="ID", help="Collection of the catalog.")
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+_CONDITIONS: tuple[Decorator, ...] = (
+    click.option("--source", default="cmr", show_default=True, metavar="NAME",
+                 help="cmr, planetary-computer, earth-search, address of a STAC API, or folder of a catalog."),
+    bbox_option,
+    click.option("--region", metavar="NAME", help="Named region, such as south_australia."),
+    click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads."),
+    datetime_option,
+    click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2."),
+    click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover."),
+    click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night."),
+    click.option("--version", metavar="TEXT", help="Version of the product, such as 003."),
+    click.option("--name", metavar="PATTERN", help="Granule names with * and ?."),
+    click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest."),
+    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules."),
+)  # fmt: skip
+
+
+CONDITIONS = (
+    "source", "bbox", "region", "intersects", "datetime", "months", "cloud_cover_max", "day_night", "version", "name",
+    "all_versions", "limit",
+)  # fmt: skip
+"""Names of the conditions of a search."""
+
+
+def conditions_of_search(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the conditions of a search to a command."""
+    for option in reversed(_CONDITIONS):
+        function = option(function)
+    return function
+
+
+def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add product and conditions of a search to a command."""
+    return click.argument("product", required=False)(conditions_of_search(function))
+
+
+cache_option: Decorator = click.option(
+    "--cache-dir", metavar="DIR", help="Folder for downloads. [default: STACASTER_CACHE_DIR or user cache]"
+)
 output_option: Decorator = click.option("-o", "--output", required=True, metavar="FILE", help="File to write.")
 overwrite_option: Decorator = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

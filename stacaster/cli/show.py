@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from stacaster import errors
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog
-    from stacaster.model import Outcome, Report
+    from stacaster.model import Granule, Outcome, Report
 
 _WIDTH = 60
 
@@ -112,6 +112,31 @@ def count_progress(word: str) -> Iterator[Callable[[int, int, str], None]]:
         yield advance
 
 
+@contextmanager
+def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show a bar for all bytes together, with speed and time left."""
+    from threading import Lock
+
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("fetch"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    sizes = [granule.size for granule in granules]
+    total = None if None in sizes else sum(size for size in sizes if size is not None)
+    done: dict[str, int] = {}
+    lock = Lock()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("fetch", total=total)
+
+        def advance(name: str, size: int, _total: int | None) -> None:
+            with lock:
+                done[name] = size
+                bar.update(task, completed=sum(done.values()))
+
+        yield advance
+
+
 def report(found: Report, *, dry_run: bool) -> None:
     """Say in a line what became of the granules, and repeat what a user has to know."""
     counts = found.to_dict()["counts"]
@@ -129,11 +154,16 @@ def report(found: Report, *, dry_run: bool) -> None:
 
 def exit_code(found: Report) -> int:
     """Return 0, 4 when some granules failed, or the code of the error when all did."""
-    if not found.failed:
+    return code_of_failures([item.error for item in found.failed], len(found.outcomes))
+
+
+def code_of_failures(classes: Sequence[str | None], total: int) -> int:
+    """Return the exit code for failures by their error classes, among ``total`` granules."""
+    if not classes:
         return 0
-    if len(found.failed) < len(found.outcomes):
+    if len(classes) < total:
         return errors.PARTIAL_EXIT_CODE
-    codes = {getattr(getattr(errors, item.error or "", None), "exit_code", 1) for item in found.failed}
+    codes = {getattr(getattr(errors, name or "", None), "exit_code", 1) for name in classes}
     return codes.pop() if len(codes) == 1 else errors.PARTIAL_EXIT_CODE
 
 

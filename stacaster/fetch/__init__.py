@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -59,6 +60,14 @@ class FetchReport:
     def files(self) -> tuple[Path, ...]:
         """All files that are there."""
         return tuple(path for outcome in self.outcomes for path in outcome.files)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcomes as plain data for JSON."""
+        rows = []
+        for outcome in self.outcomes:
+            row = {key: value for key, value in vars(outcome).items() if value not in (None, ())}
+            rows.append(row | {"files": [str(path) for path in outcome.files]})
+        return {"granules": rows}
 
     def __repr__(self) -> str:
         counts = {name: sum(o.status == name for o in self.outcomes) for name in ("fetched", "present", "failed")}

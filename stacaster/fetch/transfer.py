@@ -15,11 +15,12 @@ from urllib.parse import urljoin, urlsplit
 
 from filelock import FileLock
 
-from stacaster.auth import HOW_TO, EarthdataAuth, may_see_token
-from stacaster.errors import AuthError, FetchError, IntegrityError, SpaceError, is_space_error
+from stacaster.auth import EarthdataAuth
+from stacaster.errors import FetchError, IntegrityError, SpaceError, is_space_error
 from stacaster.fetch.check import check_file, is_trusted, write_receipt
 from stacaster.fetch.control import Cancelled, Control, TransferRules
-from stacaster.http import RETRIED, error_text, new_session, retry_wait
+from stacaster.fetch.refusal import PassingTrouble, refuse
+from stacaster.http import new_session, retry_wait
 from stacaster.model import GranuleFile
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class _Transfer:
                 if state.fresh_starts > 1:
                     raise
                 continue
-            except _Passing as error:
+            except PassingTrouble as error:
                 problem, headers = str(error), error.headers
             failures = 1 if self._size() > before else failures + 1
             wait = retry_wait(failures, headers)
@@ -169,7 +170,7 @@ class _Transfer:
                 or (match[3] != "*" and state.total not in (None, int(match[3])))
             ):
                 self._discard(state, fresh=False)
-                raise _Passing(f"{self._file.name}: the server sent another part than was asked for", {})
+                raise PassingTrouble(f"{self._file.name}: the server sent another part than was asked for", {})
             return offset
         total = int(length) if length is not None and length.isdigit() else None
         if total is None and "chunked" not in answer.headers.get("Transfer-Encoding", "") and self._file.size is None:
@@ -203,14 +204,14 @@ class _Transfer:
                     passed = time.monotonic() - window_start
                     if passed > self._rules.slow_s:
                         if window_bytes / passed < self._rules.slow_bytes_per_s:
-                            raise _Passing(f"{self._file.name} came at {window_bytes / passed:.0f} bytes/s", {})
+                            raise PassingTrouble(f"{self._file.name} came at {window_bytes / passed:.0f} bytes/s", {})
                         window_start, window_bytes = time.monotonic(), 0
             except (requests.RequestException, OSError) as error:
                 if self._control.stopped.is_set():
                     raise Cancelled from error
                 if isinstance(error, OSError) and is_space_error(error):
                     raise
-                raise _Passing(f"{self._file.name} broke off at {size} bytes", {}) from error
+                raise PassingTrouble(f"{self._file.name} broke off at {size} bytes", {}) from error
         if state.total is None:
             state.total = size  # chunked, and its end was there
 
@@ -234,7 +235,12 @@ class _Transfer:
             if answer.status_code in (200, 206, 416):
                 return answer
             try:
-                self._refuse(answer, url, headers)
+                if answer.status_code == 401 and not self._is_renewed:
+                    self._is_renewed = self._auth.renew(headers.get("Authorization"))
+                    if not self._is_renewed:
+                        refuse(answer, url, self._file, origin=self._auth.origin)
+                else:
+                    refuse(answer, url, self._file, origin=self._auth.origin)
             finally:
                 self._control.release(answer)
             seen.clear()
@@ -251,30 +257,7 @@ class _Transfer:
             if self._control.stopped.is_set():
                 raise Cancelled from error
             host = urlsplit(url).hostname
-            raise _Passing(f"{self._file.name}: {host} cannot be reached ({type(error).__name__})", {}) from error
-
-    def _refuse(self, answer: requests.Response, url: str, headers: dict[str, str]) -> None:
-        """Raise what a refusal means; returns when a new token makes another try worthwhile."""
-        code, name, host = answer.status_code, self._file.name, urlsplit(url).hostname
-        if code == 401:
-            if not self._is_renewed and self._auth.renew(headers.get("Authorization")):
-                self._is_renewed = True
-                return
-            what = "needs a login" if self._auth.origin is None else f"refused the credentials from {self._auth.origin}"
-            raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=self._file.href)
-        said = error_text(answer)
-        if code in RETRIED:
-            raise _Passing(f"{name}: {host} answered {code}", answer.headers)
-        if code == 403:
-            link = _resolution(answer)
-            if link:
-                raise AuthError(f"{name}: {said}; agree at {link} and try again", href=self._file.href)
-            if not may_see_token(url):
-                raise _Passing(f"{name}: {host} answered 403; its signed address may have expired", {})
-            raise AuthError(f"{name}: {host} refuses access: {said}", href=self._file.href)
-        if code == 400 and not may_see_token(url):
-            raise _Passing(f"{name}: {host} answered 400; its signed address may have expired", {})
-        raise FetchError(f"{name}: {host} answered {code}: {said}", href=self._file.href)
+            raise PassingTrouble(f"{self._file.name}: {host} cannot be reached ({type(error).__name__})", {}) from error
 
     def _finish(self, state: _State) -> None:
         digest = check_file(self._part, self._file, announced=state.total)
@@ -306,19 +289,3 @@ class _Transfer:
     def _write_state(self, state: _State) -> None:
         known = {"href": self._file.href.partition("?")[0], "etag": state.etag, "total": state.total}
         self._state_file.write_text(json.dumps(known), encoding="utf-8")
-
-
-class _Passing(Exception):  # noqa: N818 - trouble that may pass
-    def __init__(self, text: str, headers: Any) -> None:
-        super().__init__(text)
-        self.headers = headers
-
-
-def _resolution(answer: requests.Response) -> str | None:
-    """Return where a licence has to be agreed to, when the provider says so."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return None
-    link = body.get("resolution_url") if isinstance(body, dict) else None
-    return str(link) if link else None

@@ -22,6 +22,7 @@ import xarray as xr
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.cli import cli
+from stacaster.cli.options import CONDITIONS
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003
 
@@ -105,6 +106,8 @@ def _has_netcdf() -> bool:
     [
         (["ingest"], 2, "Missing argument"),
         (["ingest", "x", "--workers", "0"], 2, "workers"),
+        (["ingest", "x", "--product", "AST_L1T"], 2, "give one of them"),
+        (["ingest", "x", "--region", "europe"], 2, "--region is a condition of a search and needs --product"),
         (["ingest", "x", "--profile", "lzw"], 2, "zstd, deflate"),
         (["ingest", "x", "--subsystem", "UV"], 2, "VNIR, SWIR, TIR"),
         (["ingest", "nothing*.hdf"], 3, "no granule was found in nothing*.hdf"),
@@ -189,6 +192,14 @@ def test_commands_are_twins_of_functions(name: str) -> None:
     function, needed = TWINS[name]
     parameters = inspect.signature(function).parameters
     given = cli.commands[name].make_context(name, list(needed)).params
+    if name == "ingest":
+        searched = inspect.signature(stacaster.ingest_search).parameters
+        for key in ("product", "cache_dir", "discard_source"):
+            assert given.pop(key) == searched[key].default
+        conditions = inspect.signature(stacaster.search).parameters
+        for key in CONDITIONS:
+            value = given.pop(key)
+            assert value == conditions[key].default if key in conditions else value is None
     assert set(given) - {"as_json"} == set(parameters) - {"progress"}
     for key, parameter in parameters.items():
         if parameter.default is not inspect.Parameter.empty and key != "progress":

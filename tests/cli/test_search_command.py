@@ -11,14 +11,15 @@ from pathlib import Path
 
 from stacaster.catalog import Catalog
 from tests.earthdata_twin.cmr import Cmr
+from tests.earthdata_twin.earthdata import Earthdata
 from tests.earthdata_twin.records import aster_record
 from tests.earthdata_twin.server import Answer, Twin
 
 
-def run(repository: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stacaster", "search", *words]
+def run(repository: Path, *words: str, command: str = "search", **env: str) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "stacaster", command, *words]
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(repository), **env}
+        line, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(repository), **env}
     )
     assert "Traceback" not in done.stderr
     return done
@@ -39,6 +40,33 @@ def test_search_of_cmr(repository: Path, tmp_path: Path) -> None:
         service.script = [Answer(400, body=b'{"errors": ["bad"]}')]
         refused = run(repository, "AST_L1T", **twin.environment)
         assert refused.returncode == 6 and "CMR answered 400: bad" in refused.stderr
+
+
+def test_fetch(repository: Path, tmp_path: Path) -> None:
+    with Twin(tmp_path) as twin:
+        earthdata = Earthdata(twin)
+        content = b"\x0e\x03\x13\x01" + bytes(5000)
+        records = [
+            aster_record(n, datetime(2003, 1, n + 1), (135.0, -31.0, 136.0, -30.0), content=content) for n in range(3)
+        ]
+        twin.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
+        for record in records:
+            for row in record["umm"]["RelatedUrls"][:3:2]:
+                earthdata.files["/" + row["URL"].split("/", 3)[3]] = content if row["Type"] == "GET DATA" else b"<x/>"
+        env = {**twin.environment, "EARTHDATA_TOKEN": "canary-token-1", "STACASTER_CACHE_DIR": str(tmp_path / "cache")}
+        dry = run(repository, "AST_L1T", "--dry-run", command="fetch", **env)
+        assert dry.returncode == 0 and "3 granules, 0.0 MB" in dry.stderr and not (tmp_path / "cache").exists()
+        done = run(repository, "AST_L1T", command="fetch", **env)
+        assert done.returncode == 0, done.stderr
+        paths = [Path(line) for line in done.stdout.splitlines()]
+        assert len(paths) == 6 and sum(path.read_bytes() == content for path in paths) == 3
+        assert "3 fetched, 0 present, 0 failed" in done.stderr
+        again = run(repository, "AST_L1T", "--json", command="fetch", **env)
+        assert {row["status"] for row in json.loads(again.stdout)["granules"]} == {"present"}
+        earthdata.tokens.clear()
+        refused = run(repository, "AST_L1T", "--cache-dir", str(tmp_path / "other"), command="fetch", **env)
+        assert refused.returncode == 5 and "refused the credentials from EARTHDATA_TOKEN" in refused.stderr
+        assert "canary" not in refused.stderr + refused.stdout
 
 
 def test_search_of_a_catalog(repository: Path, catalog: Catalog) -> None:

@@ -1,0 +1,157 @@
+"""Search, fetch and ingest in one go: the next granules are downloaded while the last ones are converted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stacaster.config import catalog_path
+from stacaster.fetch import FetchReport, fetch
+from stacaster.ingest import ingest
+from stacaster.item_table import run_sql
+from stacaster.model import Granule, Outcome, Report
+from stacaster.search import iter_granules
+from stacaster.store import safe_id
+
+Progress = Callable[[int, int, Outcome], None]
+"""Called after each granule with the number done, the number known so far, and the outcome."""
+
+_BATCH = 4
+_DATABASE = "index.duckdb"
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile")
+
+
+def ingest_search(
+    product: str | None = None,
+    *,
+    catalog: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    discard_source: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    """Search for granules, download those that the catalog lacks, and ingest them.
+
+    Four granules are downloaded while four others are converted. The same call after an interruption goes on: what
+    the catalog has is skipped, what was downloaded is used again, a broken transfer goes on where it stopped.
+
+    Args:
+        product: Short name such as ``AST_L1T``.
+        catalog: Folder of the catalog, made when missing.
+        cache_dir: Folder for the downloads.
+        discard_source: Delete the files of a granule once the catalog has it.
+        dry_run: Only say what would be done.
+        progress: Called after every granule.
+        **options: ``workers``, ``subsystem``, ``keep_swir``, ``profile`` as in ``ingest``; all others are those of
+            ``search``.
+
+    Returns:
+        What became of every granule.
+
+    Raises:
+        UsageError: An option cannot be understood.
+        SearchError: The search service refuses or does not answer.
+        CatalogError: The folder is not a catalog of ours.
+    """
+    conversion = {key: options.pop(key) for key in _CONVERSION if key in options}
+    root = catalog_path(catalog)
+    known = _known_ids(root)
+    counter = _Counter(progress)
+    missing = _missing(iter_granules(product, **options), known, counter)
+    if dry_run:
+        for granule in missing:
+            counter.add(Outcome(granule=granule.id, status="ingested", reason="would be fetched and ingested"))
+        return counter.report()
+    following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
+    while following.granules:
+        current, report = following, following.result()
+        following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
+        _ingest_batch(current.granules, report, root, conversion, counter, discard_source=discard_source)
+    return counter.report()
+
+
+def _known_ids(root: Path) -> set[str]:
+    if not (root / _DATABASE).is_file():
+        return set()
+    return set(run_sql(root / _DATABASE, "select id from items")["id"].to_pylist())
+
+
+def _missing(granules: Iterable[Granule], known: set[str], counter: _Counter) -> Iterator[Granule]:
+    for granule in granules:
+        if safe_id(granule.id) in known:
+            counter.add(Outcome(granule=granule.id, status="skipped", item_id=granule.id, reason="the catalog has it"))
+        else:
+            yield granule
+
+
+def _ingest_batch(
+    granules: Sequence[Granule],
+    report: FetchReport,
+    root: Path,
+    conversion: dict[str, Any],
+    counter: _Counter,
+    *,
+    discard_source: bool,
+) -> None:
+    folders: list[Path] = []
+    for granule, fetched in zip(granules, report.outcomes, strict=True):
+        if fetched.status == "failed":
+            counter.add(Outcome(granule=granule.id, status="failed", reason=fetched.reason, error=fetched.error))
+        else:
+            folders.append(fetched.files[0].parent)
+    if not folders:
+        return
+    outcomes = ingest(folders, catalog=root, **conversion).outcomes
+    for outcome in outcomes:
+        counter.add(outcome)
+    if discard_source:
+        failed = {outcome.granule for outcome in outcomes if outcome.status == "failed"}
+        for folder in folders:
+            if not any((folder / name).exists() or folder.name == name for name in failed):
+                shutil.rmtree(folder)
+
+
+class _Fetching:
+    """A download in the background. A daemon thread: it must not keep the program from ending after Ctrl-C."""
+
+    def __init__(self, granules: list[Granule], cache_dir: str | os.PathLike[str] | None) -> None:
+        self.granules = granules
+        self._report = FetchReport(())
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(cache_dir,), daemon=True)
+        if granules:
+            self._thread.start()
+
+    def _run(self, cache_dir: str | os.PathLike[str] | None) -> None:
+        try:
+            self._report = fetch(self.granules, cache_dir=cache_dir)
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            self._problem = error
+
+    def result(self) -> FetchReport:
+        """Wait for the end."""
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+        return self._report
+
+
+@dataclass
+class _Counter:
+    progress: Progress | None
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if self.progress is not None:
+            self.progress(len(self.outcomes), len(self.outcomes), outcome)
+
+    def report(self) -> Report:
+        return Report(tuple(sorted(self.outcomes, key=lambda item: (item.granule, item.item_id or ""))))

@@ -1,0 +1,68 @@
+"""What it means when a provider does not give a file, and whether another try may help."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
+
+from stacaster.auth import HOW_TO, may_see_token
+from stacaster.errors import AuthError, FetchError
+from stacaster.http import RETRIED, error_text
+from stacaster.model import GranuleFile
+
+if TYPE_CHECKING:
+    import requests
+
+
+class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: another try may help
+    """Something went wrong that may be different the next time.
+
+    Args:
+        text: What went wrong.
+        headers: Headers of the answer, which may say how long to wait.
+    """
+
+    def __init__(self, text: str, headers: Any) -> None:
+        super().__init__(text)
+        self.headers = headers
+
+
+def refuse(answer: requests.Response, url: str, file: GranuleFile, *, origin: str | None) -> NoReturn:
+    """Raise what an answer without the file means.
+
+    Args:
+        answer: The answer.
+        url: Address that was asked last.
+        file: What was wanted.
+        origin: Where the credentials came from; None when there are none.
+
+    Raises:
+        PassingTrouble: Another try may help.
+        AuthError: The provider wants other or more credentials, or a licence agreed to.
+        FetchError: The file cannot be had.
+    """
+    code, name, host = answer.status_code, file.name, urlsplit(url).hostname
+    if code == 401:
+        what = "needs a login" if origin is None else f"refused the credentials from {origin}"
+        raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=file.href)
+    said = error_text(answer)
+    if code in RETRIED:
+        raise PassingTrouble(f"{name}: {host} answered {code}", answer.headers)
+    if code in (400, 403) and not may_see_token(url):
+        raise PassingTrouble(f"{name}: {host} answered {code}; its signed address may have expired", {})
+    if code == 403:
+        link = _resolution(answer)
+        if link:
+            raise AuthError(f"{name}: {said}; agree at {link} and try again", href=file.href)
+        raise AuthError(f"{name}: {host} refuses access: {said}", href=file.href)
+    raise FetchError(f"{name}: {host} answered {code}: {said}", href=file.href)
+
+
+def _resolution(answer: requests.Response) -> str | None:
+    """Return where a licence has to be agreed to, when the provider says so."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    link = body.get("resolution_url") if isinstance(body, dict) else None
+    return str(link) if link else None
