@@ -89,8 +89,8 @@ def search(
         limit: Largest number of granules.
         all_versions: Keep older versions of a scene beside the newest.
         **conditions: ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``,
-            ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``name``, ``attributes``, ``ids``; see
-            ``build_query``.
+            ``start``, ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``name``, ``attributes``,
+            ``ids``; see ``build_query``.
 
     Raises:
         UsageError: A condition cannot be understood, or the service cannot be asked so.
@@ -158,14 +158,16 @@ def build_query(
         datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
         cloud_cover_max: Percent.
         day_night: ``day`` or ``night``.
-        **plain: ``months`` (``11-2`` or a list: a season of every year), ``orbit`` (absolute orbit, or first and last),
-            ``version``, ``collection``, ``provider``, ``name``, ``attributes``, ``ids``.
+        **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
+            year), ``orbit`` (absolute orbit, or first and last), ``version``, ``collection``, ``provider``, ``name``,
+            ``attributes``, ``ids``.
 
     Raises:
         UsageError: A condition cannot be understood, or two contradict each other.
     """
     if sum(value is not None for value in (region, bbox, intersects)) > 1:
         raise UsageError("region, bbox and intersects each name the area; give one of them")
+    datetime = _time_range(datetime, plain.pop("start", None), plain.pop("end", None))
     unknown = set(plain) - {"months", "orbit", "version", "collection", "provider", "name", "attributes", "ids"}
     if unknown:
         raise UsageError(f"{', '.join(sorted(unknown))} is no condition of a search")
@@ -191,6 +193,14 @@ def build_query(
         day_night=None if day_night is None else day_night.lower(),
         **given,
     )
+
+
+def _time_range(datetime: str | None, start: str | None, end: str | None) -> str | None:
+    if start is None and end is None:
+        return datetime
+    if datetime is not None:
+        raise UsageError("datetime and start or end each name the time; give one of them")
+    return f"{start or '..'}/{end or '..'}"
 
 
 def parse_months(value: str | Sequence[int]) -> tuple[int, ...]:
@@ -238,6 +248,10 @@ def read_area(value: Any) -> Mapping[str, Any]:
 
 def _fits(granule: Granule, query: Query) -> bool:
     """Check what a service may not know or not do."""
+    if query.datetime is not None:
+        first, last = query.datetime
+        if (first is not None and granule.end < first) or (last is not None and granule.start > last):
+            return False
     if query.months and granule.start.month not in query.months:
         return False
     if query.name is not None and not fnmatch.fnmatchcase(granule.id, query.name.removesuffix(".hdf")):

@@ -58,6 +58,8 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--region", metavar="NAME", help="Named region, such as south_australia."),
     click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads."),
     datetime_option,
+    click.option("--start", metavar="TIME", help="First moment, instead of --datetime."),
+    click.option("--end", metavar="TIME", help="Last moment, instead of --datetime."),
     click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2."),
     click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover."),
     click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night."),
@@ -69,8 +71,8 @@ _CONDITIONS: tuple[Decorator, ...] = (
 
 
 CONDITIONS = (
-    "source", "bbox", "region", "intersects", "datetime", "months", "cloud_cover_max", "day_night", "version", "name",
-    "all_versions", "limit",
+    "source", "bbox", "region", "intersects", "datetime", "start", "end", "months", "cloud_cover_max", "day_night",
+    "version", "name", "all_versions", "limit",
 )  # fmt: skip
 """Names of the conditions of a search."""
 

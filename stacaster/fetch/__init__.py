@@ -151,7 +151,7 @@ def fetch(
         for thread in threads:
             thread.join(_GRACE_S / len(threads))
         raise
-    return FetchReport(tuple(_outcome(number, granule, results) for number, granule in enumerate(wanted)))
+    return _report(wanted, results)
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,15 @@ def _one(
     return _Result(number, target, is_new)
 
 
-def _outcome(number: int, granule: Granule, results: list[_Result]) -> FetchOutcome:
-    mine = sorted((result for result in results if result.number == number), key=lambda result: result.path)
+def _report(granules: list[Granule], results: list[_Result]) -> FetchReport:
+    by_granule: dict[int, list[_Result]] = {}
+    for result in results:
+        by_granule.setdefault(result.number, []).append(result)
+    return FetchReport(tuple(_outcome(granule, by_granule.get(n, [])) for n, granule in enumerate(granules)))
+
+
+def _outcome(granule: Granule, results: list[_Result]) -> FetchOutcome:
+    mine = sorted(results, key=lambda result: result.path)
     problems = [result.problem for result in mine if result.problem is not None]
     if problems or not mine:
         reason = str(problems[0]) if problems else "the record names no file that can be downloaded"

@@ -163,7 +163,7 @@ def cmr_parameters(query: Query) -> Parameters:
         "day_night_flag": query.day_night,
         "cloud_cover": None if query.cloud_cover is None else _range(*query.cloud_cover),
         "orbit_number": None if query.orbit is None else f"{query.orbit[0]},{query.orbit[1]}",
-        "temporal[]": None if query.datetime is None else ",".join(_moment(value) for value in query.datetime),
+        "temporal[]": None if query.datetime is None else _span(*query.datetime),
         "bounding_box[]": None if query.bbox is None else _numbers(query.bbox),
     }
     found += [(key, value) for key, value in plain.items() if value is not None]
@@ -187,8 +187,13 @@ def _range(low: float | None, high: float | None) -> str:
     return ",".join("" if value is None else f"{value:g}" for value in (low, high))
 
 
-def _moment(value: dt.datetime | None) -> str:
-    return "" if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _span(start: dt.datetime | None, end: dt.datetime | None) -> str:
+    """Return a time range in whole seconds, as CMR wants them, that holds the one that was asked for."""
+    if end is not None and end.microsecond:
+        end = end.replace(microsecond=0) + dt.timedelta(seconds=1)
+    return ",".join(
+        "" if value is None else value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for value in (start, end)
+    )
 
 
 def _attribute(name: str, value: str) -> str:
