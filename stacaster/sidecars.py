@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from stacaster.checksums import digest_file, new_digest
 from stacaster.errors import ReadError
 
-_BLOCK = 1 << 20
 _MAX_BYTES = 16 << 20
-_HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA256": "sha256", "SHA-512": "sha512", "SHA512": "sha512"}
 
 
 def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
@@ -102,13 +100,10 @@ def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None
     if size is not None and str(size).strip() != str(found):
         text = f"has {found} bytes, but {origin} says {size}: the file is damaged, download it again"
         raise ReadError(text, granule=path.name)
-    name = _HASHES.get((kind or "").upper())
-    if name is None or not checksum:
+    digest = new_digest(kind)
+    if digest is None or not checksum:
         return
-    digest = hashlib.new(name, usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+    digest_file(path, digest)
     if digest.hexdigest() != checksum.strip().lower():
         text = f"differs from the {kind} checksum in {origin}: the file is damaged, download it again"
         raise ReadError(text, granule=path.name)

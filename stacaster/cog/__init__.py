@@ -16,9 +16,10 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
+from stacaster.checksums import digest_file, multihash
 from stacaster.cog.overviews import build_overviews
 from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
-from stacaster.cog.statistics import band_statistics, multihash
+from stacaster.cog.statistics import band_statistics
 from stacaster.cog.tiff import copied_tags, write_tiff
 from stacaster.cog.verify import GDAL_OPTIONS, pixel_hash, verify_cog
 from stacaster.errors import SpaceError, WriteError, is_space_error
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["PROFILES", "CogJob", "CogProfile", "get_profile", "pixel_hash", "write_cog", "write_cogs"]
 
 _DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
-_BLOCK = 1 << 20
 _STRIP_LIMIT = 512
 
 
@@ -118,7 +118,8 @@ def write_cog(
         chosen = replace(chosen, block=_block(levels, chosen.block))
         statistics = band_statistics(prepared, scene_band.band.nodata)
         written = _write(staged, levels, scene_band, chosen, tags or {})
-        size, checksum = _hash_file(staged)
+        digest = hashlib.sha256()
+        size = digest_file(staged, digest)
         if size != written:
             raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
         pixel_checksum = verify_cog(staged, scene_band, levels)
@@ -131,7 +132,7 @@ def write_cog(
     return CogAsset(
         path=path,
         size=size,
-        checksum=checksum,
+        checksum=multihash(digest.hexdigest()),
         pixel_checksum=pixel_checksum,
         statistics=statistics,
     )
@@ -208,12 +209,3 @@ def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
             if tags:
                 dataset.update_tags(**tags)
         return bytes(memory.read())
-
-
-def _hash_file(path: Path) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while part := file.read(_BLOCK):
-            digest.update(part)
-            size += len(part)
-    return size, multihash(digest.hexdigest())

@@ -16,11 +16,6 @@ _ROWS = 64
 _HISTOGRAM = {"uint8": 0, "int8": -(1 << 7), "uint16": 0, "int16": -(1 << 15)}
 
 
-def multihash(digest: str) -> str:
-    """Return a hexadecimal sha2-256 digest as a multihash."""
-    return f"1220{digest}"
-
-
 def band_statistics(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
     """Return exact statistics of the valid pixels.
 

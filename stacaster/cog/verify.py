@@ -11,7 +11,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 
-from stacaster.cog.statistics import multihash
+from stacaster.checksums import multihash
 from stacaster.errors import WriteError
 from stacaster.model import SceneBand
 

@@ -17,6 +17,7 @@ import pyproj  # noqa: F401
 import shapely  # noqa: F401
 
 from stacaster import georef, products, stac, store
+from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand
@@ -139,7 +140,7 @@ def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadO
         "swir": options.include_swir_after_cutoff,
         "profile": profile,
     }
-    return "1220" + hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+    return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
 
 
 def _has(path: Path, fingerprint: str) -> bool:

@@ -6,9 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
-
-_BLOCK = 1 << 20
 
 
 def describe_source(path: Path) -> dict[str, Any]:
@@ -17,12 +16,9 @@ def describe_source(path: Path) -> dict[str, Any]:
     Raises:
         ReadError: The file cannot be read.
     """
-    digest, size = hashlib.sha256(), 0
+    digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
-                size += len(block)
+        size = digest_file(path, digest)
     except OSError as error:
         raise ReadError(f"cannot be opened: {error.strerror or error}", granule=path.name) from error
-    return {"name": path.name, "size": size, "checksum": f"1220{digest.hexdigest()}"}
+    return {"name": path.name, "size": size, "checksum": multihash(digest.hexdigest())}

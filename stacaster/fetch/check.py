@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from pathlib import Path
-from typing import Any
 
+from stacaster.checksums import digest_file, new_digest
 from stacaster.errors import IntegrityError
 from stacaster.model import GranuleFile
 
-_HASHES = {"MD5": "md5", "SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA256": "sha256",
-           "SHA-384": "sha384", "SHA-512": "sha512", "SHA512": "sha512"}  # fmt: skip
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAGICS = {
     ".hdf": (b"\x0e\x03\x13\x01", _HDF5),
@@ -24,7 +21,6 @@ _MAGICS = {
     ".tiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     ".zip": (b"PK",),
 }
-_BLOCK = 1 << 20
 
 
 def receipt_path(target: Path) -> Path:
@@ -51,37 +47,11 @@ def check_file(path: Path, file: GranuleFile, *, announced: int | None) -> str:
         if expected is not None and size != expected:
             raise IntegrityError(f"{file.name} has {size} bytes, but {who} says {expected}", href=file.href)
     _check_magic(path, file)
-    digest, other = hashlib.sha256(), _hash_of(file.checksum_kind)
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-            if other is not None:
-                other.update(block)
+    digest, other = hashlib.sha256(), new_digest(file.checksum_kind)
+    digest_file(path, *(part for part in (digest, other) if part is not None))
     if other is not None and file.checksum and other.hexdigest() != file.checksum.strip().lower():
         raise IntegrityError(f"{file.name} differs from its {file.checksum_kind} checksum", href=file.href)
     return digest.hexdigest()
-
-
-class _Adler32:
-    """Adler-32 with the interface of hashlib."""
-
-    def __init__(self) -> None:
-        self._value = 1
-
-    def update(self, block: bytes) -> None:
-        self._value = zlib.adler32(block, self._value)
-
-    def hexdigest(self) -> str:
-        return f"{self._value:08x}"
-
-
-def _hash_of(kind: str | None) -> Any:
-    if kind is None:
-        return None
-    if kind.lower() == "adler-32":
-        return _Adler32()
-    name = _HASHES.get(kind.upper())
-    return None if name is None else hashlib.new(name, usedforsecurity=False)
 
 
 def _check_magic(path: Path, file: GranuleFile) -> None:
@@ -125,7 +95,7 @@ def is_trusted(target: Path, file: GranuleFile) -> bool:
         sizes = {receipt.get("size"), target.stat().st_size} | ({file.size} if file.size is not None else set())
         if same and len(sizes) == 1:
             return True
-    if _hash_of(file.checksum_kind) is None or not file.checksum:
+    if new_digest(file.checksum_kind) is None or not file.checksum:
         return False
     try:
         digest = check_file(target, file, announced=None)

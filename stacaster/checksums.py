@@ -1,0 +1,63 @@
+"""Checksums of files under the names that providers use. Pure but for reading the file."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+_HASHES = {
+    "MD5": "md5", "SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA256": "sha256",
+    "SHA-384": "sha384", "SHA384": "sha384", "SHA-512": "sha512", "SHA512": "sha512",
+}  # fmt: skip
+_BLOCK = 1 << 20
+
+
+class Digest(Protocol):
+    """What hashlib gives."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take bytes in."""
+
+    def hexdigest(self) -> str:
+        """Return the checksum in hexadecimal."""
+
+
+class _Adler32:
+    def __init__(self) -> None:
+        self._value = 1
+
+    def update(self, data: bytes, /) -> None:
+        self._value = zlib.adler32(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+def new_digest(kind: str | None) -> Digest | None:
+    """Return a digest by the name that CMR or ECS uses (``MD5``, ``SHA-256``, ``Adler-32`` ...); None when unknown."""
+    name = (kind or "").upper()
+    if name == "ADLER-32":
+        return _Adler32()
+    return hashlib.new(_HASHES[name], usedforsecurity=False) if name in _HASHES else None
+
+
+def digest_file(path: Path, *digests: Digest) -> int:
+    """Feed a file into digests, reading it once, and return its size in bytes.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    size = 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            size += len(block)
+            for digest in digests:
+                digest.update(block)
+    return size
+
+
+def multihash(digest: str) -> str:
+    """Return a hexadecimal sha2-256 digest as a multihash (``file:checksum`` of STAC)."""
+    return f"1220{digest}"
