@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stacaster.errors import StacasterError
     from stacaster.export import export, export_index
     from stacaster.fetch import FetchReport, fetch
+    from stacaster.footprints import draw_footprints
     from stacaster.indices import compute_index
     from stacaster.ingest import ingest
     from stacaster.model import Granule, Outcome, Product, Report
@@ -40,6 +41,7 @@ __all__ = [
     "__version__",
     "all_products",
     "compute_index",
+    "draw_footprints",
     "export",
     "export_index",
     "fetch",
@@ -63,6 +65,7 @@ _HOME = {
     "export_index": "export",
     "FetchReport": "fetch",
     "fetch": "fetch",
+    "draw_footprints": "footprints",
     "compute_index": "indices",
     "ingest": "ingest",
     "ingest_search": "acquire",

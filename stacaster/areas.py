@@ -54,6 +54,14 @@ def box_shape(bbox: tuple[float, float, float, float]) -> Any:
     return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
 
 
+def box_geometry(bbox: tuple[float, float, float, float]) -> dict[str, Any]:
+    """Return a box as GeoJSON, in two parts when it crosses the antimeridian."""
+    import shapely
+
+    mapped: dict[str, Any] = shapely.geometry.mapping(box_shape(bbox))
+    return mapped
+
+
 def outer_rings(geometry: Mapping[str, Any]) -> list[list[tuple[float, float]]]:
     """Return rings that together cover a polygon geometry: few, short, counter-clockwise, without holes.
 

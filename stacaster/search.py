@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import query as parsing
-from stacaster.areas import as_geometry
+from stacaster.areas import as_geometry, box_geometry
 from stacaster.errors import UsageError
 from stacaster.http import RetryPolicy
 from stacaster.model import Granule, Query
@@ -33,6 +33,8 @@ class GranuleSearch:
 
     granules: tuple[Granule, ...]
     """The granules."""
+    area: Mapping[str, Any] | None = None
+    """GeoJSON geometry of the area that was asked for."""
 
     def __len__(self) -> int:
         return len(self.granules)
@@ -97,7 +99,9 @@ def search(
         SearchError: The service refuses or does not answer.
     """
     found = iter_granules(product, source=source, limit=limit, all_versions=all_versions, **conditions)
-    return GranuleSearch(tuple(found))
+    query = build_query(product, **{key: value for key, value in conditions.items() if key != "policy"})
+    area = query.intersects if query.bbox is None else box_geometry(query.bbox)
+    return GranuleSearch(tuple(found), area)
 
 
 def iter_granules(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -90,6 +91,26 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
         ]
         show.rows(rows, ("id", "version", "start", "cloud_cover", "day_night", "files", "bytes"), as_json=False)
     return 0 if found else show.nothing("no granule fits")
+
+
+@click.command(
+    cls=options.BboxCommand,
+    epilog="\b\nExample:\n  stacaster footprints AST_L1T --region south_australia -o footprints.html",
+)
+@options.search_options
+@options.output_option
+@options.overwrite_option
+def footprints(product: str | None, output: str, overwrite: bool, **conditions: Any) -> int:
+    """Draw the granules that a search finds, with the area, to .html or .png."""
+    import stacaster
+
+    if Path(output).exists() and not overwrite:
+        raise click.UsageError(f"{output} exists; --overwrite replaces it")
+    found = stacaster.search(product, **conditions)
+    if not len(found):
+        return show.nothing("no granule fits")
+    show.written(stacaster.draw_footprints(found, output, area=found.area))
+    return 0
 
 
 @click.command(cls=options.BboxCommand,
@@ -263,5 +284,5 @@ def sample_data(directory: str, **rest: Any) -> None:
     click.echo(f"wrote {len(paths)} files of simulated data to {directory}", err=True)
 
 
-COMMANDS = (search, fetch, ingest, products, info, items, sql, export, index, sample_data)
+COMMANDS = (search, footprints, fetch, ingest, products, info, items, sql, export, index, sample_data)
 """All commands in the order of the work."""

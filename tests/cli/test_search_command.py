@@ -37,6 +37,15 @@ def test_search_of_cmr(repository: Path, tmp_path: Path) -> None:
         assert found["type"] == "FeatureCollection" and len(found["features"]) == 5
         empty = run(repository, "AST_L1T", "--bbox", "0", "0", "1", "1", **twin.environment)
         assert empty.returncode == 3 and "no granule fits" in empty.stderr
+        page = tmp_path / "page.html"
+        drawn = run(
+            repository, "AST_L1T", "--region", "europe", "-o", str(page), command="footprints", **twin.environment
+        )
+        assert drawn.returncode == 3 and not page.exists()
+        words = ("AST_L1T", "--region", "south_australia", "-o", str(page))
+        drawn = run(repository, *words, command="footprints", **twin.environment)
+        assert drawn.returncode == 0 and page.read_text().count('class="granule"') == 5, drawn.stderr
+        assert run(repository, *words, command="footprints", **twin.environment).returncode == 2, "it exists"
         service.script = [Answer(400, body=b'{"errors": ["bad"]}')]
         refused = run(repository, "AST_L1T", **twin.environment)
         assert refused.returncode == 6 and "CMR answered 400: bad" in refused.stderr
