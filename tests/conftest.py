@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ import pytest
 import stacaster
 from stacaster.catalog import Catalog
 
+Mount = Callable[..., None]
+Signature = Callable[[Path], dict[str, str]]
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 # A stray setting of the person who runs the tests must not change their result.
@@ -47,6 +51,26 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """Mount a file system for the time of a test; the test is skipped where that is not allowed."""
+    mounted: list[Path] = []
+
+    def run(*words: str, at: Path) -> None:
+        program = shutil.which("mount")
+        if program is None:
+            pytest.skip("there is no mount here")
+        done = subprocess.run([program, *words, str(at)], capture_output=True, check=False)
+        if done.returncode:
+            pytest.skip("may not mount a file system here")
+        if at not in mounted:
+            mounted.append(at)
+
+    yield run
+    for place in reversed(mounted):
+        subprocess.run(["umount", str(place)], check=True)
+
+
 @pytest.fixture(scope="session")
 def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the default set of simulated granules; read only."""
@@ -62,9 +86,6 @@ def catalog(granules: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog
     report = stacaster.ingest([granules], catalog=root)
     assert not report.failed, report.failed
     return stacaster.open_catalog(root)
-
-
-Signature = Callable[[Path], dict[str, str]]
 
 
 @pytest.fixture(scope="session")

@@ -360,7 +360,8 @@ def test_stop_in_the_middle(
         start = time.monotonic()
         process.send_signal(how)
         process.wait(timeout=30)
-        assert time.monotonic() - start < 1.5
+        # About half a second; without cutting the connections it would be the thirty of the read time-out.
+        assert time.monotonic() - start < 5
     servers.released.set()
     report = get(tmp_path / "cache", replace(wanted[0], id=wanted[0].files[0].name, product="P", version="1"))
     assert report.files[0].read_bytes() == CONTENT

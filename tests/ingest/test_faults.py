@@ -122,36 +122,31 @@ def test_full_disk_at_forty_levels(tmp_path: Path, repository: Path, signature: 
 
 
 @pytest.mark.slow
-def test_a_file_system_that_fills_up(tmp_path: Path, signature: Signature) -> None:
+@pytest.mark.parametrize("size", ["600k", "1100k", "1500k", "2000k"])
+def test_a_file_system_that_fills_up(
+    tmp_path: Path, signature: Signature, mount: Callable[..., None], size: str
+) -> None:
     sources = [write_aster_l1t_003(replace(scene, tir_shape=(30, 30)), tmp_path) for scene in many_scenes(4)]
     disk = tmp_path / "disk"
     disk.mkdir()
-    for size in ("600k", "1100k", "1500k", "2000k"):
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True, check=False
-        )
-        if mounted.returncode:
-            pytest.skip("may not mount a small file system here")
-        try:
-            report = stacaster.ingest(sources, catalog=disk / "c")
-            assert all(outcome.error == "SpaceError" for outcome in report.failed), report.failed
-            registered = {outcome.item_id for outcome in report.ingested}
-            if (disk / "c" / "catalog.json").exists():
-                found = list(stacaster.open_catalog(disk / "c").search().items())
-                assert {item.id for item in found} == registered
-                for item in found:
-                    for asset in item.assets.values():
-                        with rasterio.open(asset.href) as dataset:
-                            dataset.read()
-            else:
-                assert not registered
-            subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-            again = stacaster.ingest(sources, catalog=disk / "c")
-            assert not again.failed and {outcome.item_id for outcome in again.skipped} == registered
-            stacaster.ingest(sources, catalog=tmp_path / f"clean{size}")
-            assert signature(disk / "c") == signature(tmp_path / f"clean{size}")
-        finally:
-            subprocess.run(["umount", str(disk)], check=True)
+    mount("-t", "tmpfs", "-o", f"size={size}", "tmpfs", at=disk)
+    report = stacaster.ingest(sources, catalog=disk / "c")
+    assert all(outcome.error == "SpaceError" for outcome in report.failed), report.failed
+    registered = {outcome.item_id for outcome in report.ingested}
+    if (disk / "c" / "catalog.json").exists():
+        found = list(stacaster.open_catalog(disk / "c").search().items())
+        assert {item.id for item in found} == registered
+        for item in found:
+            for asset in item.assets.values():
+                with rasterio.open(asset.href) as dataset:
+                    dataset.read()
+    else:
+        assert not registered
+    mount("-o", "remount,size=64m", at=disk)
+    again = stacaster.ingest(sources, catalog=disk / "c")
+    assert not again.failed and {outcome.item_id for outcome in again.skipped} == registered
+    stacaster.ingest(sources, catalog=tmp_path / "clean")
+    assert signature(disk / "c") == signature(tmp_path / "clean")
 
 
 @pytest.mark.slow
@@ -174,9 +169,14 @@ def test_kill_at_random_moments(tmp_path: Path, repository: Path, signature: Sig
         root = tmp_path / f"c{number}"
         with subprocess.Popen([*command, str(root)], env=env, stderr=subprocess.DEVNULL) as process:
             # Half of the kills fall into the last part, where commits happen.
-            time.sleep(duration * (chance.uniform(0.1, 1.0) if number % 2 else chance.uniform(0.75, 1.0)))
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            moment = duration * (chance.uniform(0.1, 1.0) if number % 2 else chance.uniform(0.75, 1.0))
+            started = time.monotonic()
+            try:
+                process.wait(timeout=moment)
+                # Faster than the first time, when files were not in memory yet.
+                duration = min(duration, time.monotonic() - started)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
         interrupted += process.returncode != 0
         check_linked(root)
         done = subprocess.run([*command, str(root)], env=env, capture_output=True, text=True, check=False)
@@ -184,7 +184,7 @@ def test_kill_at_random_moments(tmp_path: Path, repository: Path, signature: Sig
         assert signature(root) == expected, number
         assert sorted(path.name for path in (root / ".stacaster").iterdir()) in (["lock", "staging"], ["staging"])
         assert not list((root / ".stacaster" / "staging").iterdir())
-    assert interrupted >= 5
+    assert interrupted >= 4
 
 
 def check_linked(root: Path) -> None:
