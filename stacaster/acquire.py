@@ -14,7 +14,7 @@ from typing import Any
 from stacaster.config import catalog_path
 from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
-from stacaster.item_table import run_sql
+from stacaster.item_table import DATABASE, run_sql
 from stacaster.model import Granule, Outcome, Report
 from stacaster.search import iter_granules
 from stacaster.store import safe_id
@@ -23,7 +23,6 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_DATABASE = "index.duckdb"
 _CONVERSION = ("workers", "subsystem", "keep_swir", "profile")
 
 
@@ -78,9 +77,9 @@ def ingest_search(
 
 
 def _known_ids(root: Path) -> set[str]:
-    if not (root / _DATABASE).is_file():
+    if not (root / DATABASE).is_file():
         return set()
-    return set(run_sql(root / _DATABASE, "select id from items")["id"].to_pylist())
+    return set(run_sql(root / DATABASE, "select id from items")["id"].to_pylist())
 
 
 def _missing(granules: Iterable[Granule], known: set[str], counter: _Counter) -> Iterator[Granule]:

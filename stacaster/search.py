@@ -98,8 +98,9 @@ def search(
         UsageError: A condition cannot be understood, or the service cannot be asked so.
         SearchError: The service refuses or does not answer.
     """
-    found = iter_granules(product, source=source, limit=limit, all_versions=all_versions, **conditions)
-    query = build_query(product, **{key: value for key, value in conditions.items() if key != "policy"})
+    policy = conditions.pop("policy", None)
+    query = build_query(product, **conditions)
+    found = _found(query, source=source, limit=limit, all_versions=all_versions, policy=policy)
     area = query.intersects if query.bbox is None else box_geometry(query.bbox)
     return GranuleSearch(tuple(found), area)
 
@@ -115,6 +116,12 @@ def iter_granules(
 ) -> Iterator[Granule]:
     """Yield granules one by one, ordered by time, in constant memory; arguments as in ``search``."""
     query = build_query(product, **conditions)
+    return _found(query, source=source, limit=limit, all_versions=all_versions, policy=policy)
+
+
+def _found(
+    query: Query, *, source: str, limit: int | None, all_versions: bool, policy: RetryPolicy | None
+) -> Iterator[Granule]:
     found = _ask(query, source=source, limit=limit, policy=policy)
     found = (granule for granule in found if _fits(granule, query))
     if query.intersects is not None:

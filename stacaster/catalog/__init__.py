@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
-from stacaster.catalog.commit import DATABASE, StagedItem, commit_items
+from stacaster.catalog.commit import StagedItem, commit_items
 from stacaster.catalog.search import ItemSearch, SqlResult
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.item_table import DATABASE
 from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:

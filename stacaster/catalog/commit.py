@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stacaster import item_table, stac
+from stacaster.item_table import DATABASE
 from stacaster.products import all_products, get_product
 from stacaster.store import CatalogStore, Transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-DATABASE = "index.duckdb"
-"""Name of the database in a catalog."""
 
 
 @dataclass(frozen=True, kw_only=True)

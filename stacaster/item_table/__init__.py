@@ -17,6 +17,7 @@ import stac_geoparquet.arrow as stac_arrow
 from stacaster.errors import CatalogError
 from stacaster.item_table.arrange import arrange, without_nulls
 from stacaster.item_table.database import (
+    DATABASE,
     FoundItem,
     build_database,
     count_items,
@@ -27,6 +28,7 @@ from stacaster.item_table.database import (
 from stacaster.model import format_datetime
 
 __all__ = [
+    "DATABASE",
     "FoundItem",
     "TableSummary",
     "build_database",

@@ -17,6 +17,9 @@ import pyarrow.compute as pc
 
 from stacaster.errors import CatalogError, SpaceError, UsageError, WriteError, is_space_error
 
+DATABASE = "index.duckdb"
+"""Name of the database in a catalog."""
+
 _DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
 _PLAIN = re.compile(r"[^0-9A-Za-z_]")
 _NOT_PROPERTIES = {"id", "collection", "geometry", "bbox", "links", "assets", "stac_version", "stac_extensions", "type"}

@@ -98,16 +98,6 @@ def search(
         )
 
 
-def count(query: Query, *, session: requests.Session | None = None, policy: RetryPolicy | None = None) -> int:
-    """Return the number of granules that CMR announces for a query.
-
-    Raises:
-        SearchError: CMR refuses or does not answer.
-    """
-    parameters = cmr_parameters(query)
-    return _page(session or new_session(), parameters, None, 0, policy).hits
-
-
 def _whole_page(
     session: requests.Session, parameters: Parameters, after: str | None, size: int, policy: RetryPolicy | None
 ) -> tuple[_Page, int]:

@@ -11,8 +11,6 @@ from stacaster.errors import CatalogError
 from stacaster.model import Granule, Query
 from stacaster.sources.stac_api import item_to_granule
 
-_DATABASE = "index.duckdb"
-
 
 def search(query: Query, *, root: Path) -> Iterator[Granule]:
     """Yield the granules of a catalog that ``stacaster ingest`` made.
@@ -24,9 +22,9 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
     Raises:
         CatalogError: There is no catalog.
     """
-    database = root / _DATABASE
+    database = root / item_table.DATABASE
     if not database.is_file():
-        raise CatalogError(f"{root.name} holds no {_DATABASE}; 'stacaster ingest' makes a catalog")
+        raise CatalogError(f"{root.name} holds no {item_table.DATABASE}; 'stacaster ingest' makes a catalog")
     wanted = query.collection or query.product
     found = item_table.find_items(
         database,
