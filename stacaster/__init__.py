@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
     from stacaster.samples import sample_data
-    from stacaster.search import GranuleSearch, iter_granules, search
+    from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
 
 __all__ = [
     "Catalog",
@@ -52,6 +52,7 @@ __all__ = [
     "open_catalog",
     "sample_data",
     "search",
+    "search_tiles",
 ]
 
 _HOME = {
@@ -78,6 +79,7 @@ _HOME = {
     "GranuleSearch": "search",
     "iter_granules": "search",
     "search": "search",
+    "search_tiles": "search",
 }
 
 

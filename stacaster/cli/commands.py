@@ -62,7 +62,9 @@ def _check_ingest(context: click.Context, files: tuple[str, ...], product: str |
                epilog="\b\nExamples:\n"
                "  stacaster search AST_L1T --region south_australia --datetime 2003 --cloud-cover-max 20\n"
                "  stacaster search aster-l1t --source planetary-computer --bbox 138,-32,139,-31 --limit 10\n"
-               "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson")  # fmt: skip
+               "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson\n"
+               "  stacaster search NISAR_L2_GCOV --bbox 138,-32,139,-31 --group-by path,frame --min-count 5\n"
+               "  stacaster search SENTINEL-1 --region conus --attribute processingLevel=SLC --limit 10")  # fmt: skip
 @options.search_options
 @options.json_option
 def search(product: str | None, as_json: bool, **rest: Any) -> int:
@@ -74,8 +76,14 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
         for granule in stacaster.iter_granules(product, **rest):
             found.append(granule)
             progress(len(found), len(found), granule.id)
+    result = stacaster.GranuleSearch(tuple(found))
     if as_json:
-        click.echo(json.dumps(stacaster.GranuleSearch(tuple(found)).to_geojson(), indent=2))
+        click.echo(json.dumps(result.to_geojson(), indent=2))
+    elif rest["group_by"] is not None and found:
+        keys = tuple(part.strip() for part in rest["group_by"].split(","))
+        extra = tuple(name for name in ("direction",) if name not in keys)
+        columns = (*keys, "count", "first", "last", *extra, "bytes")
+        show.rows(result.group_by(*keys).summary(), columns, as_json=False)
     else:
         rows = [
             {

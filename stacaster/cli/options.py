@@ -51,28 +51,54 @@ datetime_option: Decorator = click.option(
 )
 collection_option: Decorator = click.option("--collection", metavar="ID", help="Collection of the catalog.")
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+
+
+def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    """Return ``NAME=VALUE`` texts as a table."""
+    if any("=" not in value for value in values):
+        raise click.BadParameter("NAME=VALUE is needed")
+    return dict(value.split("=", 1) for value in values) or None
+
+
 _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--source", default="cmr", show_default=True, metavar="NAME",
-                 help="cmr, planetary-computer, earth-search, address of a STAC API, or folder of a catalog."),
+                 help="cmr, asf, planetary-computer, earth-search, address of a STAC API, or folder of a catalog."),
     bbox_option,
-    click.option("--region", metavar="NAME", help="Named region, such as south_australia."),
+    click.option("--region", metavar="NAME", help="Named region, such as south_australia; or an area of --intersects."),
     click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads."),
+    click.option("--name-column", metavar="NAME", help="Column of the file with the names of areas."),
     datetime_option,
     click.option("--start", metavar="TIME", help="First moment, instead of --datetime."),
     click.option("--end", metavar="TIME", help="Last moment, instead of --datetime."),
     click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2."),
     click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover."),
     click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night."),
+    click.option("--orbit", metavar="N|N-N", help="Absolute orbit."),
+    click.option("--path", metavar="N|N-N", help="Relative orbit: path or track."),
+    click.option("--frame", metavar="N|N-N", help="Frame along the path."),
+    click.option("--direction", type=click.Choice(["ascending", "descending"]), help="Flight direction."),
+    click.option("--polarization", metavar="TEXT", help="Radar: HH+HV, VV ..."),
+    click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+                 help="Attribute of the provider, or an option of asf_search; may be repeated."),
+    click.option("--provider", metavar="NAME", help="Provider at CMR, such as LPCLOUD."),
+    click.option("--collection-id", "collection", metavar="ID", help="Collection at the service (CMR: concept id)."),
     click.option("--version", metavar="TEXT", help="Version of the product, such as 003."),
     click.option("--name", metavar="PATTERN", help="Granule names with * and ?."),
     click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules."),
+    click.option("--group-by", metavar="KEY,KEY", help="Stacks by path, frame, direction, orbit ..."),
+    click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N (of each stack)."),
+    click.option("--earliest", type=click.IntRange(min=1), metavar="N", help="Only the first N (of each stack)."),
+    click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
+    click.option("--min-coverage", type=click.FloatRange(0, 1), metavar="SHARE",
+                 help="Leave out granules that cover less of the area, 0 to 1."),
 )  # fmt: skip
 
 
 CONDITIONS = (
-    "source", "bbox", "region", "intersects", "datetime", "start", "end", "months", "cloud_cover_max", "day_night",
-    "version", "name", "all_versions", "limit",
+    "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
+    "day_night", "orbit", "path", "frame", "direction", "polarization", "attributes", "provider", "collection",
+    "version", "name", "all_versions", "limit", "group_by", "latest", "earliest", "min_count", "min_coverage",
 )  # fmt: skip
 """Names of the conditions of a search."""
 

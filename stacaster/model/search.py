@@ -65,6 +65,14 @@ class Granule:
     """``day``, ``night``, ``both`` or None."""
     orbit: int | None = None
     """Absolute orbit number."""
+    path: int | None = None
+    """Relative orbit: the path or track that comes again every cycle."""
+    frame: int | None = None
+    """Place along the path, as the provider counts."""
+    direction: str | None = None
+    """``ascending``, ``descending`` or None."""
+    polarizations: tuple[str, ...] = ()
+    """``HH``, ``HV`` ...; of radar only."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Further attributes as the provider names them."""
     credentials_href: str | None = None
@@ -96,6 +104,10 @@ class Granule:
             "cloud_cover": self.cloud_cover,
             "day_night": self.day_night,
             "orbit": self.orbit,
+            "path": self.path,
+            "frame": self.frame,
+            "direction": self.direction,
+            "polarizations": list(self.polarizations),
             "size": self.size,
             "record": self.record,
             "files": [{k: v for k, v in vars(file).items() if v is not None} for file in self.files],
@@ -130,6 +142,18 @@ class Query:
     """``day`` or ``night``."""
     orbit: tuple[int, int] | None = None
     """First and last absolute orbit."""
+    path: tuple[int, int] | None = None
+    """First and last relative orbit (path, track)."""
+    frame: tuple[int, int] | None = None
+    """First and last frame."""
+    direction: str | None = None
+    """``ascending`` or ``descending``."""
+    polarization: str | None = None
+    """Polarisations as the provider writes them: ``VV+VH``, ``HH``, ``HHHV``."""
+    short_names: tuple[str, ...] = ()
+    """Short names of several products that answer to ``product``."""
+    platforms: tuple[str, ...] = ()
+    """Platforms at CMR, ``SENTINEL-1A``."""
     name: str | None = None
     """Pattern of granule names with ``*`` and ``?``."""
     attributes: Mapping[str, str] = field(default_factory=dict)

@@ -138,7 +138,7 @@ def cmr_parameters(query: Query) -> Parameters:
     Raises:
         UsageError: The query names neither product, collection nor provider, or CMR cannot express it.
     """
-    if not (query.product or query.collection or query.provider):
+    if not (query.product or query.collection or query.provider or query.short_names):
         raise UsageError("CMR needs a product, such as AST_L1T, a collection or a provider")
     found: Parameters = [("sort_key[]", "start_date"), ("sort_key[]", "granule_ur")]
     if query.collection is not None and not _CONCEPT.fullmatch(query.collection):
@@ -146,7 +146,7 @@ def cmr_parameters(query: Query) -> Parameters:
             f"collection is {query.collection!r}, but CMR needs a concept id such as C1000000320-LPDAAC_ECS"
         )
     plain = {
-        "short_name": query.product,
+        "short_name": None if query.short_names else query.product,
         "version": query.version,
         "collection_concept_id": query.collection,
         "provider": query.provider,
@@ -157,6 +157,8 @@ def cmr_parameters(query: Query) -> Parameters:
         "bounding_box[]": None if query.bbox is None else _numbers(query.bbox),
     }
     found += [(key, value) for key, value in plain.items() if value is not None]
+    found += [("short_name[]", name) for name in query.short_names]
+    found += [("platform[]", name) for name in query.platforms]
     if query.intersects is not None:
         rings = outer_rings(query.intersects)
         found += [("polygon[]", _numbers([value for point in ring for value in point])) for ring in rings]

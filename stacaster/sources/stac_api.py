@@ -82,11 +82,16 @@ def _arguments(query: Query, collection: str) -> dict[str, Any]:
         found["datetime"] = tuple(query.datetime)
     if query.ids:
         found["ids"] = list(query.ids)
+    asked: dict[str, Any] = {}
     if query.cloud_cover is not None:
         low, high = query.cloud_cover
         limits = {"gte": low, "lte": high}
-        found["query"] = {"eo:cloud_cover": {key: value for key, value in limits.items() if value is not None}}
-    return found
+        asked["eo:cloud_cover"] = {key: value for key, value in limits.items() if value is not None}
+    if query.direction is not None:
+        asked["sat:orbit_state"] = {"eq": query.direction}
+    if query.path is not None:
+        asked["sat:relative_orbit"] = {"gte": query.path[0], "lte": query.path[1]}
+    return found | ({"query": asked} if asked else {})
 
 
 def item_to_granule(item: Mapping[str, Any], *, source: str) -> Granule:
@@ -118,6 +123,10 @@ def item_to_granule(item: Mapping[str, Any], *, source: str) -> Granule:
         cloud_cover=None if cloud is None else float(cloud),
         day_night=properties.get("aster:day_night"),
         orbit=properties.get("sat:absolute_orbit"),
+        path=properties.get("sat:relative_orbit"),
+        frame=properties.get("nisar:frame", properties.get("s1:frame")),
+        direction=properties.get("sat:orbit_state"),
+        polarizations=tuple(properties.get("sar:polarizations") or ()),
         attributes={key: value for key, value in properties.items() if isinstance(value, (str, int, float))},
     )
 

@@ -15,6 +15,8 @@ from stacaster.model import FileRole, Granule, GranuleFile
 
 _SIDE_FILES = (".md5", ".sha256", ".sha512", ".xml", ".cmr.json", ".iso.xml", ".dmrpp", ".jpg", ".jpeg", ".png")
 _NAME_ENDS = re.compile(r"\.(hdf|h5|he5|hdf5|nc|nc4|tif|tiff|zip)$", re.IGNORECASE)
+_NISAR_FACTS = re.compile(r"NISAR_\w\d_\w{2}_\w{4}_\d{3}_(?P<track>\d{3})_(?P<direction>[AD])_(?P<frame>\d{3})_")
+_POLARIZATION = re.compile(r"[HV][HV]")
 _CLOUD_NAMES = ("SceneCloudCoverage", "CLOUD_COVERAGE", "CloudCover")
 _NAMELESS = ("", "Not provided", "Not Provided", None)
 
@@ -44,8 +46,9 @@ def parse_umm(entry: Mapping[str, Any], *, product: str = "") -> Granule:
     identifiers = {row.get("IdentifierType"): row.get("Identifier") for row in data.get("Identifiers", ())}
     files, total = _files(umm.get("RelatedUrls", ()), data.get("ArchiveAndDistributionInformation", ()))
     produced = data.get("ProductionDateTime")
+    identity = _NAME_ENDS.sub("", str(identifiers.get("ProducerGranuleId") or name))
     return Granule(
-        id=_NAME_ENDS.sub("", str(identifiers.get("ProducerGranuleId") or name)),
+        id=identity,
         source="cmr",
         product=str(reference.get("ShortName") or product),
         version=str(reference.get("Version") or ""),
@@ -60,9 +63,40 @@ def parse_umm(entry: Mapping[str, Any], *, product: str = "") -> Granule:
         cloud_cover=_cloud_cover(umm, attributes),
         day_night=flag if flag in ("day", "night", "both") else None,
         orbit=orbits[0].get("OrbitNumber") or orbits[0].get("BeginOrbitNumber"),
+        **_radar_facts(identity, attributes),
         attributes=attributes | ({"CRID": identifiers["CRID"]} if "CRID" in identifiers else {}),
         credentials_href=_credentials(umm.get("RelatedUrls", ())),
     )
+
+
+def _radar_facts(name: str, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return path, frame, direction and polarisations from attributes as ASF and LP DAAC name them, or the NISAR name.
+
+    Source of the names: asf_search's table of CMR attributes; NISAR naming convention.
+    """
+    match = _NISAR_FACTS.match(name)
+    named = {} if match is None else match.groupdict()
+    direction = str(
+        attributes.get("ASCENDING_DESCENDING") or attributes.get("FlyingDirection") or named.get("direction") or ""
+    )
+    raw = attributes.get("POLARIZATION") or attributes.get("FREQUENCY_A_POLARIZATION_CONCAT") or ()
+    texts = [raw] if isinstance(raw, str) else list(raw)
+    found = [part for text in texts for part in _POLARIZATION.findall(text.upper())]
+    return {
+        "path": _number(attributes, "PATH_NUMBER", "TRACK_NUMBER") or _number(named, "track"),
+        "frame": _number(attributes, "FRAME_NUMBER", "CENTER_ESA_FRAME") or _number(named, "frame"),
+        "direction": {"A": "ascending", "D": "descending"}.get(direction[:1].upper()),
+        "polarizations": tuple(dict.fromkeys(found)),
+    }
+
+
+def _number(attributes: Mapping[str, Any], *names: str) -> int | None:
+    for name in names:
+        try:
+            return int(float(attributes[name]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return None
 
 
 def parse_time(text: str) -> dt.datetime:

@@ -15,6 +15,7 @@ KNOWN = {
     "short_name", "version", "provider", "collection_concept_id", "bounding_box[]", "polygon[]", "options[polygon][or]",
     "temporal[]", "cloud_cover", "day_night_flag", "orbit_number", "readable_granule_name[]", "page_size", "sort_key[]",
     "options[readable_granule_name][pattern]", "attribute[]",
+    "short_name[]", "platform[]",
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ class Cmr:
         unknown = set(given) - KNOWN
         if unknown:
             return _error(400, f"Parameter [{min(unknown)}] was not recognized.")
-        if not set(given) & {"short_name", "provider", "collection_concept_id"}:
+        if not set(given) & {"short_name", "short_name[]", "provider", "collection_concept_id"}:
             return _error(400, "The CMR does not allow querying across granules in all collections.")
         found = [record for record in self.records if _matches(record, given)]
         size = int(given.get("page_size", ["10"])[0])
@@ -69,12 +70,25 @@ def _error(status: int, text: str) -> Answer:
 
 def _matches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
     umm = record["umm"]
-    reference = umm["CollectionReference"]
+    return (
+        _is_of(record, given)
+        and all(_has(umm, text) for text in given.get("attribute[]", ()))
+        and (_in_time(umm, record, given) and _touches(record, given))
+    )
+
+
+def _is_of(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
+    reference = record["umm"]["CollectionReference"]
     for key, value in (("short_name", reference.get("ShortName")), ("version", reference.get("Version")),
-                       ("provider", record["meta"]["provider-id"]),
+                       ("short_name[]", reference.get("ShortName")), ("provider", record["meta"]["provider-id"]),
                        ("collection_concept_id", record["meta"].get("collection-concept-id"))):  # fmt: skip
-        if key in given and given[key][0] != value:
+        if key in given and value not in given[key]:
             return False
+    platforms = {row["ShortName"] for row in record["umm"].get("Platforms", ())}
+    return "platform[]" not in given or bool(platforms & set(given["platform[]"]))
+
+
+def _in_time(umm: Mapping[str, Any], record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
     if "cloud_cover" in given:
         low, high = given["cloud_cover"][0].split(",")
         cover = umm.get("CloudCover")
@@ -85,7 +99,18 @@ def _matches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
         moment = start_of(record)
         if (start and moment < start) or (end and moment[:19] > end[:19]):
             return False
-    return _touches(record, given)
+    return True
+
+
+def _has(umm: Mapping[str, Any], text: str) -> bool:
+    """Compare one ``type,NAME,value`` or ``type,NAME,low,high`` with the attributes of a record."""
+    kind, name, *wanted = text.split(",")
+    assert kind in ("string", "int", "float", "date"), "CMR refuses other types"
+    values = [v for row in umm.get("AdditionalAttributes", ()) if row["Name"] == name for v in row["Values"]]
+    if len(wanted) == 1:
+        return wanted[0] in values if kind == "string" else float(wanted[0]) in [float(v) for v in values]
+    low, high = wanted
+    return any((not low or float(v) >= float(low)) and (not high or float(v) <= float(high)) for v in values)
 
 
 def _touches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:

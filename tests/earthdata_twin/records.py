@@ -76,3 +76,50 @@ def start_of(record: Mapping[str, Any]) -> str:
     """Return the first moment of a record as text."""
     extent = record["umm"]["TemporalExtent"]
     return str(extent.get("SingleDateTime") or extent["RangeDateTime"]["BeginningDateTime"])
+
+
+def nisar_record(
+    number: int,
+    start: datetime,
+    box: tuple[float, float, float, float],
+    *,
+    track: int = 113,
+    frame: int = 65,
+    direction: str = "D",
+    crid: str = "P05023",
+    release: str = "PROVISIONAL_V1",
+    content: bytes = b"\x89HDF\r\n\x1a\n simulated",
+    cycle: int = 4,
+) -> dict[str, Any]:
+    """Return one NISAR GCOV granule with the attributes and links of ASF."""
+    times = f"{start:%Y%m%dT%H%M%S}_{start + timedelta(seconds=23):%Y%m%dT%H%M%S}"
+    stem = f"NISAR_L2_PR_GCOV_{cycle:03d}_{track:03d}_{direction}_{frame:03d}_2005_QPDH_A_{times}_{crid}_N_P_J_001"
+    made = aster_record(number, start, box, content=content, name=stem)
+    umm = made["umm"]
+    host, file = "nisar.asf.earthdatacloud.nasa.gov", f"{stem}.h5"
+    bucket = "sds-n-cumulus-prod-nisar-products"
+    folder = f"NISAR_L2_GCOV_{release}/{stem}"
+    attributes = {
+        "ASCENDING_DESCENDING": "DESCENDING" if direction == "D" else "ASCENDING", "TRACK_NUMBER": str(track),
+        "FRAME_NUMBER": str(frame), "FREQUENCY_A_POLARIZATION_CONCAT": "HHHV", "FULL_FRAME": "TRUE",
+        "PRODUCT_TYPE": "GCOV",
+    }  # fmt: skip
+    umm |= {
+        "GranuleUR": stem,
+        "CollectionReference": {"ShortName": f"NISAR_L2_GCOV_{release}", "Version": "1"},
+        "AdditionalAttributes": [{"Name": name, "Values": [value]} for name, value in attributes.items()],
+        "Platforms": [{"ShortName": "NISAR"}],
+        "RelatedUrls": [
+            {"URL": f"https://{host}/NISAR/{folder}/{file}", "Type": "GET DATA"},
+            {"URL": f"https://{host}/NISAR/{folder}/{stem}_QA_STATS.h5", "Type": "GET DATA"},
+            {"URL": f"s3://{bucket}/{folder}/{file}", "Type": "GET DATA VIA DIRECT ACCESS"},
+            {"URL": f"https://{host}/s3credentials", "Type": "VIEW RELATED INFORMATION"},
+        ],
+    }
+    umm["DataGranule"]["Identifiers"] = [
+        {"Identifier": stem, "IdentifierType": "ProducerGranuleId"},
+        {"Identifier": crid, "IdentifierType": "CRID"},
+    ]
+    umm["DataGranule"]["ArchiveAndDistributionInformation"][0]["Name"] = file
+    made["meta"] |= {"provider-id": "ASF", "collection-concept-id": f"C2-{release}"}
+    return made

@@ -1,0 +1,192 @@
+"""The conditions of a search as people write them, checked and brought into one form."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from stacaster import query as parsing
+from stacaster.areas import as_geometry
+from stacaster.errors import UsageError
+from stacaster.model import Query
+from stacaster.regions import region_bbox
+
+_MONTHS = range(1, 13)
+_PLAIN = {
+    "months", "orbit", "path", "frame", "direction", "polarization", "version", "collection", "provider", "name",
+    "attributes", "ids",
+}  # fmt: skip
+_DIRECTIONS = {"a": "ascending", "d": "descending"}
+
+
+def build_query(
+    product: str | None = None,
+    *,
+    region: str | None = None,
+    bbox: str | Sequence[float] | None = None,
+    intersects: Any | None = None,
+    datetime: str | None = None,
+    cloud_cover_max: float | None = None,
+    day_night: str | None = None,
+    **plain: Any,
+) -> Query:
+    """Check the conditions of a search.
+
+    Args:
+        product: Short name.
+        region: Name of a region such as ``south_australia``; with a file as ``intersects``, name of one of its areas.
+        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
+        intersects: GeoJSON geometry, a file with polygons, or anything with ``__geo_interface__``.
+        datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
+        cloud_cover_max: Percent.
+        day_night: ``day`` or ``night``.
+        **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
+            year), ``orbit`` (absolute orbit, or first and last), ``path`` (relative orbit) and ``frame`` likewise,
+            ``direction`` (``ascending`` or ``descending``), ``polarization``, ``version``, ``collection``,
+            ``provider``, ``name``, ``name_column`` (column with the names of areas), ``attributes``, ``ids``.
+
+    Raises:
+        UsageError: A condition cannot be understood, or two contradict each other.
+    """
+    if bbox is not None and (region is not None or intersects is not None):
+        raise UsageError("region, bbox and intersects each name the area; give one of them")
+    datetime = _time_range(datetime, plain.pop("start", None), plain.pop("end", None))
+    name_column = plain.pop("name_column", None)
+    area = None if intersects is None else read_area(intersects, region=region, name_column=name_column)
+    unknown = set(plain) - _PLAIN
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))} is no condition of a search")
+    if day_night is not None and day_night.lower() not in ("day", "night"):
+        raise UsageError(f"day_night is {day_night!r}, but day or night is needed")
+    if cloud_cover_max is not None and not 0 <= cloud_cover_max <= 100:
+        raise UsageError(f"cloud_cover_max is {cloud_cover_max}, but a percentage from 0 to 100 is needed")
+    box = None if bbox is None else parsing.parse_bbox(bbox)
+    if region is not None and intersects is None:
+        box = region_bbox(region)
+    given = {key: value for key, value in plain.items() if value is not None}
+    if "ids" in given:
+        given["ids"] = tuple(given["ids"])
+    if "months" in given:
+        given["months"] = parse_months(given["months"])
+    for key in {"orbit", "path", "frame"} & set(given):
+        given[key] = parse_numbers(key, given[key])
+    if "direction" in given:
+        given["direction"] = _direction(str(given["direction"]))
+    return Query(
+        product=product,
+        bbox=box,
+        intersects=area,
+        datetime=None if datetime is None else parsing.parse_datetime(datetime),
+        cloud_cover=None if cloud_cover_max is None else (None, float(cloud_cover_max)),
+        day_night=None if day_night is None else day_night.lower(),
+        **given,
+    )
+
+
+def _time_range(datetime: str | None, start: str | None, end: str | None) -> str | None:
+    if start is None and end is None:
+        return datetime
+    if datetime is not None:
+        raise UsageError("datetime and start or end each name the time; give one of them")
+    return f"{start or '..'}/{end or '..'}"
+
+
+def parse_months(value: str | Sequence[int]) -> tuple[int, ...]:
+    """Return months from ``6``, ``6,7,8``, ``11-2`` (over the turn of the year) or a list.
+
+    Raises:
+        UsageError: A month is not 1 to 12.
+    """
+    found: list[int] = []
+    try:
+        for part in value.split(",") if isinstance(value, str) else [str(month) for month in value]:
+            first, _, last = part.strip().partition("-")
+            start, end = _MONTHS.index(int(first)), _MONTHS.index(int(last or first))
+            found += [(start + step) % 12 + 1 for step in range((end - start) % 12 + 1)]
+    except ValueError as error:
+        raise UsageError(f"months is {value!r}, but months from 1 to 12 such as 6,7,8 or 11-2 are needed") from error
+    return tuple(dict.fromkeys(found))
+
+
+def parse_numbers(name: str, value: int | str | Sequence[int]) -> tuple[int, int]:
+    """Return first and last of ``98``, ``98-100`` or a list.
+
+    Raises:
+        UsageError: These are no whole numbers.
+    """
+    parts = value.split("-") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
+    try:
+        first, last = int(parts[0]), int(parts[-1])
+    except (ValueError, TypeError, IndexError):
+        first, last = 1, 0
+    if len(parts) > 2 or not 0 <= first <= last:
+        raise UsageError(f"{name} is {value!r}, but a number such as 98, or a range such as 98-100, is needed")
+    return first, last
+
+
+def _direction(text: str) -> str:
+    found = _DIRECTIONS.get(text.strip().lower()[:1])
+    if found is None or not found.startswith(text.strip().lower()):
+        raise UsageError(f"direction is {text!r}, but ascending or descending is needed")
+    return found
+
+
+def read_area(value: Any, *, region: str | None = None, name_column: str | None = None) -> Mapping[str, Any]:
+    """Return the geometry of GeoJSON, of an object with ``__geo_interface__``, or of a file with polygons, in degrees.
+
+    Args:
+        value: The area, a file, or a GeoDataFrame.
+        region: Name of the areas that are meant, where the file has several.
+        name_column: Column with the names; without it, the column called ``name``, or else any of text.
+
+    Raises:
+        UsageError: There is no such file, it holds no geometry, or no area has that name.
+    """
+    is_file = isinstance(value, (str, os.PathLike)) and not str(value).lstrip().startswith("{")
+    if not is_file and not hasattr(value, "to_crs"):
+        if region is not None or name_column is not None:
+            raise UsageError("region and name_column choose among the areas of a file or GeoDataFrame")
+        return as_geometry(value)
+    import shapely
+
+    frame, origin = (_read_file(Path(value)), Path(value).name) if is_file else (value, "the GeoDataFrame")
+    if not len(frame):
+        raise UsageError(f"{origin} holds no geometry")
+    if region is not None:
+        frame = _named(frame, region, name_column, origin)
+    if getattr(frame, "crs", None) is not None:
+        frame = frame.to_crs(4326)
+    mapped: dict[str, Any] = shapely.geometry.mapping(shapely.union_all(frame.geometry.array))
+    return mapped
+
+
+def _read_file(path: Path) -> Any:
+    import geopandas
+
+    if not path.exists():
+        raise UsageError(f"intersects is {str(path)!r}, which is neither GeoJSON nor a file")
+    try:
+        return geopandas.read_file(path)
+    except Exception as error:
+        raise UsageError(f"{path.name} cannot be read as polygons: {error}") from error
+
+
+def _named(frame: Any, region: str, name_column: str | None, origin: str) -> Any:
+    """Return the rows of a name; case and blanks at the ends do not matter."""
+    columns = [str(column) for column in frame.columns if column != frame.geometry.name]
+    if name_column is not None and name_column not in columns:
+        raise UsageError(f"{origin} has no column {name_column!r}; there are {', '.join(columns) or 'none'}")
+    plain = [column for column in columns if column.lower() == "name"]
+    wanted = region.strip().lower()
+    for column in [name_column] if name_column is not None else plain or columns:
+        names = frame[column].astype(str).str.strip()
+        found = frame[names.str.lower() == wanted]
+        if len(found):
+            return found
+    known = sorted(
+        {str(name) for column in ([name_column] if name_column else plain or columns) for name in frame[column]}
+    )
+    more = f" and {len(known) - 20} more" if len(known) > 20 else ""
+    raise UsageError(f"{origin} has no area called {region!r}; there are {', '.join(known[:20])}{more}")
