@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stacaster.ingest import ingest
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
+    from stacaster.remote import RemoteFile, open_remote
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
 
@@ -35,6 +36,7 @@ __all__ = [
     "ItemSearch",
     "Outcome",
     "Product",
+    "RemoteFile",
     "Report",
     "SqlResult",
     "StacasterError",
@@ -50,6 +52,7 @@ __all__ = [
     "iter_granules",
     "load",
     "open_catalog",
+    "open_remote",
     "sample_data",
     "search",
     "search_tiles",
@@ -75,6 +78,8 @@ _HOME = {
     "Product": "model",
     "Report": "model",
     "all_products": "products",
+    "RemoteFile": "remote",
+    "open_remote": "remote",
     "sample_data": "samples",
     "GranuleSearch": "search",
     "iter_granules": "search",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import netrc
 import os
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
-from stacaster.http import TIMEOUT, error_text, new_session
+from stacaster.http import RetryPolicy, error_text, new_session, request
 
 if TYPE_CHECKING:
     import requests
+    from requests.cookies import RequestsCookieJar
 
 LOGIN_HOST = "urs.earthdata.nasa.gov"
 """Host of Earthdata Login; passwords go to it alone."""
@@ -35,6 +37,8 @@ _TRUSTED = (
     ".modaps.eosdis.nasa.gov",
     ".nsidc.org",
 )
+_REFUSALS = (301, 302, 303, 307, 308, 400, 401, 403, 404)
+_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _LOG = logging.getLogger(__name__)
 
 
@@ -97,6 +101,17 @@ def may_see_token(url: str) -> bool:
     return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_TRUSTED)
 
 
+def is_login_page(url: str) -> bool:
+    """Tell whether an address is the one to which hosts with the older login redirect."""
+    parts = urlsplit(url)
+    return parts.hostname == LOGIN_HOST and parts.path.startswith("/oauth/")
+
+
+def _basic(credentials: Credentials) -> str:
+    pair = f"{credentials.username}:{credentials.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")
+
+
 class EarthdataAuth:
     """Gives out the bearer token; fetches one with user name and password when there is none.
 
@@ -112,6 +127,7 @@ class EarthdataAuth:
         self._session = session
         self._token = None if credentials is None else credentials.token
         self._lock = threading.Lock()
+        self._cookies: RequestsCookieJar | None = None
 
     def __repr__(self) -> str:
         origin = "none" if self._credentials is None else self._credentials.origin
@@ -122,6 +138,15 @@ class EarthdataAuth:
         """Where the credentials were found."""
         return None if self._credentials is None else self._credentials.origin
 
+    @property
+    def cookies(self) -> RequestsCookieJar:
+        """Cookies of hosts with the older login; each goes back to its own host alone."""
+        from requests.cookies import RequestsCookieJar
+
+        if self._cookies is None:
+            self._cookies = RequestsCookieJar()
+        return self._cookies
+
     def headers(self, url: str) -> dict[str, str]:
         """Return the header for an address: a bearer token for trusted hosts, nothing for others.
 
@@ -130,6 +155,9 @@ class EarthdataAuth:
         """
         if self._credentials is None or not may_see_token(url):
             return {}
+        if is_login_page(url) and self._credentials.username is not None:
+            # Hosts with the older login send one there; it knows user names, and tokens only in part.
+            return {"Authorization": _basic(self._credentials)}
         with self._lock:
             if self._token is None:
                 self._token = self._login()
@@ -155,18 +183,15 @@ class EarthdataAuth:
         return True
 
     def _login(self) -> str:
-        import requests
-
         found = self._credentials
         assert found is not None and found.username is not None and found.password is not None
         url = f"https://{LOGIN_HOST}/api/users/find_or_create_token"
-        try:
-            answer = self._session().post(
-                url, auth=(found.username, found.password), timeout=TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise AuthError(f"Earthdata Login cannot be reached: {type(error).__name__}") from None
-        if not answer.ok:
+        # A server that redirects this could be given the password: it is an error like a refusal.
+        answer = request(
+            self._session(), "POST", url, what="Earthdata Login", policy=_PATIENCE, error=AuthError, passed=_REFUSALS,
+            auth=(found.username, found.password), allow_redirects=False,
+        )  # fmt: skip
+        if not 200 <= answer.status_code < 300:
             said = f"{answer.status_code}: {error_text(answer)}"
             raise AuthError(f"Earthdata Login refused the credentials from {found.origin} ({said}); {HOW_TO}")
         try:

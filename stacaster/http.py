@@ -9,11 +9,11 @@ import random
 import re
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from stacaster.errors import SearchError
+from stacaster.errors import SearchError, StacasterError
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
@@ -50,12 +50,23 @@ def new_session() -> requests.Session:
 
     session = requests.Session()
     session.trust_env = False
-    session.proxies = {key: value for key, value in urllib.request.getproxies().items() if key in ("http", "https")}
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+    session.proxies = {key: value for key in ("http", "https") if (value := proxy_of(key)) is not None}
+    bundle = ca_bundle()
     if bundle:
         session.verify = bundle
     session.headers.update({"User-Agent": f"stacaster/{__version__}", "Client-Id": f"stacaster/{__version__}"})
     return session
+
+
+def proxy_of(scheme: str) -> str | None:
+    """Return the proxy that the environment names for ``http`` or ``https``."""
+    return urllib.request.getproxies().get(scheme)
+
+
+def ca_bundle() -> str | None:
+    """Return the file of certificates that the environment names."""
+    names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +115,8 @@ def request(
     *,
     what: str,
     policy: RetryPolicy | None = None,
+    error: type[StacasterError] = SearchError,
+    passed: Collection[int] = (),
     **options: Any,
 ) -> requests.Response:
     """Send a request, trying again where that may help.
@@ -114,13 +127,16 @@ def request(
         url: Address.
         what: Name of the service for messages.
         policy: Attempts and time.
+        error: Class of the error that is raised.
+        passed: Status codes whose answers are handed on like good ones.
         **options: Arguments of ``requests.Session.request``.
 
     Returns:
-        The answer with status 200 to 299.
+        The answer with status 200 to 299, or one of ``passed``.
 
     Raises:
-        SearchError: The service refuses, or did not answer within the budget; the message holds what it said.
+        StacasterError: Of the class asked for. The service refuses, or did not answer within the budget; the message
+            holds what it said.
     """
     import requests
 
@@ -132,20 +148,20 @@ def request(
         headers: Mapping[str, str] = {}
         try:
             answer = session.request(method, url, timeout=TIMEOUT, **options)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            problem = f"{what} cannot be reached: {_short(error)}"
-        except requests.RequestException as error:
-            raise SearchError(f"{what}: {_short(error)}", href=url) from error
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as failure:
+            problem = f"{what} cannot be reached: {_short(failure)}"
+        except requests.RequestException as failure:
+            raise error(f"{what}: {_short(failure)}", href=url) from failure
         else:
-            if answer.ok:
+            if answer.ok or answer.status_code in passed:
                 return answer
             problem = f"{what} answered {answer.status_code}: {error_text(answer)}"
             headers = answer.headers
             if answer.status_code not in RETRIED:
-                raise SearchError(problem, href=url)
+                raise error(problem, href=url)
         wait = retry_wait(attempt, headers)
         if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
-            raise SearchError(f"{problem} (tried {attempt} times); try again later", href=url)
+            raise error(f"{problem} (tried {attempt} times); try again later", href=url)
         rules.sleep(wait)
 
 

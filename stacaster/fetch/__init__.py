@@ -6,7 +6,8 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import platformdirs
 from stacaster.auth import EarthdataAuth, find_credentials
 from stacaster.errors import FetchError, StacasterError, UsageError
 from stacaster.fetch.control import Cancelled, Control, TransferRules
-from stacaster.fetch.transfer import transfer
+from stacaster.fetch.transfer import Job, Line, transfer
 from stacaster.model import Granule, GranuleFile
 from stacaster.store import safe_id
+from stacaster.transport import Signer, Transport
+from stacaster.transport.s3 import Buckets
 
 __all__ = ["FetchOutcome", "FetchReport", "TransferRules", "cache_folder", "fetch"]
 
@@ -88,6 +91,7 @@ def fetch(
     workers: int = 8,
     per_host: int = 4,
     token: str | None = None,
+    s3: bool = False,
     rules: TransferRules | None = None,
     progress: Progress | None = None,
 ) -> FetchReport:
@@ -102,6 +106,8 @@ def fetch(
         workers: Files at a time.
         per_host: Files at a time from one host.
         token: Earthdata token; default is what ``auth.find_credentials`` finds.
+        s3: Read from the providers' buckets with temporary credentials; works within us-west-2 and needs
+            ``stacaster[s3]``. Files that lie only in a bucket are read from it in any case.
         rules: Limits of a transfer.
         progress: Called whenever bytes arrive, from several threads.
 
@@ -116,36 +122,37 @@ def fetch(
         raise UsageError("workers and per_host must be at least 1")
     root = cache_folder(cache_dir)
     wanted = list(granules)
-    jobs: queue.SimpleQueue[tuple[int, GranuleFile, Path]] = queue.SimpleQueue()
+    jobs: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
     total = 0
     for number, granule in enumerate(wanted):
-        folder = root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
-        for file in _chosen(granule):
-            jobs.put((number, file, folder / safe_id(file.name)))
+        for file in _chosen(granule, s3=s3):
+            jobs.put((number, _job(granule, file, root, progress)))
             total += 1
-    auth = EarthdataAuth(find_credentials(token))
-    control = Control(per_host=per_host)
+    control, limits = Control(per_host=per_host), rules or TransferRules()
+    auth, signer = EarthdataAuth(find_credentials(token)), Signer()
+
+    def transport() -> Transport:
+        timeout = (limits.connect_s, limits.read_s)
+        return Transport(auth, signer, timeout=timeout, opened=control.track, closed=control.release)
+
+    buckets = Buckets(transport)
     found: queue.SimpleQueue[_Result] = queue.SimpleQueue()
 
     def work() -> None:
+        line = Line(transport=transport(), buckets=buckets, control=control, rules=limits)
         while not control.stopped.is_set():
             try:
-                number, file, target = jobs.get_nowait()
+                number, job = jobs.get_nowait()
             except queue.Empty:
                 return
-            found.put(_one(number, file, target, auth, control, rules or TransferRules(), progress))
+            found.put(_one(number, job, line))
 
     # Daemon threads: a thread that waits for the network must not keep the program from ending.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, max(1, total)))]
     for thread in threads:
         thread.start()
-    results: list[_Result] = []
     try:
-        while len(results) < total:
-            try:
-                results.append(found.get(timeout=_POLL_S))
-            except queue.Empty:
-                continue
+        results = _gather(found, total)
     except BaseException:
         control.stop()
         for thread in threads:
@@ -162,37 +169,45 @@ class _Result:
     problem: BaseException | None = None
 
 
-def _chosen(granule: Granule) -> list[GranuleFile]:
+def _gather(found: queue.SimpleQueue[_Result], total: int) -> list[_Result]:
+    """Wait for all results; in short steps, so that Ctrl-C is seen at once."""
+    results: list[_Result] = []
+    while len(results) < total:
+        with suppress(queue.Empty):
+            results.append(found.get(timeout=_POLL_S))
+    return results
+
+
+def _chosen(granule: Granule, *, s3: bool) -> list[GranuleFile]:
     """Return the files to download: data, and the sidecars from which stacaster reads checksums and metadata."""
-    return [
+    wanted = [
         file
         for file in granule.files
-        if file.href.startswith("https://")
+        if file.href.startswith(("https://", "s3://"))
         and (file.role == "data" or file.name.lower().endswith((".xml", ".cmr.json")))
     ]
+    return [replace(file, href=file.s3_href) if s3 and file.s3_href else file for file in wanted]
 
 
-def _one(
-    number: int,
-    file: GranuleFile,
-    target: Path,
-    auth: EarthdataAuth,
-    control: Control,
-    rules: TransferRules,
-    progress: Progress | None,
-) -> _Result:
+def _job(granule: Granule, file: GranuleFile, root: Path, progress: Progress | None) -> Job:
     def report(done: int, total: int | None) -> None:
         if progress is not None:
             progress(file.name, done, total)
 
+    folder = root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
+    target = folder / safe_id(file.name)
+    return Job(file=file, target=target, progress=report, credentials_href=granule.credentials_href)
+
+
+def _one(number: int, job: Job, line: Line) -> _Result:
     try:
-        with control.slot(file.href):
-            is_new = transfer(file, target, auth=auth, control=control, rules=rules, progress=report)
+        with line.control.slot(job.file.href):
+            is_new = transfer(job, line)
     except (StacasterError, Cancelled) as error:
-        return _Result(number, target, problem=error)
+        return _Result(number, job.target, problem=error)
     except Exception as error:  # noqa: BLE001 - the border of the thread: a lost result would stop the run for ever
-        return _Result(number, target, problem=FetchError(f"{file.name}: {type(error).__name__}: {error}"))
-    return _Result(number, target, is_new)
+        return _Result(number, job.target, problem=FetchError(f"{job.file.name}: {type(error).__name__}: {error}"))
+    return _Result(number, job.target, is_new)
 
 
 def _report(granules: list[Granule], results: list[_Result]) -> FetchReport:

@@ -11,24 +11,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
 
 from filelock import FileLock
 
-from stacaster.auth import EarthdataAuth
 from stacaster.errors import FetchError, IntegrityError, SpaceError, is_space_error
 from stacaster.fetch.check import check_file, is_trusted, write_receipt
 from stacaster.fetch.control import Cancelled, Control, TransferRules
-from stacaster.fetch.refusal import PassingTrouble, refuse
-from stacaster.http import new_session, retry_wait
+from stacaster.http import retry_wait
 from stacaster.model import GranuleFile
+from stacaster.transport import PassingTrouble, Transport
+from stacaster.transport.s3 import Buckets
 
 if TYPE_CHECKING:
     import requests
 
 _CHUNK = 1 << 16
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-_LONGEST_CHAIN = 10
+_S3_PART = 8 << 20
 
 
 @dataclass
@@ -40,24 +39,34 @@ class _State:
     fresh_starts: int = 0
 
 
-def transfer(
-    file: GranuleFile,
-    target: Path,
-    *,
-    auth: EarthdataAuth,
-    control: Control,
-    rules: TransferRules,
-    progress: Callable[[int, int | None], None],
-) -> bool:
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One file and where it shall lie."""
+
+    file: GranuleFile
+    target: Path
+    progress: Callable[[int, int | None], None]
+    """Called with the bytes that are there and the total, when it is known."""
+    credentials_href: str | None = None
+    """Where credentials of its bucket are given out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """What the transfers of one thread use."""
+
+    transport: Transport
+    buckets: Buckets
+    control: Control
+    rules: TransferRules
+
+
+def transfer(job: Job, line: Line) -> bool:
     """Download a file unless a trusted one is there.
 
     Args:
-        file: What to get.
-        target: Where it shall lie.
-        auth: For hosts that ask for a login.
-        control: Shared with other transfers.
-        rules: Limits.
-        progress: Called with the bytes that are there and the total, when it is known.
+        job: What to get, and where to put it.
+        line: How to get it.
 
     Returns:
         True when it was downloaded, False when it was there.
@@ -69,20 +78,22 @@ def transfer(
         SpaceError: The disk is full.
         Cancelled: The run was stopped; what is there is used the next time.
     """
+    file, target = job.file, job.target
     if is_trusted(target, file):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=rules.budget_s)
+    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=line.rules.budget_s)
     with lock:
         # Another process may have finished it while this one waited.
         if is_trusted(target, file):
             return False
         _check_space(target, file)
+        kind = _S3Transfer if file.href.startswith("s3://") else _HttpTransfer
         try:
-            _Transfer(file, target, auth, control, rules, progress).run()
+            kind(job, line).run()
         except OSError as error:
-            kind = SpaceError if is_space_error(error) else FetchError
-            raise kind(f"{file.name} cannot be written: {error.strerror or error}", href=file.href) from error
+            problem = SpaceError if is_space_error(error) else FetchError
+            raise problem(f"{file.name} cannot be written: {error.strerror or error}", href=file.href) from error
     Path(lock.lock_file).unlink(missing_ok=True)
     return True
 
@@ -96,21 +107,13 @@ def _check_space(target: Path, file: GranuleFile) -> None:
 
 
 class _Transfer:
-    def __init__(
-        self,
-        file: GranuleFile,
-        target: Path,
-        auth: EarthdataAuth,
-        control: Control,
-        rules: TransferRules,
-        progress: Callable[[int, int | None], None],
-    ) -> None:
-        self._file, self._target, self._auth = file, target, auth
-        self._control, self._rules, self._progress = control, rules, progress
-        self._part = target.with_name(f".{target.name}.part")
-        self._state_file = target.with_name(f".{target.name}.part.json")
-        self._session = new_session()
-        self._is_renewed = False
+    """What both ways of transfer share: the partial file, its state, repetition and checks."""
+
+    def __init__(self, job: Job, line: Line) -> None:
+        self._job, self._file, self._target = job, job.file, job.target
+        self._line, self._control, self._rules, self._progress = line, line.control, line.rules, job.progress
+        self._part = job.target.with_name(f".{job.target.name}.part")
+        self._state_file = job.target.with_name(f".{job.target.name}.part.json")
 
     def run(self) -> None:
         started, failures = time.monotonic(), 0
@@ -139,15 +142,64 @@ class _Transfer:
             self._control.wait(wait)
 
     def _attempt(self, state: _State) -> bool:
-        """Make one request and read what comes; True when the file is complete."""
+        """Get what is missing; True when the file is complete."""
+        raise NotImplementedError
+
+    def _resume_at(self, state: _State) -> int:
+        """Return how much of the partial file can be used."""
         offset = self._size()
         if offset and (state.etag is None or (state.total is not None and offset > state.total)):
             self._discard(state, fresh=False)
-            offset = 0
+            return 0
+        return offset
+
+    def _finish(self, state: _State) -> None:
+        digest = check_file(self._part, self._file, announced=state.total)
+        with self._part.open("rb") as part:
+            os.fsync(part.fileno())
+        self._part.replace(self._target)
+        self._state_file.unlink(missing_ok=True)
+        write_receipt(self._target, self._file, digest)
+
+    def _size(self) -> int:
+        return self._part.stat().st_size if self._part.exists() else 0
+
+    def _discard(self, state: _State, *, fresh: bool = True) -> None:
+        self._part.unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
+        state.etag = state.total = None
+        state.fresh_starts += fresh
+
+    def _read_state(self) -> _State:
+        try:
+            known = json.loads(self._state_file.read_text(encoding="utf-8"))
+            if known["href"] == self._file.href.partition("?")[0]:
+                return _State(etag=known["etag"], total=known["total"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        self._part.unlink(missing_ok=True)
+        return _State()
+
+    def _write_state(self, state: _State) -> None:
+        known = {"href": self._file.href.partition("?")[0], "etag": state.etag, "total": state.total}
+        self._state_file.write_text(json.dumps(known), encoding="utf-8")
+
+
+class _HttpTransfer(_Transfer):
+    """Over https, by ranges when something is there."""
+
+    def _attempt(self, state: _State) -> bool:
+        offset = self._resume_at(state)
         if state.total is not None and offset == state.total:
             return True
         conditions = {"Range": f"bytes={offset}-", "If-Range": state.etag} if offset else {}
-        answer = self._request({key: value for key, value in conditions.items() if value is not None})
+        headers = {key: value for key, value in conditions.items() if value is not None}
+        try:
+            answer = self._line.transport.get(self._file.href, headers, name=self._file.name)
+        except PassingTrouble as error:
+            if self._control.stopped.is_set():
+                raise Cancelled from error
+            raise
         try:
             if answer.status_code == 416:
                 self._discard(state, fresh=False)
@@ -215,77 +267,27 @@ class _Transfer:
         if state.total is None:
             state.total = size  # chunked, and its end was there
 
-    def _request(self, conditions: dict[str, str]) -> requests.Response:
-        """Follow redirects by hand, so that each host sees only what it may."""
-        url, seen = self._file.href, set()
-        for _ in range(_LONGEST_CHAIN):
-            if url in seen:
-                raise FetchError(f"{self._file.name}: the server redirects in a circle", href=self._file.href)
-            seen.add(url)
-            headers = {"Accept-Encoding": "identity", **conditions, **self._auth.headers(url)}
-            answer = self._get(url, headers)
-            self._control.track(answer)
-            if answer.status_code in (301, 302, 303, 307, 308) and "Location" in answer.headers:
-                following = urljoin(url, answer.headers["Location"])
-                self._control.release(answer)
-                if urlsplit(following).scheme != "https":
-                    raise FetchError(f"{self._file.name}: the server redirects to an address without https", href=url)
-                url = following
-                continue
-            if answer.status_code in (200, 206, 416):
-                return answer
-            try:
-                if answer.status_code == 401 and not self._is_renewed:
-                    self._is_renewed = self._auth.renew(headers.get("Authorization"))
-                    if not self._is_renewed:
-                        refuse(answer, url, self._file, origin=self._auth.origin)
-                else:
-                    refuse(answer, url, self._file, origin=self._auth.origin)
-            finally:
-                self._control.release(answer)
-            seen.clear()
-            url = self._file.href
-        raise FetchError(f"{self._file.name}: more than {_LONGEST_CHAIN} redirects", href=self._file.href)
 
-    def _get(self, url: str, headers: dict[str, str]) -> requests.Response:
-        import requests
+class _S3Transfer(_Transfer):
+    """Out of a bucket, part by part."""
 
-        timeout = (self._rules.connect_s, self._rules.read_s)
-        try:
-            return self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False)
-        except requests.RequestException as error:
-            if self._control.stopped.is_set():
-                raise Cancelled from error
-            host = urlsplit(url).hostname
-            raise PassingTrouble(f"{self._file.name}: {host} cannot be reached ({type(error).__name__})", {}) from error
-
-    def _finish(self, state: _State) -> None:
-        digest = check_file(self._part, self._file, announced=state.total)
-        with self._part.open("rb") as part:
-            os.fsync(part.fileno())
-        self._part.replace(self._target)
-        self._state_file.unlink(missing_ok=True)
-        write_receipt(self._target, self._file, digest)
-
-    def _size(self) -> int:
-        return self._part.stat().st_size if self._part.exists() else 0
-
-    def _discard(self, state: _State, *, fresh: bool = True) -> None:
-        self._part.unlink(missing_ok=True)
-        self._state_file.unlink(missing_ok=True)
-        state.etag = state.total = None
-        state.fresh_starts += fresh
-
-    def _read_state(self) -> _State:
-        try:
-            known = json.loads(self._state_file.read_text(encoding="utf-8"))
-            if known["href"] == self._file.href.partition("?")[0]:
-                return _State(etag=known["etag"], total=known["total"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
-        self._part.unlink(missing_ok=True)
-        return _State()
-
-    def _write_state(self, state: _State) -> None:
-        known = {"href": self._file.href.partition("?")[0], "etag": state.etag, "total": state.total}
-        self._state_file.write_text(json.dumps(known), encoding="utf-8")
+    def _attempt(self, state: _State) -> bool:
+        found = self._line.buckets.open(self._file.href, credentials_href=self._job.credentials_href)
+        total, tag = found.head()
+        if self._file.size not in (None, total):
+            text = f"{self._file.name}: the bucket holds {total} bytes, but the record says {self._file.size}"
+            raise IntegrityError(text, href=self._file.href)
+        if state.total is not None and (state.total, state.etag) != (total, tag):
+            self._discard(state, fresh=False)
+        offset = self._resume_at(state)
+        state.total, state.etag = total, tag
+        self._write_state(state)
+        with self._part.open("ab", buffering=0) as part:
+            while offset < total:
+                if self._control.stopped.is_set():
+                    raise Cancelled
+                block = found.read(offset, min(offset + _S3_PART, total))
+                part.write(block)
+                offset += len(block)
+                self._progress(offset, total)
+        return True

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
-import re
 from collections.abc import Callable
 
+from tests.earthdata_twin.ranges import ranged
 from tests.earthdata_twin.records import DATA_HOST
 from tests.earthdata_twin.server import Answer, Request, Twin
 
@@ -61,14 +60,4 @@ class Earthdata:
         self.cdn_requests.append(request)
         if "authorization" in request.headers:
             return Answer(400, body=b"<Error>Only one auth mechanism allowed</Error>")
-        content = self.files[request.path]
-        tag = '"' + hashlib.md5(content, usedforsecurity=False).hexdigest() + '"'
-        headers = {"ETag": tag, "Accept-Ranges": "bytes"}
-        match = re.fullmatch(r"bytes=(\d+)-", request.headers.get("range", ""))
-        if match is None or request.headers.get("if-range", tag) != tag:
-            return Answer(200, headers, content)
-        first = int(match[1])
-        if first >= len(content):
-            return Answer(416, {"Content-Range": f"bytes */{len(content)}"})
-        headers["Content-Range"] = f"bytes {first}-{len(content) - 1}/{len(content)}"
-        return Answer(206, headers, content[first:])
+        return ranged(request, self.files[request.path])

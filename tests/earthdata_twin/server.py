@@ -20,6 +20,9 @@ HOSTS = (
     "data.lpdaac.earthdatacloud.nasa.gov",
     "d1nklfio7vscoe.cloudfront.net",
     "planetarycomputer.microsoft.com",
+    "astersa.blob.core.windows.net",
+    "nisar.asf.earthdatacloud.nasa.gov",
+    "n5eil01u.ecs.nsidc.org",
     "evil.example.com",
 )
 
@@ -119,6 +122,7 @@ class _TlsServer(ThreadingHTTPServer):
 
     def get_request(self) -> tuple[Any, Any]:
         connection, address = self.socket.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wrapped = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return wrapped, address
 
@@ -185,12 +189,15 @@ class _Proxy(socketserver.ThreadingTCPServer):
 
 
 class _Tunnel(socketserver.StreamRequestHandler):
+    disable_nagle_algorithm = True
+
     def handle(self) -> None:
         """Read the CONNECT request, then pass bytes both ways."""
         while self.rfile.readline().strip():
             pass
         server: Any = self.server
         with socket.create_connection(("127.0.0.1", server.target)) as upstream:
+            upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self.wfile.flush()
             pair = {self.connection: upstream, upstream: self.connection}

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from stacaster.auth import HOW_TO, may_see_token
 from stacaster.errors import AuthError, FetchError
 from stacaster.http import RETRIED, error_text
-from stacaster.model import GranuleFile
 
 if TYPE_CHECKING:
     import requests
@@ -27,13 +26,14 @@ class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: anothe
         self.headers = headers
 
 
-def refuse(answer: requests.Response, url: str, file: GranuleFile, *, origin: str | None) -> NoReturn:
+def refuse(answer: requests.Response, url: str, *, name: str, href: str, origin: str | None) -> NoReturn:
     """Raise what an answer without the file means.
 
     Args:
         answer: The answer.
         url: Address that was asked last.
-        file: What was wanted.
+        name: Name of the file for messages.
+        href: Its address in the record.
         origin: Where the credentials came from; None when there are none.
 
     Raises:
@@ -41,10 +41,10 @@ def refuse(answer: requests.Response, url: str, file: GranuleFile, *, origin: st
         AuthError: The provider wants other or more credentials, or a licence agreed to.
         FetchError: The file cannot be had.
     """
-    code, name, host = answer.status_code, file.name, urlsplit(url).hostname
+    code, host = answer.status_code, urlsplit(url).hostname
     if code == 401:
         what = "needs a login" if origin is None else f"refused the credentials from {origin}"
-        raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=file.href)
+        raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=href)
     said = error_text(answer)
     if code in RETRIED:
         raise PassingTrouble(f"{name}: {host} answered {code}", answer.headers)
@@ -53,9 +53,9 @@ def refuse(answer: requests.Response, url: str, file: GranuleFile, *, origin: st
     if code == 403:
         link = _resolution(answer)
         if link:
-            raise AuthError(f"{name}: {said}; agree at {link} and try again", href=file.href)
-        raise AuthError(f"{name}: {host} refuses access: {said}", href=file.href)
-    raise FetchError(f"{name}: {host} answered {code}: {said}", href=file.href)
+            raise AuthError(f"{name}: {said}; agree at {link} and try again", href=href)
+        raise AuthError(f"{name}: {host} refuses access: {said}", href=href)
+    raise FetchError(f"{name}: {host} answered {code}: {said}", href=href)
 
 
 def _resolution(answer: requests.Response) -> str | None:

@@ -1,0 +1,113 @@
+"""One GET through logins, signatures and redirects: each host sees only what it may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from stacaster.auth import LOGIN_HOST, EarthdataAuth
+from stacaster.errors import FetchError
+from stacaster.http import TIMEOUT, new_session
+from stacaster.transport.refusal import PassingTrouble, refuse
+from stacaster.transport.signing import Signer
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = ["PassingTrouble", "Signer", "Transport"]
+
+_LONGEST_CHAIN = 10
+_REDIRECTS = (301, 302, 303, 307, 308)
+_WANTED = (200, 206, 416)
+
+
+def _nothing(_: Any) -> None:
+    """Stand in for a callback."""
+
+
+class Transport:
+    """Fetches addresses over one session; for one thread at a time.
+
+    Args:
+        auth: For hosts that ask for a login.
+        signer: For storage that wants signed addresses.
+        timeout: Seconds to connect and between two packets.
+        opened: Called with every answer that begins.
+        closed: Called with every answer that is not handed on.
+    """
+
+    def __init__(
+        self,
+        auth: EarthdataAuth,
+        signer: Signer,
+        *,
+        timeout: tuple[float, float] = TIMEOUT,
+        opened: Callable[[requests.Response], None] = _nothing,
+        closed: Callable[[requests.Response], None] | None = None,
+    ) -> None:
+        self._auth, self._signer, self._timeout = auth, signer, timeout
+        self._opened, self._closed = opened, closed or (lambda answer: answer.close())
+        self._session = new_session()
+        # Hosts with the older login keep it in a cookie; shared, so that one login serves all threads.
+        self._session.cookies = auth.cookies
+
+    def get(self, href: str, headers: Mapping[str, str], *, name: str) -> requests.Response:
+        """Follow redirects by hand until the file itself answers.
+
+        Args:
+            href: Address, https.
+            headers: Further headers, such as ``Range``.
+            name: Name of the file for messages.
+
+        Returns:
+            An answer with status 200, 206 or 416, its body not yet read.
+
+        Raises:
+            PassingTrouble: Another try may help.
+            AuthError: The provider wants other or more credentials.
+            FetchError: The provider does not give the file.
+        """
+        url, seen, is_renewed = href, set(), False
+        for _ in range(_LONGEST_CHAIN):
+            # The older login leads back to the first address, this time with a cookie.
+            state = (url, len(self._session.cookies))
+            if state in seen:
+                raise FetchError(f"{name}: the server redirects in a circle", href=href)
+            seen.add(state)
+            sent = {"Accept-Encoding": "identity", **headers, **self._auth.headers(url)}
+            answer = self._send(self._signer.sign(url), sent, name)
+            self._opened(answer)
+            if answer.status_code in _REDIRECTS and "Location" in answer.headers:
+                url = self._following(answer, url, name)
+                continue
+            if answer.status_code in _WANTED:
+                return answer
+            try:
+                if answer.status_code != 401 or is_renewed or not self._auth.renew(sent.get("Authorization")):
+                    self._signer.forget(url)
+                    refuse(answer, url, name=name, href=href, origin=self._auth.origin)
+                is_renewed = True
+            finally:
+                self._closed(answer)
+            seen.clear()
+            url = href
+        raise FetchError(f"{name}: more than {_LONGEST_CHAIN} redirects", href=href)
+
+    def _following(self, answer: requests.Response, url: str, name: str) -> str:
+        following = urljoin(url, answer.headers["Location"])
+        self._closed(answer)
+        if urlsplit(following).scheme != "https":
+            raise FetchError(f"{name}: the server redirects to an address without https", href=url)
+        return following
+
+    def _send(self, url: str, headers: dict[str, str], name: str) -> requests.Response:
+        import requests
+
+        try:
+            return self._session.get(url, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False)
+        except requests.RequestException as error:
+            host = urlsplit(url).hostname
+            what = "Earthdata Login" if host == LOGIN_HOST else host
+            text = f"{name}: {what} cannot be reached ({type(error).__name__})"
+            raise PassingTrouble(text, {}) from error
