@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from stacaster.acquire import ingest_search
     from stacaster.catalog import Catalog, ItemSearch, SqlResult, open_catalog
     from stacaster.cube import load
+    from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
     from stacaster.export import export, export_index
-    from stacaster.fetch import FetchReport, fetch
+    from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
     from stacaster.indices import compute_index
     from stacaster.ingest import ingest
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
 
 __all__ = [
+    "CachedGranule",
     "Catalog",
     "FetchReport",
+    "Finding",
     "Granule",
     "GranuleSearch",
     "ItemSearch",
@@ -42,6 +45,7 @@ __all__ = [
     "StacasterError",
     "__version__",
     "all_products",
+    "check_login",
     "compute_index",
     "draw_footprints",
     "export",
@@ -50,9 +54,11 @@ __all__ = [
     "ingest",
     "ingest_search",
     "iter_granules",
+    "list_cache",
     "load",
     "open_catalog",
     "open_remote",
+    "prune_cache",
     "sample_data",
     "search",
     "search_tiles",
@@ -67,7 +73,12 @@ _HOME = {
     "StacasterError": "errors",
     "export": "export",
     "export_index": "export",
+    "CachedGranule": "fetch",
     "FetchReport": "fetch",
+    "Finding": "doctor",
+    "check_login": "doctor",
+    "list_cache": "fetch",
+    "prune_cache": "fetch",
     "fetch": "fetch",
     "draw_footprints": "footprints",
     "compute_index": "indices",

@@ -114,13 +114,27 @@ def count_progress(word: str) -> Iterator[Callable[[int, int, str], None]]:
 
 @contextmanager
 def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a bar for all bytes together, with speed and time left."""
+    """Show a bar for all bytes together and one for each file on its way: bytes, speed, time left."""
     from threading import Lock
 
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
-    columns = (TextColumn("fetch"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     sizes = [granule.size for granule in granules]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
@@ -128,11 +142,15 @@ def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, 
     lock = Lock()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("fetch", total=total)
+        files: dict[str, TaskID] = {}
 
-        def advance(name: str, size: int, _total: int | None) -> None:
+        def advance(name: str, size: int, whole: int | None) -> None:
             with lock:
                 done[name] = size
                 bar.update(task, completed=sum(done.values()))
+                if name not in files:
+                    files[name] = bar.add_task(name[-_WIDTH:], total=whole)
+                bar.update(files[name], completed=size, total=whole, visible=size != whole)
 
         yield advance
 

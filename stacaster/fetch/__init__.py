@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from stacaster.auth import EarthdataAuth, find_credentials
 from stacaster.errors import FetchError, StacasterError, UsageError
+from stacaster.fetch.cache import CachedGranule, cache_folder, list_cache, prune_cache
 from stacaster.fetch.control import Cancelled, Control, TransferRules
 from stacaster.fetch.transfer import Job, Line, transfer
 from stacaster.model import Granule, GranuleFile
@@ -22,7 +21,16 @@ from stacaster.store import safe_id
 from stacaster.transport import Signer, Transport
 from stacaster.transport.s3 import Buckets
 
-__all__ = ["FetchOutcome", "FetchReport", "TransferRules", "cache_folder", "fetch"]
+__all__ = [
+    "CachedGranule",
+    "FetchOutcome",
+    "FetchReport",
+    "TransferRules",
+    "cache_folder",
+    "fetch",
+    "list_cache",
+    "prune_cache",
+]
 
 Progress = Callable[[str, int, int | None], None]
 """Called with file name, bytes that are there, and the total when it is known."""
@@ -75,13 +83,6 @@ class FetchReport:
     def __repr__(self) -> str:
         counts = {name: sum(o.status == name for o in self.outcomes) for name in ("fetched", "present", "failed")}
         return f"<FetchReport: {', '.join(f'{number} {name}' for name, number in counts.items())}>"
-
-
-def cache_folder(value: str | os.PathLike[str] | None = None) -> Path:
-    """Return where downloads lie: argument, ``STACASTER_CACHE_DIR``, then the user's cache folder."""
-    if value is not None:
-        return Path(value)
-    return Path(os.environ.get("STACASTER_CACHE_DIR") or platformdirs.user_cache_dir("stacaster"))
 
 
 def fetch(

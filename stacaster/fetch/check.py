@@ -28,6 +28,11 @@ def receipt_path(target: Path) -> Path:
     return target.with_name(f".{target.name}.receipt.json")
 
 
+def is_receipt(path: Path) -> bool:
+    """Tell whether a file is a receipt that ``fetch`` wrote."""
+    return path.name.startswith(".") and path.name.endswith(".receipt.json")
+
+
 def check_file(path: Path, file: GranuleFile, *, announced: int | None) -> str:
     """Check a complete file against everything that is known of it.
 

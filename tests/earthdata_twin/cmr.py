@@ -32,11 +32,21 @@ class Cmr:
         """Give the last granule of a page again at the beginning of the next."""
         self.largest_in_time = 10**9
         """Pages larger than this come in part, with the time-out header."""
+        self.tokens: set[str] = set()
+        """Tokens that are good; others are refused, also for public data."""
 
     def __call__(self, request: Request) -> Answer:
         """Answer one search."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.script:
             return self.script.pop(0)
+        if token and token not in self.tokens:
+            return _error(401, "Token does not exist")
+        if request.path.endswith("/collections.json"):
+            return Answer(headers={"CMR-Hits": "0"}, body=b'{"feed": {"entry": []}}')
+        return self._granules(request)
+
+    def _granules(self, request: Request) -> Answer:
         given = request.parameters
         unknown = set(given) - KNOWN
         if unknown:

@@ -1,0 +1,95 @@
+"""Build a catalog."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from stacaster.cli import options, show
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
+               "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
+               "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10")  # fmt: skip
+@click.argument("files", nargs=-1, metavar="FILE|DIR|GLOB...")
+@options.catalog_option
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]")
+@click.option("--subsystem", multiple=True, metavar="NAME", help="Keep only VNIR, SWIR or TIR; may be repeated.")
+@click.option("--keep-swir", is_flag=True, help="Make ASTER SWIR assets after 2008-04-01, when they are unusable.")
+@click.option("--profile", metavar="NAME", help="COG profile: zstd, or deflate for old readers. [default: zstd]")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
+@options.conditions_of_search
+@options.cache_option
+@click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
+@options.json_option
+@click.pass_context
+def ingest(context: click.Context, /, files: tuple[str, ...], product: str | None, as_json: bool, **rest: Any) -> int:
+    """Turn granule files into one verified COG per band and register them in a catalog.
+
+    With --product the granules are searched and downloaded first; conditions are those of 'stacaster search'.
+    """
+    import stacaster
+
+    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source")}
+    _check_ingest(context, files, product, tuple(asked))
+    with show.ingest_progress() as progress:
+        if product is None:
+            report = stacaster.ingest(files, progress=progress, **rest)
+        else:
+            report = stacaster.ingest_search(product, progress=progress, **rest, **asked)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    show.report(report, dry_run=rest["dry_run"])
+    return show.exit_code(report)
+
+
+def _check_ingest(context: click.Context, files: tuple[str, ...], product: str | None, names: tuple[str, ...]) -> None:
+    if product is not None and files:
+        raise click.UsageError("files are named, and --product searches for others; give one of them")
+    if product is None and not files:
+        raise click.UsageError("Missing argument 'FILE|DIR|GLOB...': name files, or a product with --product")
+    given = [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
+    if product is None and given:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} is a condition of a search and needs --product")
+
+
+@click.command(epilog="\b\nExamples:\n  stacaster products\n  stacaster products --json")
+@options.json_option
+def products(as_json: bool) -> None:
+    """List the products that stacaster knows."""
+    import stacaster
+
+    rows = [
+        {
+            "name": product.name,
+            "short_name": product.short_name,
+            "version": product.version,
+            "collection": product.collection_id,
+            "format": product.reader,
+            "bands": [band.name for band in product.bands],
+            "title": product.title,
+            "notes": list(product.notes),
+        }
+        for product in stacaster.all_products().values()
+    ]
+    columns = ("name", "short_name", "version", "collection", "format", "title")
+    show.rows(rows, columns, as_json=as_json)
+
+
+@click.command("sample-data", epilog="\b\nExample:\n  stacaster sample-data granules")
+@click.argument("directory", metavar="DIR")
+@click.option("--product", default="AST_L1T", show_default=True, metavar="NAME",
+              help="AST_L1T (version 003, HDF4) or AST_L1T_004 (GeoTIFF sets).")  # fmt: skip
+@click.option("--full-size", is_flag=True, help="One granule of 133 MB instead of a small set.")
+@options.overwrite_option
+def sample_data(directory: str, **rest: Any) -> None:
+    """Write simulated ASTER granules over South Australia. They are not measurements."""
+    import stacaster
+
+    with show.count_progress("writing") as progress:
+        paths = stacaster.sample_data(directory, progress=progress, **rest)
+    click.echo(f"wrote {len(paths)} files of simulated data to {directory}", err=True)
