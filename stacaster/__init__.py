@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from stacaster.ingest import ingest
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
+    from stacaster.register import register
     from stacaster.remote import RemoteFile, open_remote
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
+    from stacaster.transport.signed import sign
 
 __all__ = [
     "CachedGranule",
@@ -59,9 +61,11 @@ __all__ = [
     "open_catalog",
     "open_remote",
     "prune_cache",
+    "register",
     "sample_data",
     "search",
     "search_tiles",
+    "sign",
 ]
 
 _HOME = {
@@ -89,6 +93,7 @@ _HOME = {
     "Product": "model",
     "Report": "model",
     "all_products": "products",
+    "register": "register",
     "RemoteFile": "remote",
     "open_remote": "remote",
     "sample_data": "samples",
@@ -96,6 +101,7 @@ _HOME = {
     "iter_granules": "search",
     "search": "search",
     "search_tiles": "search",
+    "sign": "transport.signed",
 }
 
 

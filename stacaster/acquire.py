@@ -16,6 +16,7 @@ from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
 from stacaster.item_table import DATABASE, run_sql
 from stacaster.model import Granule, Outcome, Report
+from stacaster.register import register
 from stacaster.search import iter_granules
 from stacaster.store import safe_id
 
@@ -32,6 +33,7 @@ def ingest_search(
     catalog: str | os.PathLike[str] | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     discard_source: bool = False,
+    no_copy: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
     **options: Any,
@@ -46,6 +48,7 @@ def ingest_search(
         catalog: Folder of the catalog, made when missing.
         cache_dir: Folder for the downloads.
         discard_source: Delete the files of a granule once the catalog has it.
+        no_copy: Download nothing: register the provider's Cloud Optimized GeoTIFFs in place; see ``register``.
         dry_run: Only say what would be done.
         progress: Called after every granule.
         **options: ``workers``, ``subsystem``, ``keep_swir``, ``profile`` as in ``ingest``; all others are those of
@@ -67,6 +70,10 @@ def ingest_search(
     if dry_run:
         for granule in missing:
             counter.add(Outcome(granule=granule.id, status="ingested", reason="would be fetched and ingested"))
+        return counter.report()
+    if no_copy:
+        kept = {key: conversion[key] for key in ("subsystem", "keep_swir") if key in conversion}
+        register(missing, catalog=root, progress=lambda _, __, outcome: counter.add(outcome), **kept)
         return counter.report()
     following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
     while following.granules:

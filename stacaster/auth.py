@@ -37,6 +37,8 @@ _TRUSTED = (
     ".modaps.eosdis.nasa.gov",
     ".nsidc.org",
 )
+# CMR refuses an expired token also for public records.
+_PUBLIC = ("cmr.earthdata.nasa.gov",)
 _REFUSALS = (301, 302, 303, 307, 308, 400, 401, 403, 404)
 _PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _LOG = logging.getLogger(__name__)
@@ -107,10 +109,10 @@ def _from_netrc(path: Path) -> Credentials | None:
 
 
 def may_see_token(url: str) -> bool:
-    """Tell whether a token may be sent to an address: https, and a host of NASA's Earthdata."""
+    """Tell whether a token may be sent to an address: https, and a host of NASA's Earthdata that asks for logins."""
     parts = urlsplit(url)
     host = (parts.hostname or "").lower()
-    return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_TRUSTED)
+    return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_TRUSTED) and host not in _PUBLIC
 
 
 def is_login_page(url: str) -> bool:

@@ -11,6 +11,7 @@ _HASHES = {
     "MD5": "md5", "SHA-1": "sha1", "SHA1": "sha1", "SHA-256": "sha256", "SHA256": "sha256",
     "SHA-384": "sha384", "SHA384": "sha384", "SHA-512": "sha512", "SHA512": "sha512",
 }  # fmt: skip
+_MULTIHASH = {"md5": "d50110", "sha1": "1114", "sha256": "1220", "sha384": "2030", "sha512": "1340"}
 _BLOCK = 1 << 20
 
 
@@ -61,3 +62,12 @@ def digest_file(path: Path, *digests: Digest) -> int:
 def multihash(digest: str) -> str:
     """Return a hexadecimal sha2-256 digest as a multihash (``file:checksum`` of STAC)."""
     return f"1220{digest}"
+
+
+def as_multihash(kind: str | None, digest: str | None) -> str | None:
+    """Return a provider's checksum as a multihash; None when it is none that multihash has a code for.
+
+    Source of the codes: multiformats table (md5 0xd5, sha1 0x11, sha2-256 0x12, sha2-384 0x20, sha2-512 0x13).
+    """
+    prefix = _MULTIHASH.get(_HASHES.get((kind or "").upper(), ""))
+    return None if prefix is None or not digest else prefix + digest.strip().lower()

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stacaster.auth import HOW_TO, Credentials, EarthdataAuth, find_credentials, netrc_problem
+from stacaster.auth import HOW_TO, LOGIN_HOST, Credentials, EarthdataAuth, find_credentials, netrc_problem
 from stacaster.errors import AuthError, SearchError
 from stacaster.http import RetryPolicy, new_session, request
 from stacaster.sources.cmr import BASE_URL
@@ -66,7 +66,7 @@ def check_login(token: str | None = None) -> list[Finding]:
 def _try(found: Credentials) -> list[Finding]:
     findings: list[Finding] = []
     if found.token is None:
-        header = EarthdataAuth(found).headers(BASE_URL)["Authorization"]
+        header = EarthdataAuth(found).headers(f"https://{LOGIN_HOST}/")["Authorization"]
         findings.append(Finding("ok", "Earthdata Login accepts user name and password"))
     else:
         header = f"Bearer {found.token}"

@@ -34,11 +34,26 @@ class _WithoutQuery(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(_QUERY.sub("?...", arg) if isinstance(arg, str) else arg for arg in record.args)
+            record.args = tuple(_without(arg) for arg in record.args)
         return True
 
 
-logging.getLogger("urllib3.connectionpool").addFilter(_WithoutQuery())
+def _without(value: Any) -> Any:
+    if isinstance(value, str):
+        return _QUERY.sub("?...", value)
+    return _QUERY.sub("?...", str(value)) if isinstance(value, Exception) else value
+
+
+def without_queries(text: str) -> str:
+    """Return a text whose addresses have lost their queries: signatures are as good as passwords."""
+    return _QUERY.sub("?...", text)
+
+
+def guard_log(name: str) -> None:
+    """Take the queries out of addresses that a library logs under this name."""
+    logger = logging.getLogger(name)
+    if not any(isinstance(entry, _WithoutQuery) for entry in logger.filters):
+        logger.addFilter(_WithoutQuery())
 
 
 def new_session() -> requests.Session:
@@ -67,6 +82,9 @@ def ca_bundle() -> str | None:
     """Return the file of certificates that the environment names."""
     names = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
     return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
+guard_log("urllib3.connectionpool")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,19 +30,35 @@ def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
     text = _read(sidecar)
     if text is None:
         return None
-    if "<!ENTITY" in text:
-        raise ReadError(f"the sidecar {sidecar.name} defines entities; it is not read", granule=path.name)
-    try:
-        root = ET.fromstring(text)  # noqa: S314 - without entity definitions the parser expands nothing
-    except ET.ParseError as error:
-        raise ReadError(f"the sidecar {sidecar.name} is no XML: {error}", granule=path.name) from error
+    root = _parse_xml(text, sidecar.name)
     for container in root.iter("DataFileContainer"):
         if container.findtext("DistributedFileName") == path.name:
             kind, value = container.findtext("ChecksumType"), container.findtext("Checksum")
             verify_file(path, size=container.findtext("FileSize"), kind=kind, checksum=value, origin=sidecar.name)
+    return {"local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": _attributes(root)}
+
+
+def parse_ecs_attributes(text: str, *, origin: str) -> dict[str, Any]:
+    """Return the product-specific attributes of a ``.hdf.xml`` by name.
+
+    Raises:
+        ReadError: The text is no such document.
+    """
+    return _attributes(_parse_xml(text, origin))
+
+
+def _parse_xml(text: str, origin: str) -> ET.Element:
+    if "<!ENTITY" in text:
+        raise ReadError("the sidecar defines entities; it is not read", granule=origin)
+    try:
+        return ET.fromstring(text)  # noqa: S314 - without entity definitions the parser expands nothing
+    except ET.ParseError as error:
+        raise ReadError(f"the sidecar is no XML: {error}", granule=origin) from error
+
+
+def _attributes(root: ET.Element) -> dict[str, Any]:
     pairs = ((psa.findtext("PSAName"), psa.findtext("PSAValue")) for psa in root.iter("PSA"))
-    attributes = {name: value for name, value in pairs if name}
-    return {"local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": attributes}
+    return {name: value for name, value in pairs if name}
 
 
 def read_umm_sidecar(path: Path) -> dict[str, Any] | None:

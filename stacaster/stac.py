@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from stacaster.model import Band, CogAsset, Product, Scene, SceneBand, format_datetime
+from stacaster.model import Band, CogAsset, Product, RemoteAsset, Scene, SceneBand, format_datetime
 
 STAC_VERSION = "1.1.0"
 """Version of the STAC specification."""
 
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 """Media type of Cloud Optimized GeoTIFFs."""
+
+VRT_TYPE = "application/vnd.gdal.vrt+xml"
+"""Media type of GDAL's virtual rasters."""
 
 PARQUET_TYPE = "application/vnd.apache.parquet"
 """Media type of GeoParquet."""
@@ -45,7 +48,7 @@ def build_item(
     scene: Scene,
     *,
     item_id: str,
-    assets: Mapping[str, CogAsset],
+    assets: Mapping[str, CogAsset | RemoteAsset],
     geometry: Mapping[str, Any],
     bbox: Sequence[float],
     provenance: Mapping[str, Any],
@@ -56,7 +59,7 @@ def build_item(
         product: Table of the product.
         scene: What the granule's metadata say.
         item_id: Safe form of the granule id; also the name of the folder and of the JSON file.
-        assets: Verified COG of every band of the scene, by band name.
+        assets: Verified COG, or file in place, of every band of the scene, by band name.
         geometry: Footprint of the valid pixels, GeoJSON in WGS 84.
         bbox: Its bounding box.
         provenance: Fields ``stacaster:*`` and ``processing:*`` about sources and software.
@@ -130,13 +133,13 @@ def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, 
     return links
 
 
-def _asset(band: SceneBand, asset: CogAsset) -> dict[str, Any]:
+def _asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     table = band.band
     rows, cols = band.geobox.shape
     t = band.geobox.transform
     described: dict[str, Any] = {
-        "href": f"./{asset.path.name}",
-        "type": COG_TYPE,
+        "href": f"./{asset.path.name}" if isinstance(asset, CogAsset) else asset.href,
+        "type": COG_TYPE if isinstance(asset, CogAsset) else asset.media_type,
         "title": f"{table.name}: {table.description}",
         "roles": ["data"],
         "data_type": table.data_type,
@@ -146,10 +149,13 @@ def _asset(band: SceneBand, asset: CogAsset) -> dict[str, Any]:
         **crs_fields(band.geobox.crs),
         "proj:shape": [int(rows), int(cols)],
         "proj:transform": [float(value) for value in (t.a, t.b, t.c, t.d, t.e, t.f)],
-        "file:size": asset.size,
-        "file:checksum": asset.checksum,
-        "stacaster:pixel_checksum": asset.pixel_checksum,
     }
+    if asset.size is not None:
+        described["file:size"] = asset.size
+    if asset.checksum is not None:
+        described["file:checksum"] = asset.checksum
+    if isinstance(asset, CogAsset):
+        described["stacaster:pixel_checksum"] = asset.pixel_checksum
     if table.nodata is not None:
         described["nodata"] = table.nodata
     if band.scale is not None and band.offset is not None:
@@ -161,7 +167,7 @@ def _asset(band: SceneBand, asset: CogAsset) -> dict[str, Any]:
     return described
 
 
-def _band_object(table: Band, asset: CogAsset) -> dict[str, Any]:
+def _band_object(table: Band, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     described: dict[str, Any] = {"name": table.name, "description": table.description}
     numbers = asset.statistics
     if numbers is not None:

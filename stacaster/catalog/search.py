@@ -99,7 +99,10 @@ class ItemSearch:
 def _absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return an item whose asset hrefs and links are absolute paths."""
     base = path.parent
-    assets = {key: value | {"href": str(base / value["href"])} for key, value in document["assets"].items()}
+    assets = {
+        key: value if "://" in value["href"] else value | {"href": os.path.normpath(base / value["href"])}
+        for key, value in document["assets"].items()
+    }
     links = [
         link if "://" in link["href"] else link | {"href": os.path.normpath(base / link["href"])}
         for link in document["links"]

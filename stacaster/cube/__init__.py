@@ -11,7 +11,9 @@ import numpy as np
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.units import Units, check_units, to_units
 from stacaster.errors import LoadError, NothingFoundError, UsageError
+from stacaster.http import guard_log, without_queries
 from stacaster.query import parse_bbox
+from stacaster.transport.signed import sign
 
 if TYPE_CHECKING:
     import pystac
@@ -56,6 +58,7 @@ def load(
     """
     from odc.stac import load as odc_load
 
+    guard_log("odc.loader._rio")
     chosen = sorted(items, key=lambda item: (_moment(item), item.id))
     if not chosen:
         raise NothingFoundError("there is no item to load")
@@ -80,6 +83,8 @@ def load(
         "groupby": (lambda _item, _parsed, idx: rank[idx]) if by_item else groupby,
         "stac_cfg": options.get("stac_cfg") or {item.collection_id: config for item in chosen},
     }
+    if any(item.assets[key].href.startswith("https://") for item in chosen for key in keys if key in item.assets):
+        arguments.setdefault("patch_url", sign)
     widest = _widest_type(chosen, keys)
     if widest is not None:
         arguments.setdefault("dtype", widest)
@@ -87,6 +92,8 @@ def load(
         cube: xr.Dataset = odc_load(ordered, bands=keys, **arguments)
     except ValueError as error:
         raise LoadError(f"odc-stac cannot load the selection: {error}") from error
+    except OSError as error:
+        raise LoadError(f"a file cannot be read: {without_queries(str(error))}") from None
     if wanted != "dn":
         slices = {key: to_units(cube[key], chosen, key, wanted) for key in keys}
         cube = _fuse(cube.assign(slices), chosen, groupby)

@@ -17,6 +17,7 @@ from stacaster.fetch.cache import CachedGranule, cache_folder, list_cache, prune
 from stacaster.fetch.control import Cancelled, Control, TransferRules
 from stacaster.fetch.transfer import Job, Line, transfer
 from stacaster.model import Granule, GranuleFile
+from stacaster.sources.cmr import record_url
 from stacaster.store import safe_id
 from stacaster.transport import Signer, Transport
 from stacaster.transport.s3 import Buckets
@@ -187,7 +188,18 @@ def _chosen(granule: Granule, *, s3: bool) -> list[GranuleFile]:
         if file.href.startswith(("https://", "s3://"))
         and (file.role == "data" or file.name.lower().endswith((".xml", ".cmr.json")))
     ]
+    wanted += _record_file(granule)
     return [replace(file, href=file.s3_href) if s3 and file.s3_href else file for file in wanted]
+
+
+def _record_file(granule: Granule) -> list[GranuleFile]:
+    """Return CMR's record as a file beside GeoTIFFs, whose gains, sun and checksums stand nowhere else."""
+    url = record_url(granule)
+    names = [file.name.lower() for file in granule.files]
+    is_set = any(file.name.lower().endswith((".tif", ".tiff")) for file in granule.data_files)
+    if url is None or not is_set or any(name.endswith(".cmr.json") for name in names):
+        return []
+    return [GranuleFile(name=f"{granule.id}.cmr.json", href=url, role="metadata")]
 
 
 def _job(granule: Granule, file: GranuleFile, root: Path, progress: Progress | None) -> Job:

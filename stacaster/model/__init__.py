@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset
+from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset, RemoteAsset
 from stacaster.model.granules import (
     GranuleContent,
     Layer,
@@ -35,6 +35,7 @@ __all__ = [
     "Provider",
     "Query",
     "ReadOptions",
+    "RemoteAsset",
     "Report",
     "Scene",
     "SceneBand",

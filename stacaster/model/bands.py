@@ -104,3 +104,19 @@ class CogAsset:
     """Multihash (sha2-256) of the decoded pixels, row by row, little endian."""
     statistics: BandStatistics | None
     """Statistics of the valid pixels; None when there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteAsset:
+    """A band whose pixels stay at the provider."""
+
+    href: str
+    """Address of the file, or of the virtual raster beside the item."""
+    media_type: str
+    """Media type of what ``href`` leads to."""
+    size: int | None = None
+    """Bytes, when the provider states them."""
+    checksum: str | None = None
+    """Multihash of the file, when the provider states a checksum."""
+    statistics: BandStatistics | None = None
+    """Never there: no pixel was read."""

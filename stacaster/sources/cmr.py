@@ -132,6 +132,34 @@ def _page(
     return _Page(items=items, hits=hits, after=answer.headers.get("CMR-Search-After"), is_partial=is_partial)
 
 
+def record_url(granule: Granule) -> str | None:
+    """Return where CMR gives the UMM-G record of a granule; None when it is not one of CMR's."""
+    concept, _, revision = granule.record.partition(":")
+    if not re.fullmatch(r"G\d+-\w+", concept):
+        return None
+    base = os.environ.get("STACASTER_CMR_URL", BASE_URL)
+    return f"{base}/search/concepts/{concept}{f'/{revision}' if revision else ''}.umm_json"
+
+
+def fetch_record(granule: Granule, *, policy: RetryPolicy | None = None) -> dict[str, Any]:
+    """Return the UMM-G record of a granule.
+
+    Raises:
+        SearchError: CMR does not answer, or has no such record.
+    """
+    url = record_url(granule)
+    if url is None:
+        raise SearchError(f"{granule.id} has no record at CMR", href=granule.record)
+    answer = request(new_session(), "GET", url, what="CMR", policy=policy)
+    try:
+        body = answer.json()
+    except ValueError as error:
+        raise SearchError("CMR answered with something that is no record", href=url) from error
+    if not isinstance(body, dict) or "GranuleUR" not in body:
+        raise SearchError("CMR answered with something that is no UMM-G record", href=url)
+    return body
+
+
 def cmr_parameters(query: Query) -> Parameters:
     """Return a query as CMR's parameters.
 

@@ -37,5 +37,6 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
         path = root / entry.href
         document = json.loads(path.read_text(encoding="utf-8"))
         for asset in document["assets"].values():
-            asset["href"] = str(path.parent / asset["href"])
+            if "://" not in asset["href"]:
+                asset["href"] = str(path.parent / asset["href"])
         yield item_to_granule(document, source="local")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ SERVICES = {
 """Addresses by name."""
 
 _PAGE_SIZE = 250
+_NUMBERLESS = re.compile(r"AST_L1T_\d{17}_\d{14}")
 
 
 def search(query: Query, *, url: str, limit: int | None = None, policy: RetryPolicy | None = None) -> Iterator[Granule]:
@@ -104,7 +106,7 @@ def item_to_granule(item: Mapping[str, Any], *, source: str) -> Granule:
         properties = item["properties"]
         start = parse_time(properties.get("start_datetime") or properties["datetime"])
         end = parse_time(properties.get("end_datetime") or properties["datetime"])
-        name = str(item["id"])
+        name = _granule_name(str(item["id"]), properties)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise SearchError(f"an entry of the answer is no STAC item with id and time: {error!r}") from error
     cloud = properties.get("eo:cloud_cover")
@@ -129,6 +131,12 @@ def item_to_granule(item: Mapping[str, Any], *, source: str) -> Granule:
         polarizations=tuple(properties.get("sar:polarizations") or ()),
         attributes={key: value for key, value in properties.items() if isinstance(value, (str, int, float))},
     )
+
+
+def _granule_name(name: str, properties: Mapping[str, Any]) -> str:
+    """Return the producer's name; the Planetary Computer leaves the processing number of ASTER granules out of ids."""
+    number = properties.get("aster:processing_number")
+    return f"{name}_{number}" if number is not None and _NUMBERLESS.fullmatch(name) else name
 
 
 def _optional_time(text: Any) -> dt.datetime | None:

@@ -44,7 +44,17 @@ class Cmr:
             return _error(401, "Token does not exist")
         if request.path.endswith("/collections.json"):
             return Answer(headers={"CMR-Hits": "0"}, body=b'{"feed": {"entry": []}}')
+        if "/concepts/" in request.path:
+            return self._record(request.path)
         return self._granules(request)
+
+    def _record(self, path: str) -> Answer:
+        concept, _, revision = path.split("/concepts/")[1].removesuffix(".umm_json").partition("/")
+        for record in self.records:
+            meta = record["meta"]
+            if meta["concept-id"] == concept and revision in ("", str(meta["revision-id"])):
+                return Answer(headers={"Content-Type": "application/json"}, body=json.dumps(record["umm"]).encode())
+        return _error(404, f"Concept with concept-id [{concept}] and revision-id [{revision}] does not exist.")
 
     def _granules(self, request: Request) -> Answer:
         given = request.parameters

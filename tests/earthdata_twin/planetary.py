@@ -30,10 +30,10 @@ class Planetary:
             return self.stac(request)
         if self.script:
             return self.script.pop(0)
-        if request.path != "/api/sas/v1/token/astersa/aster":
+        if request.path not in ("/api/sas/v1/token/astersa/aster", "/api/sas/v1/token/aster-l1t"):
             return Answer(404, body=b'{"detail": "no such container"}')
         self.made += 1
-        self.valid = {f"canary-sas-{self.made}"}
+        self.valid.add(f"canary-sas-{self.made}")
         expires = dt.datetime.now(dt.UTC) + self.lifetime
         body = {"msft:expiry": f"{expires:%Y-%m-%dT%H:%M:%SZ}", "token": f"sv=2021&sig=canary-sas-{self.made}"}
         return Answer(body=json.dumps(body).encode())

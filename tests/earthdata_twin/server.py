@@ -98,7 +98,8 @@ class Twin:
         """Variables that lead a process to the twin."""
         proxy = f"http://127.0.0.1:{self._proxy.server_address[1]}"
         return {"HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "", "no_proxy": "",
-                "REQUESTS_CA_BUNDLE": str(self.ca_file), "SSL_CERT_FILE": str(self.ca_file)}  # fmt: skip
+                "REQUESTS_CA_BUNDLE": str(self.ca_file), "SSL_CERT_FILE": str(self.ca_file),
+                "GDAL_CURL_CA_BUNDLE": str(self.ca_file)}  # fmt: skip
 
     def __enter__(self) -> Twin:
         for thread in self._threads:
@@ -167,7 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         end = answer.cut_at if answer.cut_at is not None else answer.stall_at
-        self.wfile.write(answer.body if end is None else answer.body[:end])
+        if self.command != "HEAD":
+            self.wfile.write(answer.body if end is None else answer.body[:end])
         self.wfile.flush()
         if answer.stall_at is not None:
             self.owner.released.wait(60)

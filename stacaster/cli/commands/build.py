@@ -25,6 +25,7 @@ from stacaster.cli import options, show
 @options.conditions_of_search
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
+@click.option("--no-copy", is_flag=True, help="Register the provider's COGs in place instead of downloading.")
 @options.json_option
 @click.pass_context
 def ingest(context: click.Context, /, files: tuple[str, ...], product: str | None, as_json: bool, **rest: Any) -> int:
@@ -34,7 +35,7 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
     """
     import stacaster
 
-    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source")}
+    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source", "no_copy")}
     _check_ingest(context, files, product, tuple(asked))
     with show.ingest_progress() as progress:
         if product is None:

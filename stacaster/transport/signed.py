@@ -1,0 +1,76 @@
+"""Addresses that can be read for a while without a login: for GDAL and odc-stac, which know no logins."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import cache
+
+from stacaster.auth import EarthdataAuth, find_credentials, may_see_token
+from stacaster.errors import FetchError
+from stacaster.http import RetryPolicy, retry_wait
+from stacaster.transport import PassingTrouble, Signer, Transport
+from stacaster.transport.signing import needs_signature
+
+_GOOD_FOR_S = 1200.0
+_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
+
+
+def sign(href: str) -> str:
+    """Return an address under which a remote file can be read for a while; others come back as they are.
+
+    Files of the Planetary Computer get a signature, files behind Earthdata Login the signed address to which their
+    provider redirects. Such addresses expire within an hour and are never stored. ``odc.stac.load(...,
+    patch_url=stacaster.sign)`` reads items that were registered in place; ``stacaster.load`` does so by itself.
+
+    Args:
+        href: Address or path of an asset.
+
+    Raises:
+        AuthError: The provider wants other or more credentials.
+        FetchError: The provider does not give the file.
+    """
+    if needs_signature(href):
+        return _shared_signer().sign(href)
+    if not may_see_token(href):
+        return href
+    return _Redirects.shared().end_of(href)
+
+
+@cache
+def _shared_signer() -> Signer:
+    return Signer()
+
+
+class _Redirects:
+    """Where addresses lead after the login; remembered for twenty minutes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, str]] = {}
+        self._lock = threading.Lock()
+
+    @staticmethod
+    @cache
+    def shared() -> _Redirects:
+        return _Redirects()
+
+    def end_of(self, href: str) -> str:
+        with self._lock:
+            made, found = self._known.get(href, (0.0, ""))
+            if not found or time.monotonic() - made > _GOOD_FOR_S:
+                found = self._ask(href)
+                self._known[href] = (time.monotonic(), found)
+            return found
+
+    def _ask(self, href: str) -> str:
+        transport = Transport(EarthdataAuth(find_credentials()), _shared_signer())
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with transport.get(href, {"Range": "bytes=0-0"}, name=href.rpartition("/")[2]) as answer:
+                    return str(answer.url)
+            except PassingTrouble as error:
+                if attempt >= _PATIENCE.attempts:
+                    raise FetchError(f"{error}; tried {attempt} times", href=href) from error
+                _PATIENCE.sleep(retry_wait(attempt, error.headers))
