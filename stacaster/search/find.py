@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def iter_granules(
     return _found(query, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
 
 
+def _with_collections(query: Query) -> Query:
+    """Return the question with the collections that a catalog of ours has for a short name such as ``AST_L1T``."""
+    from stacaster.products import all_products
+
+    wanted = (query.product or "").lower()
+    names = [p.collection_id for p in all_products().values() if wanted in (p.short_name.lower(), p.name)]
+    return replace(query, short_names=tuple(names)) if names and query.collection is None else query
+
+
 def area_of(query: Query) -> Mapping[str, Any] | None:
     """Return the area of a question as GeoJSON."""
     return query.intersects if query.bbox is None else box_geometry(query.bbox)
@@ -101,7 +111,7 @@ def _ask(query: Query, *, source: str, limit: int | None, policy: RetryPolicy | 
     if Path(source).is_dir():
         from stacaster.sources import local
 
-        return local.search(query, root=Path(source))
+        return local.search(_with_collections(query), root=Path(source))
     known = ", ".join(["cmr", "asf", *stac_api.SERVICES])
     raise UsageError(
         f"source is {source!r}, but {known}, the address of a STAC API or the folder of a catalog is needed"

@@ -19,6 +19,7 @@ from stacaster.areas import outer_rings
 from stacaster.errors import SearchError, UsageError
 from stacaster.http import RetryPolicy, new_session, request
 from stacaster.model import Granule, Query
+from stacaster.sources.extent import outside_of_extent
 from stacaster.sources.umm import parse_umm
 
 if TYPE_CHECKING:
@@ -92,10 +93,33 @@ def search(
         if page.after == after:
             raise SearchError("CMR gives the same page again and again; try again later", href=BASE_URL)
         after = page.after
+    if not hits:
+        _say_why_nothing(opened, query)
     if count != hits:
         _LOG.warning(
             "CMR announced %s granules and gave %s; the archive changed meanwhile, or pages were lost", hits, count
         )
+
+
+def _say_why_nothing(session: requests.Session, query: Query) -> None:
+    """Warn when there is no such product, or the question lies outside of what the collection holds at all."""
+    names = {"short_name": query.product, "version": query.version, "provider": query.provider,
+             "concept_id": query.collection}  # fmt: skip
+    asked = {key: value for key, value in names.items() if value is not None} | {"page_size": "10"}
+    url = f"{os.environ.get('STACASTER_CMR_URL', BASE_URL)}/search/collections.json"
+    try:
+        answer = request(session, "GET", url, what="CMR", policy=RetryPolicy(attempts=1), params=asked)
+        entries = answer.json()["feed"]["entry"]
+    except (SearchError, ValueError, KeyError, TypeError) as error:
+        _LOG.debug("no collections: %s", type(error).__name__)
+        return
+    what = " ".join(value for key, value in asked.items() if key != "page_size")
+    if not entries and not query.short_names and not query.platforms:
+        _LOG.warning("CMR has no collection %s; names are written like AST_L1T", what)
+    if len(entries) == 1:
+        span = [entries[0].get("time_start"), entries[0].get("time_end")]
+        for text in outside_of_extent({"temporal": {"interval": [span]}}, query):
+            _LOG.warning("%s: %s", what, text)
 
 
 def _whole_page(

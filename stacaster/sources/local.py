@@ -16,7 +16,7 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
     """Yield the granules of a catalog that ``stacaster ingest`` made.
 
     Args:
-        query: What to find; ``collection`` or ``product`` is a collection of the catalog.
+        query: What to find; ``collection`` or ``product`` is a collection of the catalog, ``short_names`` several.
         root: Folder of the catalog.
 
     Raises:
@@ -26,11 +26,12 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
     if not database.is_file():
         raise CatalogError(f"{root.name} holds no {item_table.DATABASE}; 'stacaster ingest' makes a catalog")
     wanted = query.collection or query.product
+    collections = list(query.short_names) or (None if wanted is None else [wanted])
     found = item_table.find_items(
         database,
         bbox=query.bbox,
         datetime=query.datetime,
-        collections=None if wanted is None else [wanted],
+        collections=collections,
         ids=query.ids or None,
     )
     for entry in found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from stacaster.errors import SearchError, UsageError
 from stacaster.http import RETRIED, TIMEOUT, RetryPolicy, new_session
 from stacaster.model import FileRole, Granule, GranuleFile, Query
+from stacaster.sources.extent import outside_of_extent
 from stacaster.sources.umm import file_name, parse_time
 
 SERVICES = {
@@ -18,6 +20,10 @@ SERVICES = {
 }
 """Addresses by name."""
 
+COLLECTIONS = {"planetary-computer": {"AST_L1T": "aster-l1t"}}
+"""What a service calls the products that have another name at NASA."""
+
+_LOG = logging.getLogger(__name__)
 _PAGE_SIZE = 250
 _NUMBERLESS = re.compile(r"AST_L1T_\d{17}_\d{14}")
 
@@ -39,17 +45,35 @@ def search(query: Query, *, url: str, limit: int | None = None, policy: RetryPol
     import requests
     from pystac_client.exceptions import APIError
 
-    collection = query.collection or query.product
+    product = query.product and COLLECTIONS.get(url, {}).get(query.product.upper(), query.product)
+    collection = query.collection or product
     if collection is None:
         raise UsageError("a STAC API needs a collection, such as aster-l1t")
     address = SERVICES.get(url, url)
     arguments = _arguments(query, collection) | {"limit": _PAGE_SIZE if limit is None else min(_PAGE_SIZE, limit)}
     try:
         client = pystac_client.Client.open(address, stac_io=_reader(policy or RetryPolicy()))
+        count = 0
         for document in client.search(**arguments).items_as_dicts():
+            count += 1
             yield item_to_granule(document, source="stac")
+        if not count:
+            _say_why_nothing(client, collection, query)
     except (APIError, requests.RequestException) as error:
         raise SearchError(f"the STAC API at {address} failed: {str(error)[:300]}", href=address) from error
+
+
+def _say_why_nothing(client: Any, collection: str, query: Query) -> None:
+    """Warn when the question lies outside of what the collection holds at all."""
+    from pystac_client.exceptions import APIError
+
+    try:
+        extent = client.get_collection(collection).extent.to_dict()
+    except (APIError, KeyError, ValueError, AttributeError) as error:
+        _LOG.debug("no extent of %s: %s", collection, type(error).__name__)
+        return
+    for text in outside_of_extent(extent, query):
+        _LOG.warning("%s: %s", collection, text)
 
 
 def _reader(policy: RetryPolicy) -> Any:

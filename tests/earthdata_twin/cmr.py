@@ -43,10 +43,21 @@ class Cmr:
         if token and token not in self.tokens:
             return _error(401, "Token does not exist")
         if request.path.endswith("/collections.json"):
-            return Answer(headers={"CMR-Hits": "0"}, body=b'{"feed": {"entry": []}}')
+            return self._collections(request.parameters)
         if "/concepts/" in request.path:
             return self._record(request.path)
         return self._granules(request)
+
+    def _collections(self, given: Mapping[str, list[str]]) -> Answer:
+        spans: dict[tuple[str, str], list[str]] = {}
+        for record in self.records:
+            reference = record["umm"]["CollectionReference"]
+            key = (reference["ShortName"], reference["Version"])
+            if given.get("short_name", [key[0]])[0] == key[0] and given.get("version", [key[1]])[0] == key[1]:
+                spans.setdefault(key, []).append(start_of(record))
+        entries = [{"short_name": name, "version_id": version, "time_start": min(times), "time_end": max(times)}
+                   for (name, version), times in spans.items()]  # fmt: skip
+        return Answer(headers={"CMR-Hits": str(len(entries))}, body=json.dumps({"feed": {"entry": entries}}).encode())
 
     def _record(self, path: str) -> Answer:
         concept, _, revision = path.split("/concepts/")[1].removesuffix(".umm_json").partition("/")

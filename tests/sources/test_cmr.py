@@ -279,3 +279,21 @@ def test_results_as_tables(cmr: Cmr) -> None:
     assert len(frame) == 25 and frame.crs.to_epsg() == 4326 and frame.geometry.is_valid.all()
     assert "25 granules" in found._repr_html_() and "and 5 more" in found._repr_html_()
     json.dumps(found.to_geojson())
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        (
+            {"datetime": "2018"},
+            "AST_L1T: it holds data from 2003-01-05 to 2004-08-17; asked was 2018-01-01",
+        ),
+        ({"product": "AST_L1X"}, "CMR has no collection AST_L1X"),
+        ({"region": "europe"}, None),
+    ],
+)
+def test_why_nothing_was_found(
+    cmr: Cmr, caplog: pytest.LogCaptureFixture, conditions: dict[str, Any], words: str | None
+) -> None:
+    assert len(stacaster.search(**{"product": "AST_L1T", **conditions})) == 0
+    assert (words in caplog.text) if words else not caplog.text, caplog.text

@@ -138,3 +138,31 @@ def features(document: Any) -> list[dict[str, Any]]:
         return [document]
     parts = document.values() if isinstance(document, dict) else document if isinstance(document, list) else ()
     return [item for part in parts for item in features(part)]
+
+
+def test_the_same_words_for_every_source(api: Api, catalog: Catalog) -> None:
+    """``stacaster search AST_L1T`` with another ``--source`` asks the same."""
+    here = stacaster.search("AST_L1T", source=str(catalog.root), datetime="2003")
+    named = stacaster.search("aster-l1t-003", source=str(catalog.root), datetime="2003")
+    assert [granule.id for granule in here] == [granule.id for granule in named] and len(here)
+    stacaster.search("AST_L1T", source="planetary-computer", limit=1)
+    assert api.bodies[-1]["collections"] == ["aster-l1t"]
+
+
+def test_a_question_outside_of_the_collection(shared: Path, twin: Twin, caplog: pytest.LogCaptureFixture) -> None:
+    """The Planetary Computer holds ASTER of 2000 to 2006 only, as its recorded collection says."""
+    recorded = json.loads((shared / "data" / "stac" / "ps_aster_items.json").read_text())["interactions"]
+    collection = next(entry for entry in recorded if entry["request"]["url"].endswith("/collections/aster-l1t"))
+
+    def answer(request: Request) -> Answer:
+        found = collection if request.path.endswith("aster-l1t") else recorded[0]
+        body = (
+            {"type": "FeatureCollection", "features": [], "links": []}
+            if request.method == "POST"
+            else found["body"]["json"]
+        )
+        return Answer(headers={"Content-Type": "application/json"}, body=json.dumps(body).encode())
+
+    twin.routes[HOST] = answer
+    assert len(stacaster.search("AST_L1T", source="planetary-computer", datetime="2018")) == 0
+    assert "aster-l1t: it holds data from 2000-03-04 to 2006-12-31; asked was 2018-01-01 to 2018-12-31" in caplog.text
