@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -115,7 +117,90 @@ def bench_help(folder: Path) -> None:
     row("stacaster --help / 0.3 s", f"{mine:.2f} s", "0.30 s", mine / 0.3, "<= 1")
 
 
-BENCHMARKS: dict[str, Callable[[Path], None]] = {"help": bench_help, "ingest": bench_ingest, "load": bench_load}
+OURS = """
+import sys, time, datetime as dt
+import requests  # the peers have it by now, too
+from stacaster.fetch import fetch
+from stacaster.model import Granule, GranuleFile
+moment = dt.datetime(2003, 1, 1, tzinfo=dt.UTC)
+granules = [Granule(id=url.rpartition("/")[2], source="cmr", product="P", version="1", collection="C", geometry=None,
+                    start=moment, end=moment, files=(GranuleFile(name=url.rpartition("/")[2], href=url),))
+            for url in sys.argv[2:]]
+started = time.perf_counter()
+report = fetch(granules, cache_dir=sys.argv[1], workers=8, per_host=8)
+assert not report.failed, report.failed[0]
+print(time.perf_counter() - started)
+"""
+EARTHACCESS = """
+import sys, time, warnings; warnings.simplefilter("ignore")
+import earthaccess
+earthaccess.login(strategy="environment")
+started = time.perf_counter()
+earthaccess.download(list(sys.argv[2:]), sys.argv[1], provider="ASF", threads=8, show_progress=False)
+print(time.perf_counter() - started)
+"""
+ASF_SEARCH = """
+import os, sys, time, asf_search
+asf_search.REPORT_ERRORS = False
+session = asf_search.ASFSession()
+session.headers["Authorization"] = "Bearer " + os.environ["EARTHDATA_TOKEN"]
+started = time.perf_counter()
+os.makedirs(sys.argv[1], exist_ok=True)
+asf_search.download_urls(list(sys.argv[2:]), path=sys.argv[1], session=session, processes=8)
+print(time.perf_counter() - started)
+"""
+
+
+def bench_fetch(folder: Path) -> None:
+    """Forty files of 5 MB from a server 30 ms away, against earthaccess and asf_search with as many workers."""
+    from scripts.bench_fetch import COUNT, HOST, SIZE
+
+    peers = peer_environment()
+    server = subprocess.Popen([sys.executable, "-m", "scripts.bench_fetch"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert server.stdout is not None
+    twin = json.loads(server.stdout.readline())
+    env = {**os.environ, **twin, "EARTHDATA_TOKEN": "canary-token-1", "NETRC": os.devnull}
+    urls = [f"https://{HOST}/data/{number}.h5" for number in range(COUNT)]
+    sides = {"ours": (sys.executable, OURS), "earthaccess": (peers, EARTHACCESS), "asf_search": (peers, ASF_SEARCH)}
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    for turn in range(ROUNDS):
+        for name, (python, code) in sides.items():
+            target = folder / f"{name}{turn}"
+            os.sync()  # ours waits for the disk; what others left to be written must not be counted there
+            line = [str(python), "-c", code, str(target), *urls]
+            done = subprocess.run(line, capture_output=True, text=True, env=env, check=False)
+            found = [path for path in target.rglob("*.h5") if path.stat().st_size >= SIZE]
+            if done.returncode or len(found) != COUNT:
+                print(f"{name}: {len(found)} of {COUNT} files; {done.stderr[-300:]}", file=sys.stderr)
+                continue
+            times[name].append(float(done.stdout.split()[-1]))
+            shutil.rmtree(target)
+    server.communicate("")
+    mine = statistics.median(times["ours"])
+    for name in ("earthaccess", "asf_search"):
+        if times[name]:
+            peer = statistics.median(times[name])
+            row(f"download 40 x 5 MB, checked / {name}", f"{mine:.2f} s", f"{peer:.2f} s", peer / mine, ">= 1")
+
+
+def peer_environment() -> Path:
+    """Return the Python of an environment with the peers, whose dependencies do not go with ours."""
+    home = Path(".venv-peers")
+    python = home / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "earthaccess==0.17.0", "asf_search>=14"]
+        subprocess.run(install, check=True)
+    return python.absolute()
+
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {
+    "help": bench_help,
+    "ingest": bench_ingest,
+    "load": bench_load,
+    "fetch": bench_fetch,
+}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ _BLOCK = 1 << 20
 class Digest(Protocol):
     """What hashlib gives."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take bytes in."""
 
     def hexdigest(self) -> str:
@@ -29,7 +29,7 @@ class _Adler32:
     def __init__(self) -> None:
         self._value = 1
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = zlib.adler32(data, self._value)
 
     def hexdigest(self) -> str:

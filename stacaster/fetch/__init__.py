@@ -6,8 +6,10 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from stacaster.auth import EarthdataAuth, find_credentials
 from stacaster.errors import FetchError, StacasterError, UsageError
 from stacaster.fetch.cache import CachedGranule, cache_folder, list_cache, prune_cache
 from stacaster.fetch.control import Cancelled, Control, TransferRules
-from stacaster.fetch.transfer import Job, Line, transfer
+from stacaster.fetch.partial import Job, Line
+from stacaster.fetch.transfer import transfer
 from stacaster.model import Granule, GranuleFile
 from stacaster.sources.cmr import record_url
 from stacaster.store import safe_id
@@ -124,12 +127,12 @@ def fetch(
         raise UsageError("workers and per_host must be at least 1")
     root = cache_folder(cache_dir)
     wanted = list(granules)
-    jobs: queue.SimpleQueue[tuple[int, Job]] = queue.SimpleQueue()
-    total = 0
-    for number, granule in enumerate(wanted):
-        for file in _chosen(granule, s3=s3):
-            jobs.put((number, _job(granule, file, root, progress)))
-            total += 1
+    plan = [
+        (number, _job(granule, file, root, progress))
+        for number, granule in enumerate(wanted)
+        for file in _chosen(granule, s3=s3)
+    ]
+    total, turns = len(plan), count()
     control, limits = Control(per_host=per_host), rules or TransferRules()
     auth, signer = EarthdataAuth(find_credentials(token)), Signer()
 
@@ -139,15 +142,13 @@ def fetch(
 
     buckets = Buckets(transport)
     found: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+    # Waiting for the disk is left to others, so that the next file is already on its way.
+    finisher = ThreadPoolExecutor(2, thread_name_prefix="finish")
 
     def work() -> None:
         line = Line(transport=transport(), buckets=buckets, control=control, rules=limits)
-        while not control.stopped.is_set():
-            try:
-                number, job = jobs.get_nowait()
-            except queue.Empty:
-                return
-            found.put(_one(number, job, line))
+        while not control.stopped.is_set() and (turn := next(turns)) < total:
+            _one(*plan[turn], line, finisher, found)
 
     # Daemon threads: a thread that waits for the network must not keep the program from ending.
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, max(1, total)))]
@@ -160,6 +161,8 @@ def fetch(
         for thread in threads:
             thread.join(_GRACE_S / len(threads))
         raise
+    finally:
+        finisher.shutdown(wait=False)
     return _report(wanted, results)
 
 
@@ -212,15 +215,36 @@ def _job(granule: Granule, file: GranuleFile, root: Path, progress: Progress | N
     return Job(file=file, target=target, progress=report, credentials_href=granule.credentials_href)
 
 
-def _one(number: int, job: Job, line: Line) -> _Result:
-    try:
+def _one(number: int, job: Job, line: Line, finisher: ThreadPoolExecutor, found: queue.SimpleQueue[_Result]) -> None:
+    """Transfer one file; its result comes when the disk has it."""
+
+    def finish(settle: Callable[[], None]) -> None:
+        problem = _problem(job, settle)
+        found.put(_Result(number, job.target, is_new=problem is None, problem=problem))
+
+    left: list[Callable[[], None]] = []
+
+    def get() -> None:
         with line.control.slot(job.file.href):
-            is_new = transfer(job, line)
+            settle = transfer(job, line)
+        left.extend([settle] if settle is not None else [])
+
+    problem = _problem(job, get)
+    if left:
+        finisher.submit(finish, left[0])
+    else:
+        found.put(_Result(number, job.target, problem=problem))
+
+
+def _problem(job: Job, act: Callable[[], None]) -> BaseException | None:
+    """Act; return what went wrong."""
+    try:
+        act()
     except (StacasterError, Cancelled) as error:
-        return _Result(number, job.target, problem=error)
+        return error
     except Exception as error:  # noqa: BLE001 - the border of the thread: a lost result would stop the run for ever
-        return _Result(number, job.target, problem=FetchError(f"{job.file.name}: {type(error).__name__}: {error}"))
-    return _Result(number, job.target, is_new)
+        return FetchError(f"{job.file.name}: {type(error).__name__}: {error}")
+    return None
 
 
 def _report(granules: list[Granule], results: list[_Result]) -> FetchReport:

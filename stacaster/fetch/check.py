@@ -33,13 +33,34 @@ def is_receipt(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".receipt.json")
 
 
-def check_file(path: Path, file: GranuleFile, *, announced: int | None) -> str:
+class Digests:
+    """SHA-256 and the provider's own checksum of one file, fed block by block.
+
+    Args:
+        file: What the search said.
+    """
+
+    def __init__(self, file: GranuleFile) -> None:
+        self.size = 0
+        self.sha256 = hashlib.sha256()
+        self.other = new_digest(file.checksum_kind) if file.checksum else None
+
+    def update(self, block: bytes | memoryview) -> None:
+        """Take bytes in."""
+        self.size += len(block)
+        self.sha256.update(block)
+        if self.other is not None:
+            self.other.update(block)
+
+
+def check_file(path: Path, file: GranuleFile, *, announced: int | None, digests: Digests | None = None) -> str:
     """Check a complete file against everything that is known of it.
 
     Args:
         path: The file under its temporary name.
         file: What the search said.
         announced: Bytes that the server announced.
+        digests: Those of the bytes as they were written; None reads the file.
 
     Returns:
         SHA-256 of the file, hexadecimal.
@@ -52,11 +73,12 @@ def check_file(path: Path, file: GranuleFile, *, announced: int | None) -> str:
         if expected is not None and size != expected:
             raise IntegrityError(f"{file.name} has {size} bytes, but {who} says {expected}", href=file.href)
     _check_magic(path, file)
-    digest, other = hashlib.sha256(), new_digest(file.checksum_kind)
-    digest_file(path, *(part for part in (digest, other) if part is not None))
-    if other is not None and file.checksum and other.hexdigest() != file.checksum.strip().lower():
+    if digests is None or digests.size != size:
+        digests = Digests(file)
+        digest_file(path, *(part for part in (digests.sha256, digests.other) if part is not None))
+    if digests.other is not None and digests.other.hexdigest() != (file.checksum or "").strip().lower():
         raise IntegrityError(f"{file.name} differs from its {file.checksum_kind} checksum", href=file.href)
-    return digest.hexdigest()
+    return digests.sha256.hexdigest()
 
 
 def _check_magic(path: Path, file: GranuleFile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PassingTrouble", "Signer", "Transport"]
 
 _LONGEST_CHAIN = 10
+_SMALL = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _WANTED = (200, 206, 416)
 
@@ -95,7 +97,13 @@ class Transport:
         raise FetchError(f"{name}: more than {_LONGEST_CHAIN} redirects", href=href)
 
     def _following(self, answer: requests.Response, url: str, name: str) -> str:
+        import requests
+
         following = urljoin(url, answer.headers["Location"])
+        if answer.headers.get("Content-Length", "").isdigit() and int(answer.headers["Content-Length"]) < _SMALL:
+            # Read to its end, the connection serves the next file; closed, that needs a new handshake.
+            with suppress(requests.RequestException):
+                answer.raw.drain_conn()
         self._closed(answer)
         if urlsplit(following).scheme != "https":
             raise FetchError(f"{name}: the server redirects to an address without https", href=url)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import select
 import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +25,7 @@ HOSTS = (
     "astersa.blob.core.windows.net",
     "nisar.asf.earthdatacloud.nasa.gov",
     "n5eil01u.ecs.nsidc.org",
+    "sentinel1.asf.alaska.edu",
     "evil.example.com",
 )
 
@@ -69,9 +72,12 @@ Route = Callable[[Request], Answer]
 
 
 class Twin:
-    """The servers; a context manager. ``routes`` maps host names to what answers for them."""
+    """The servers; a context manager. ``routes`` maps host names to what answers for them.
 
-    def __init__(self, folder: Path) -> None:
+    ``latency_s`` is the time from a question to the first byte of its answer, as on a long line that is as wide.
+    """
+
+    def __init__(self, folder: Path, *, latency_s: float = 0.0) -> None:
         import trustme
 
         authority = trustme.CA()
@@ -90,7 +96,7 @@ class Twin:
 
         self._web = _TlsServer(("127.0.0.1", 0), Handler, context)
         target = self._web.server_address[1]
-        self._proxy = _Proxy(("127.0.0.1", 0), target)
+        self._proxy = _Proxy(("127.0.0.1", 0), target, latency_s)
         self._threads = [threading.Thread(target=s.serve_forever, daemon=True) for s in (self._web, self._proxy)]
 
     @property
@@ -185,8 +191,8 @@ class _Proxy(socketserver.ThreadingTCPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, address: tuple[str, int], target: int) -> None:
-        self.target = target
+    def __init__(self, address: tuple[str, int], target: int, latency_s: float) -> None:
+        self.target, self.latency_s = target, latency_s
         super().__init__(address, _Tunnel)
 
 
@@ -202,6 +208,14 @@ class _Tunnel(socketserver.StreamRequestHandler):
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             self.wfile.flush()
+            if server.latency_s:
+                back = threading.Thread(
+                    target=_carry, args=(upstream, self.connection, server.latency_s / 2), daemon=True
+                )
+                back.start()
+                _carry(self.connection, upstream, server.latency_s / 2)
+                back.join(120)
+                return
             pair = {self.connection: upstream, upstream: self.connection}
             while True:
                 ready, _, _ = select.select(list(pair), [], [], 120)
@@ -209,9 +223,37 @@ class _Tunnel(socketserver.StreamRequestHandler):
                     return
                 for side in ready:
                     try:
-                        data = side.recv(1 << 16)
+                        data = side.recv(1 << 20)
                         if not data:
                             return
                         pair[side].sendall(data)
                     except OSError:
                         return
+
+
+def _carry(source: socket.socket, target: socket.socket, delay_s: float) -> None:
+    """Pass bytes on after a while; what is under way does not hold up what follows."""
+    line: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+
+    def deliver() -> None:
+        while True:
+            moment, data = line.get()
+            time.sleep(max(0.0, moment - time.monotonic()))
+            try:
+                if not data:
+                    target.shutdown(socket.SHUT_WR)
+                    return
+                target.sendall(data)
+            except OSError:
+                return
+
+    thread = threading.Thread(target=deliver, daemon=True)
+    thread.start()
+    data = b"?"
+    while data:
+        try:
+            data = source.recv(1 << 20)
+        except OSError:
+            data = b""
+        line.put((time.monotonic() + delay_s, data))
+    thread.join(120)
