@@ -6,37 +6,65 @@ import datetime as dt
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import stacaster
-from stacaster.readers import open_granule
 from stacaster.samples import DEFAULT_SCENES
+from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import Earthdata
+from tests.earthdata_twin.planetary import Planetary
 from tests.earthdata_twin.records import aster_record
 from tests.earthdata_twin.server import Twin
 
 
+def granule_files(folder: Path) -> list[Path]:
+    """Write the default set, and night scenes until there are ten."""
+    files = list(stacaster.sample_data(folder / "granules"))
+    night = next(scene for scene in DEFAULT_SCENES if scene.sun_elevation < 0)
+    for number in range(1, 11 - len(files)):
+        scene = replace(night, number=90_000 + number, acquired=night.acquired + number * dt.timedelta(days=16))
+        files.append(write_aster_l1t_003(scene, folder / "granules"))
+    return files
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, Twin(Path(name)) as twin:
+        folder = Path(name)
         earthdata, records = Earthdata(twin), []
-        moments = {scene.name: scene.acquired for scene in DEFAULT_SCENES}
-        for number, path in enumerate(stacaster.sample_data(Path(name) / "granules")):
-            with open_granule([path]):
-                content = path.read_bytes()
-            moment = moments[path.stem].astimezone(dt.UTC).replace(tzinfo=None)
+        for number, path in enumerate(granule_files(folder)):
+            content = path.read_bytes()
+            moment = dt.datetime.strptime(path.stem[11:25], "%m%d%Y%H%M%S")
             box = (138.45, -31.05, 138.6, -30.9)
             record = aster_record(number, moment, box, content=content, name=path.stem)
             links = [row for row in record["umm"]["RelatedUrls"] if "METADATA" not in row["Type"]]
             record["umm"]["RelatedUrls"] = links
             earthdata.files["/" + links[0]["URL"].split("/", 3)[3]] = content
             records.append(record)
-        twin.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
+        stacaster.ingest([folder / "granules"], catalog=folder / "catalog", workers=2)
+        scenes = stacaster.open_catalog(folder / "catalog").search().items()
+        Planetary(twin).serve([scene for scene in scenes if "B04" in scene.assets], folder)
+        cmr = Cmr(records)
+        cmr.tokens = earthdata.tokens
+        twin.routes["cmr.earthdata.nasa.gov"] = cmr
         variables = twin.environment | {"EARTHDATA_TOKEN": "canary-token-1"}
         for key, value in variables.items():
             print(f"export {key}={value}")
-        words = "stacaster ingest --product AST_L1T --region south_australia --catalog catalogs/twin"
-        print(f"# paste these lines into another terminal of this folder, then for example:\n#   {words}", flush=True)
+        words = (
+            "stacaster search AST_L1T --region south_australia",
+            "stacaster footprints AST_L1T --region south_australia -o footprints.html",
+            "stacaster ingest --product AST_L1T --region south_australia --limit 10 --catalog catalogs/twin",
+            "stacaster search AST_L1T --region south_australia --source planetary-computer",
+            "stacaster search AST_L1T --region south_australia --source catalogs/twin",
+            "stacaster ingest --product AST_L1T --source planetary-computer --no-copy --catalog catalogs/in-place",
+        )
+        print(
+            "# paste these lines into another terminal of this folder, then for example:",
+            *words,
+            sep="\n#   ",
+            flush=True,
+        )
         print("the twin answers until Ctrl-C; its granules are simulated", file=sys.stderr)
         try:
             while True:

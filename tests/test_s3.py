@@ -97,7 +97,9 @@ def moto() -> Iterator[str]:
 @pytest.fixture
 def guard(moto: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
     for name in (BUCKET, "open-data"):
-        requests.put(f"{moto}/{name}", data=b"<x><LocationConstraint>us-west-2</LocationConstraint></x>", timeout=30)
+        place = "<LocationConstraint>us-west-2</LocationConstraint>"
+        body = f"<CreateBucketConfiguration>{place}</CreateBucketConfiguration>"
+        requests.put(f"{moto}/{name}", data=body.encode(), timeout=30)
     found = Guard(moto)
     monkeypatch.setenv("AWS_ENDPOINT_URL", found.url)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):

@@ -12,7 +12,6 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
-from affine import Affine
 
 import stacaster
 from stacaster.catalog import Catalog
@@ -20,11 +19,8 @@ from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import CDN_HOST, Earthdata
 from tests.earthdata_twin.planetary import STORAGE_HOST, Planetary
 from tests.earthdata_twin.records import BUCKET, DATA_HOST
-from tests.earthdata_twin.server import Answer, Request, Twin
+from tests.earthdata_twin.server import Answer, Twin
 from tests.stac_schemas import check
-
-GROUPS = {"VNIR": ["B01", "B02", "B03N"], "SWIR": [f"B{n:02d}" for n in range(4, 10)],
-          "TIR": [f"B{n}" for n in range(10, 15)]}  # fmt: skip
 
 FIELDS = ("proj:code", "proj:transform", "proj:shape", "raster:scale", "raster:offset", "nodata", "unit")
 
@@ -164,71 +160,12 @@ def test_downloads_of_version_004_bring_their_record(lpdaac: Earthdata, tmp_path
     assert json.loads(sidecar.read_text())["GranuleUR"] == item.id
 
 
-def planetary_files(catalog: Catalog, item: pystac.Item, folder: Path, planetary: Planetary) -> dict[str, Any]:
-    """Make the Planetary Computer's files of a scene: stacked bands, pixel centres as edges, the northern zone."""
-    assets: dict[str, Any] = {}
-    stem = item.id.removesuffix("_0")
-    for group, names in GROUPS.items():
-        present = [name for name in names if name in item.assets]
-        if not present:
-            continue
-        pixels = []
-        for name in present:
-            with rasterio.open(item.assets[name].href) as dataset:
-                pixels.append(dataset.read(1))
-                profile = dataset.profile
-        t, rows, cols = profile["transform"], profile["height"], profile["width"]
-        size = t.a
-        shift = 10_000_000 if profile["crs"].to_epsg() // 100 == 327 else 0
-        wrong = Affine(size * (cols - 1) / cols, 0, t.c + size / 2 + 1e-5, 0, -size * (rows - 1) / rows,
-                       t.f - size / 2 - shift + 9e-4)  # fmt: skip
-        path = folder / f"{stem}.{group}.tif"
-        epsg = 32600 + profile["crs"].to_epsg() % 100
-        with rasterio.open(path, "w", driver="COG", width=cols, height=rows, count=len(present), nodata=0,
-                           dtype=profile["dtype"], crs=f"EPSG:{epsg}", transform=wrong) as dataset:  # fmt: skip
-            dataset.write(np.stack(pixels))
-        planetary.files[f"/aster/{path.name}"] = path.read_bytes()
-        assets[group] = {"href": f"https://{STORAGE_HOST}/aster/{path.name}", "roles": ["data"], "type": "image/tiff"}
-    xml = "".join(f"<PSA><PSAName>{n}</PSAName><PSAValue>{v}</PSAValue></PSA>" for n, v in
-                  (("ASTERGains", "01 HGH, 02 HGH, 3N NOR, 04 NOR, 05 NOR, 06 NOR, 07 NOR, 08 NOR, 09 NOR"),
-                   ("ASTERVNIRPointingAngle", "-8.571")))  # fmt: skip
-    planetary.files[f"/aster/{stem}.hdf.xml"] = f"<GranuleMetaDataFile>{xml}</GranuleMetaDataFile>".encode()
-    assets["xml"] = {"href": f"https://{STORAGE_HOST}/aster/{stem}.hdf.xml", "roles": ["metadata"]}
-    return assets
-
-
 @pytest.fixture
 def planetary(twin: Twin, catalog: Catalog, tmp_path: Path) -> tuple[Planetary, list[pystac.Item]]:
     """The Planetary Computer with two day scenes of the session's catalog, as a STAC API."""
     found = Planetary(twin)
     scenes = [item for item in catalog.search(collections=["aster-l1t-003"]).items() if "B04" in item.assets][:2]
-    documents = []
-    for scene in scenes:
-        name, _, number = scene.id.rpartition("_")
-        properties = {
-            "datetime": scene.properties["datetime"], "aster:processing_number": number, "platform": "terra",
-            "eo:cloud_cover": 5.0, "view:sun_azimuth": scene.properties["view:sun_azimuth"],
-            "view:sun_elevation": scene.properties["view:sun_elevation"], "sat:orbit_state": "descending",
-        }  # fmt: skip
-        assets = planetary_files(catalog, scene, tmp_path, found)
-        documents.append({"type": "Feature", "stac_version": "1.0.0", "id": name, "collection": "aster-l1t",
-                          "geometry": scene.geometry, "bbox": scene.bbox, "properties": properties, "links": [],
-                          "assets": assets})  # fmt: skip
-    api = "https://planetarycomputer.microsoft.com/api/stac/v1"
-
-    def stac(request: Request) -> Answer:
-        headers = {"Content-Type": "application/json"}
-        if request.path.endswith("/search"):
-            body: Any = {"type": "FeatureCollection", "features": documents, "links": []}
-        else:
-            links = [{"rel": "search", "href": f"{api}/search", "method": "POST", "type": "application/geo+json"},
-                     {"rel": "root", "href": api}, {"rel": "self", "href": api}]  # fmt: skip
-            conformance = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/item-search"]
-            body = {"type": "Catalog", "id": "pc", "stac_version": "1.0.0", "description": "x", "links": links,
-                    "conformsTo": conformance}  # fmt: skip
-        return Answer(headers=headers, body=json.dumps(body).encode())
-
-    found.stac = stac
+    found.serve(scenes, tmp_path)
     return found, scenes
 
 
