@@ -194,7 +194,7 @@ def test_commands_are_twins_of_functions(name: str) -> None:
     given = cli.commands[name].make_context(name, list(needed)).params
     if name == "ingest":
         searched = inspect.signature(stacaster.ingest_search).parameters
-        for key in ("product", "cache_dir", "discard_source"):
+        for key in ("product", "cache_dir", "discard_source", "no_copy"):
             assert given.pop(key) == searched[key].default
         conditions = inspect.signature(stacaster.search).parameters
         for key in CONDITIONS:

@@ -65,7 +65,8 @@ class Planetary:
         collection = {"type": "Collection", "id": "aster-l1t", "stac_version": "1.0.0", "description": "x", "links": [],
                       "license": "proprietary", "extent": extent}  # fmt: skip
         links = [{"rel": "search", "href": f"{API}/search", "method": "POST", "type": "application/geo+json"},
-                 {"rel": "root", "href": API}, {"rel": "self", "href": API}]  # fmt: skip
+                 {"rel": "root", "href": API}, {"rel": "self", "href": API},
+                 {"rel": "data", "href": f"{API}/collections"}]  # fmt: skip
         conformance = [
             f"https://api.stacspec.org/v1.0.0/{part}" for part in ("core", "item-search", "item-search#query")
         ]
