@@ -459,20 +459,23 @@ def test_search_equals_brute_force(tmp_path: Path) -> None:
             and (latest is None or moment(item, "start_datetime", "datetime") <= latest)
         ]
         expected.sort(key=lambda item: (item["properties"]["datetime"], item["id"]))
-        found = item_table.find_items(path, bbox=box, datetime=(earliest, latest))
+        found = item_table.find_items(path, item_table.ItemQuery(bbox=box, datetime=(earliest, latest)))
         assert [entry.id for entry in found] == [item["id"] for item in expected]
-        assert [e.id for e in item_table.find_items(path, bbox=box, datetime=(earliest, latest), limit=3)] == [
-            item["id"] for item in expected[:3]
-        ]
+        assert [
+            e.id
+            for e in item_table.find_items(path, item_table.ItemQuery(bbox=box, datetime=(earliest, latest), limit=3))
+        ] == [item["id"] for item in expected[:3]]
         hits += len(found)
     assert hits > 200
 
 
 def test_search_by_id_and_collection_takes_any_text(database: Path) -> None:
-    assert [entry.id for entry in item_table.find_items(database, ids=["item-00003", "nobody"])] == ["item-00003"]
+    assert [
+        entry.id for entry in item_table.find_items(database, item_table.ItemQuery(ids=["item-00003", "nobody"]))
+    ] == ["item-00003"]
     for hostile in ("' or 1=1 --", '"', "item-00003'; drop view items; --", "%"):
-        assert item_table.find_items(database, ids=[hostile]) == []
-        assert item_table.find_items(database, collections=[hostile]) == []
+        assert item_table.find_items(database, item_table.ItemQuery(ids=[hostile])) == []
+        assert item_table.find_items(database, item_table.ItemQuery(collections=[hostile])) == []
     assert item_table.count_items(database, "aster-l1t-003") == 9
     assert database.exists()
 
@@ -481,7 +484,7 @@ def test_search_finds_an_item_without_nominal_time(tmp_path: Path) -> None:
     times = {"start_datetime": "2003-01-01T00:00:00.000000Z", "end_datetime": "2003-01-08T00:00:00.000000Z"}
     items = [make_item(1, datetime=None, **times), make_item(2)]
     item_table.build_database(tmp_path / "a", {"aster-l1t-003": item_table.merge_items(None, items)})
-    found = item_table.find_items(tmp_path / "a", ids=["item-00001"])
+    found = item_table.find_items(tmp_path / "a", item_table.ItemQuery(ids=["item-00001"]))
     assert [entry.href for entry in found] == ["aster-l1t-003/2003/item-00001/item-00001.json"]
 
 

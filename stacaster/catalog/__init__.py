@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
 from stacaster.catalog.commit import StagedItem, commit_items
-from stacaster.catalog.search import ItemSearch, SqlResult
+from stacaster.catalog.search import ItemSearch
+from stacaster.catalog.sql import SqlResult, as_table
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
 from stacaster.item_table import DATABASE
 from stacaster.store import CatalogStore
@@ -56,7 +57,9 @@ class Catalog:
         datetime: str | None = None,
         collections: str | Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
+        filter: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name in STAC
         limit: int | None = None,
+        **shape: Any,
     ) -> ItemSearch:
         """Find items.
 
@@ -66,25 +69,32 @@ class Catalog:
             datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
             collections: Collection ids.
             ids: Item ids.
+            filter: CQL2 text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON.
             limit: Largest number of items.
+            **shape: ``sortby`` (``-eo:cloud_cover,datetime`` or a list) and ``fields`` (columns of tables, likewise).
 
         Raises:
             UsageError: An argument cannot be understood or names an unknown collection.
         """
+        sortby, fields = (_names(shape.pop(key, None)) for key in ("sortby", "fields"))
+        if shape:
+            raise UsageError(f"{', '.join(shape)} is no argument of a search")
         names = [collections] if isinstance(collections, str) else collections
         for name in names or ():
             self.collection(name)
         box = None if bbox is None else query.parse_bbox(bbox)
-        shape = None if intersects is None else as_geometry(intersects)
-        found = item_table.find_items(
-            self.root / DATABASE,
-            bbox=box if box is not None or shape is None else bounds_of(shape),
+        area = None if intersects is None else as_geometry(intersects)
+        asked = item_table.ItemQuery(
+            bbox=box if box is not None or area is None else bounds_of(area),
             datetime=None if datetime is None else query.parse_datetime(datetime),
             collections=names,
             ids=ids,
-            limit=limit if box is None and shape is None else None,
+            filter=filter,
+            sortby=sortby,
+            limit=limit if box is None and area is None else None,
         )
-        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=shape, limit=limit)
+        found = item_table.find_items(self.root / DATABASE, asked)
+        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=area, limit=limit, fields=fields)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return every item; use ``search`` to choose some."""
@@ -98,6 +108,7 @@ class Catalog:
         datetime: str | None = None,
         collections: str | Sequence[str] | None = None,
         ids: Sequence[str] | None = None,
+        filter: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name in STAC
         **options: Any,
     ) -> xr.Dataset:
         """Search and load in one call; further options are those of ``stacaster.load``.
@@ -105,22 +116,28 @@ class Catalog:
         Raises:
             NothingFoundError: No item fits.
         """
-        search = self.search(bbox=bbox, intersects=intersects, datetime=datetime, collections=collections, ids=ids)
+        asked = {"bbox": bbox, "datetime": datetime, "collections": collections, "ids": ids, "filter": filter}
+        search = self.search(intersects=intersects, **asked)  # type: ignore[arg-type]
         if not search.found:
-            asked = {"bbox": bbox, "datetime": datetime, "collections": collections, "ids": ids}
             text = ", ".join(f"{key} {value}" for key, value in asked.items() if value is not None) or "everything"
             raise NothingFoundError(f"no item of {self.root.name} fits {text}")
         return search.load(**options)
 
-    def sql(self, text: str) -> SqlResult:
+    def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
 
         Views: ``items`` with all collections, and one for each collection.
 
+        Args:
+            text: One query.
+            tables: Further tables by name: vector files that GDAL reads, GeoDataFrames or DataFrames. Geometries come
+                in degrees; ``st_intersects(items.geometry, geology.geometry)`` joins them exactly.
+
         Raises:
             UsageError: The query is wrong; the message is DuckDB's.
         """
-        return SqlResult(item_table.run_sql(self.root / DATABASE, text))
+        beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
+        return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root)
 
     def stac_cfg(self) -> dict[str, Any]:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""
@@ -156,6 +173,11 @@ class Catalog:
         )
         head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
         return f"<b>{escape(self.root.name)}</b><table>{head}{rows}</table>"
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else list(value or ())
+    return tuple(part.strip() for part in parts if part.strip())
 
 
 def open_catalog(path: str | os.PathLike[str]) -> Catalog:

@@ -1,4 +1,4 @@
-"""What a search of a catalog finds, and what SQL returns."""
+"""What a search of a catalog finds."""
 
 from __future__ import annotations
 
@@ -14,29 +14,10 @@ from stacaster import item_table
 from stacaster.areas import box_shape
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import geopandas as gpd
     import pyarrow as pa
     import pystac
     import xarray as xr
-
-
-@dataclass(frozen=True)
-class SqlResult:
-    """Rows that an SQL query found."""
-
-    table: pa.Table
-    """The rows as an Arrow table."""
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return the rows as a pandas DataFrame."""
-        frame: pd.DataFrame = self.table.to_pandas()
-        return frame
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def _repr_html_(self) -> str:
-        return str(self.to_dataframe().to_html(max_rows=20, escape=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +34,8 @@ class ItemSearch:
     """GeoJSON geometry of the query."""
     limit: int | None = None
     """Largest number of items."""
+    fields: tuple[str, ...] = ()
+    """Columns of ``to_table`` and ``to_geodataframe``; empty takes all."""
 
     def items(self) -> Iterator[pystac.Item]:
         """Yield the items with absolute asset hrefs, ordered by time, collection and id."""
@@ -73,7 +56,37 @@ class ItemSearch:
             geometry = shapely.geometry.shape(document["geometry"])
             if any(area is not None and not geometry.intersects(area) for area in (shape, box)):
                 continue
-            yield pystac.Item.from_dict(_absolute(document, path), migrate=False)
+            yield pystac.Item.from_dict(absolute(document, path), migrate=False)
+
+    def to_table(self) -> pa.Table:
+        """Return one row an item as an Arrow table: flat columns as in ``Catalog.sql``, the footprint as WKB.
+
+        Raises:
+            UsageError: A field is not known.
+        """
+        import pyarrow as pa
+
+        database = self.root / item_table.DATABASE
+        columns = item_table.run_sql(database, "select * from items limit 0").column_names
+        wanted = [item_table.column_of(name, columns) for name in self.fields] or columns
+        wanted = [*wanted, *(name for name in ("geometry",) if name not in wanted)]
+        chosen = ", ".join(
+            "st_aswkb(geometry) as geometry" if name == "geometry" else '"' + name.replace('"', '""') + '"'
+            for name in wanted
+        )
+        keys = [f"{item.collection_id}/{item.id}" for item in self.items()]
+        text = f"select collection || '/' || id as key, {chosen} from items where list_contains(?, key)"  # noqa: S608 - quoted
+        table = item_table.run_sql(database, text, parameters=[keys])
+        place = {key: number for number, key in enumerate(table["key"].to_pylist())}
+        return table.take(pa.array([place[key] for key in keys if key in place], pa.int64())).drop_columns(["key"])
+
+    def to_geodataframe(self) -> gpd.GeoDataFrame:
+        """Return one row an item as a GeoDataFrame in degrees."""
+        import geopandas
+
+        frame = self.to_table().to_pandas()
+        shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry"), crs="EPSG:4326")
+        return geopandas.GeoDataFrame(frame, geometry=shapes)
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return all items as a pystac ItemCollection."""
@@ -96,7 +109,7 @@ class ItemSearch:
         return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"
 
 
-def _absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
+def absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
     """Return an item whose asset hrefs and links are absolute paths."""
     base = path.parent
     assets = {

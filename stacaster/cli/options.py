@@ -53,7 +53,7 @@ collection_option: Decorator = click.option("--collection", metavar="ID", help="
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
 
-def _pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     """Return ``NAME=VALUE`` texts as a table."""
     if any("=" not in value for value in values):
         raise click.BadParameter("NAME=VALUE is needed")
@@ -78,7 +78,7 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--frame", metavar="N|N-N", help="Frame along the path."),
     click.option("--direction", type=click.Choice(["ascending", "descending"]), help="Flight direction."),
     click.option("--polarization", metavar="TEXT", help="Radar: HH+HV, VV ..."),
-    click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=_pairs,
+    click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=pairs,
                  help="Attribute of the provider, or an option of asf_search; may be repeated."),
     click.option("--provider", metavar="NAME", help="Provider at CMR, such as LPCLOUD."),
     click.option("--collection-id", "collection", metavar="ID", help="Collection at the service (CMR: concept id)."),

@@ -16,22 +16,25 @@ import stac_geoparquet.arrow as stac_arrow
 
 from stacaster.errors import CatalogError
 from stacaster.item_table.arrange import arrange, without_nulls
+from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import (
     DATABASE,
     FoundItem,
     build_database,
     count_items,
-    find_items,
     refresh_database,
     run_sql,
 )
+from stacaster.item_table.find import ItemQuery, find_items
 from stacaster.model import format_datetime
 
 __all__ = [
     "DATABASE",
     "FoundItem",
+    "ItemQuery",
     "TableSummary",
     "build_database",
+    "column_of",
     "count_items",
     "find_items",
     "merge_items",
@@ -130,14 +133,18 @@ def table_to_items(table: pa.Table) -> Iterator[dict[str, Any]]:
         yield rebase_hrefs(item, f"{_year(item)}/{item['id']}/", inward=True)
 
 
-def read_items_parquet(path: Path) -> pa.Table:
+def read_items_parquet(path: Path, *, ids: Sequence[str] | None = None) -> pa.Table:
     """Read the table of a collection.
+
+    Args:
+        path: The parquet file.
+        ids: Only these items; None reads all.
 
     Raises:
         CatalogError: The file is no parquet file.
     """
     try:
-        return pq.read_table(path)
+        return pq.read_table(path, filters=None if ids is None else pc.field("id").isin(list(ids)))
     except (pa.ArrowException, OSError) as error:
         raise CatalogError(f"{path.parent.name}/{path.name} cannot be read: {error}") from error
 

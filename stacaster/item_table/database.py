@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,13 +167,15 @@ def _asset_keys(table: pa.Table) -> pa.Array:
     return pa.array(keys, type=pa.list_(pa.string()))
 
 
-def _connect(database: Path) -> duckdb.DuckDBPyConnection:
+def _connect(database: Path, tables: Mapping[str, pa.Table]) -> duckdb.DuckDBPyConnection:
     """Open a database beside any connection that the user's own code has to the same file."""
     # DuckDB refuses a second set of settings for a file that the process has open, but not a second instance of it.
     connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
     try:
         path = str(database).replace("'", "''")
         connection.execute(f"attach '{path}' as catalog (read_only)")
+        for name, table in tables.items():
+            _lay_beside(connection, name, table)
         connection.execute("use catalog")
         for name, value in _LOCKED.items():
             connection.execute(f"set {name} = {value}")
@@ -184,13 +185,38 @@ def _connect(database: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def run_sql(database: Path, query: str, *, parameters: Sequence[Any] = ()) -> pa.Table:
+def _lay_beside(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Put a table of the user's beside those of the catalog, under a name of its own."""
+    columns = "* replace (st_geomfromwkb(geometry) as geometry)" if "geometry" in table.column_names else "*"
+    connection.register("fresh", table)
+    connection.execute(f"create temp table {_quoted(name)} as select {columns} from fresh")  # noqa: S608 - quoted
+    connection.unregister("fresh")
+    if "geometry" in table.column_names:
+        with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
+            connection.create_function("exact_intersects", _intersect, ["BLOB", "BLOB"], "BOOLEAN", type="arrow")
+        # Boxes first: the exact test is asked for few pairs.
+        text = "st_intersects_extent(a, b) and exact_intersects(st_aswkb(a), st_aswkb(b))"
+        connection.execute(f"create or replace temp macro st_intersects(a, b) as ({text})")
+
+
+def _intersect(left: pa.Array, right: pa.Array) -> pa.Array:
+    import numpy as np
+    import shapely
+
+    one, other = (shapely.from_wkb(np.asarray(part.to_pylist(), dtype=object)) for part in (left, right))
+    return pa.array(shapely.intersects(one, other))
+
+
+def run_sql(
+    database: Path, query: str, *, parameters: Sequence[Any] = (), tables: Mapping[str, pa.Table] | None = None
+) -> pa.Table:
     """Run a query, read only, without files, network, extensions or settings.
 
     Args:
         database: Database of a catalog.
         query: One SQL statement.
         parameters: Values for ``?`` in the query.
+        tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``.
 
     Returns:
         The rows.
@@ -199,7 +225,7 @@ def run_sql(database: Path, query: str, *, parameters: Sequence[Any] = ()) -> pa
         UsageError: The query is wrong or does what is not allowed; the message is DuckDB's.
         CatalogError: The database cannot be opened.
     """
-    connection = _connect(database)
+    connection = _connect(database, tables or {})
     try:
         relation = connection.sql(query, params=list(parameters) or None)
         if relation is None:
@@ -215,59 +241,3 @@ def count_items(database: Path, collection: str) -> int:
     """Return the number of items of a collection."""
     query = "select count(*) as n from items where collection = ?"
     return int(run_sql(database, query, parameters=[collection])["n"].to_pylist()[0])
-
-
-def find_items(
-    database: Path,
-    *,
-    bbox: tuple[float, float, float, float] | None = None,
-    datetime: tuple[dt.datetime | None, dt.datetime | None] | None = None,
-    collections: Sequence[str] | None = None,
-    ids: Sequence[str] | None = None,
-    limit: int | None = None,
-) -> list[FoundItem]:
-    """Find items by box and time.
-
-    Args:
-        database: Database of a catalog.
-        bbox: West, south, east, north; west > east crosses the antimeridian.
-        datetime: First and last moment; an item with a time range fits when the ranges overlap.
-        collections: Collection ids; None takes all.
-        ids: Item ids; None takes all.
-        limit: Largest number.
-
-    Returns:
-        Items whose bounding box touches the box, ordered by time, collection and id.
-    """
-    tests: list[str] = ["true"]
-    values: list[Any] = []
-    if bbox is not None:
-        west, south, east, north = bbox
-        spans = [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
-        # The box of an item that crosses the antimeridian has xmin > xmax and is two spans itself.
-        parts = [
-            "((xmin <= xmax and xmin <= ? and xmax >= ?) or (xmin > xmax and (xmin <= ? or xmax >= ?)))" for _ in spans
-        ]
-        tests.append(f"ymin <= ? and ymax >= ? and ({' or '.join(parts)})")
-        values += [north, south]
-        for left, right in spans:
-            values += [right, left, right, left]
-    if datetime is not None:
-        start, end = (None if moment is None else moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in datetime)
-        if start is not None:
-            tests.append("coalesce(end_datetime, datetime) >= ?")
-            values.append(start)
-        if end is not None:
-            tests.append("coalesce(start_datetime, datetime) <= ?")
-            values.append(end)
-    for column, wanted in (("collection", collections), ("id", ids)):
-        if wanted is not None:
-            tests.append(f"list_contains(?, {column})")
-            values.append(list(wanted))
-    order = "coalesce(datetime, start_datetime), collection, id"
-    text = f"select collection, id, href from items where {' and '.join(tests)} order by {order}"  # noqa: S608 - only literals
-    if limit is not None:
-        text += " limit ?"
-        values.append(limit)
-    rows = run_sql(database, text, parameters=values).to_pylist()
-    return [FoundItem(**row) for row in rows]

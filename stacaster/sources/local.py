@@ -29,10 +29,7 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
     collections = list(query.short_names) or (None if wanted is None else [wanted])
     found = item_table.find_items(
         database,
-        bbox=query.bbox,
-        datetime=query.datetime,
-        collections=collections,
-        ids=query.ids or None,
+        item_table.ItemQuery(bbox=query.bbox, datetime=query.datetime, collections=collections, ids=query.ids or None),
     )
     for entry in found:
         path = root / entry.href

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -29,19 +30,24 @@ def info(catalog: str | None, as_json: bool) -> None:
 @options.bbox_option
 @options.datetime_option
 @options.collection_option
+@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
+@click.option("--filter", "cql2", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'.")
+@click.option("--sortby", metavar="[-]NAME,...", help="Properties; a '-' turns the order round.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of items.")
 @options.json_option
 def items(
     catalog: str | None,
-    bbox: str | None,
-    datetime: str | None,
+    intersects: str | None,
     collection: str | None,
-    limit: int | None,
+    cql2: str | None,
     as_json: bool,
+    **rest: Any,
 ) -> int:
     """List items of a catalog; --json prints a STAC item collection."""
-    collections = None if collection is None else [collection]
-    search = show.opened(catalog).search(bbox=bbox, datetime=datetime, collections=collections, limit=limit)
+    from stacaster.conditions import read_area
+
+    area = None if intersects is None else read_area(intersects)
+    search = show.opened(catalog).search(intersects=area, collections=collection, filter=cql2, **rest)
     found = search.item_collection()
     if as_json:
         click.echo(json.dumps(found.to_dict(transform_hrefs=False), indent=2))
@@ -61,15 +67,45 @@ def items(
 
 
 @click.command(
-    epilog='\b\nExample:\n  stacaster sql "select id, cloud_cover from items where sun_elevation > 40 order by 1"'
+    epilog='\b\nExamples:\n  stacaster sql "select id, cloud_cover from items where sun_elevation > 40 order by 1"\n'
+    '  stacaster sql --table g=geology.gpkg "select id, g.unit from items, g '
+    'where st_intersects(items.geometry, g.geometry)"'
 )
 @click.argument("query")
 @options.catalog_option
+@click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=options.pairs,
+    help="Vector file to join with; st_intersects(a, b) compares geometries.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output.")
+@click.option("--parquet", metavar="FILE", help="Write the rows to a parquet file.")
+@options.overwrite_option
 @options.json_option
-def sql(query: str, catalog: str | None, as_json: bool) -> None:
+def sql(
+    query: str,
+    catalog: str | None,
+    tables: dict[str, str] | None,
+    as_csv: bool,
+    parquet: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
     """Ask SQL about the items; the views are 'items' and one for each collection. Nothing can be changed."""
-    table = show.opened(catalog).sql(query).table
-    show.rows(table.to_pylist(), table.column_names, as_json=as_json)
+    if sum((as_json, as_csv, parquet is not None)) > 1:
+        raise click.UsageError("--json, --csv and --parquet exclude each other")
+    if parquet is not None and Path(parquet).exists() and not overwrite:
+        raise click.UsageError(f"{parquet} exists; --overwrite replaces it")
+    result = show.opened(catalog).sql(query, tables=tables)
+    if parquet is not None:
+        show.written(result.to_parquet(parquet))
+    elif as_csv:
+        click.echo(result.to_dataframe().to_csv(index=False), nl=False)
+    else:
+        show.rows(result.table.to_pylist(), result.table.column_names, as_json=as_json)
 
 
 @click.command(cls=options.BboxCommand,

@@ -1,0 +1,146 @@
+"""What SQL over a catalog returns: rows, and the items and cubes that they stand for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster import item_table
+from stacaster.catalog.search import absolute
+from stacaster.errors import ExportError, NothingFoundError, UsageError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    import pyarrow as pa
+    import pystac
+    import xarray as xr
+
+
+@dataclass(frozen=True)
+class SqlResult:
+    """Rows that an SQL query found."""
+
+    table: pa.Table
+    """The rows as an Arrow table."""
+    root: Path | None = None
+    """Folder of the catalog that was asked."""
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """Return the rows as a pandas DataFrame."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+    def to_geodataframe(self) -> gpd.GeoDataFrame:
+        """Return the rows as a GeoDataFrame in degrees.
+
+        Raises:
+            UsageError: The query gave no column ``geometry``.
+        """
+        import geopandas
+
+        if "geometry" not in self.table.column_names:
+            raise UsageError("the query gives no column geometry")
+        frame = self.table.to_pandas()
+        shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry").map(bytes), crs="EPSG:4326")
+        return geopandas.GeoDataFrame(frame, geometry=shapes)
+
+    def to_parquet(self, output: str | os.PathLike[str]) -> Path:
+        """Write the rows to a parquet file, which appears under its name only when it is complete.
+
+        Raises:
+            ExportError: The file cannot be written.
+        """
+        import pyarrow.parquet as pq
+
+        path = Path(output)
+        part = path.with_name(f".{path.name}.part")
+        try:
+            pq.write_table(self.table, part, compression="zstd")
+            part.replace(path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
+        return path
+
+    def items(self) -> list[pystac.Item]:
+        """Return the items of the rows, in their order, each once; they are made from the table, not from JSON files.
+
+        Raises:
+            UsageError: The query gave no column ``id``, or ids that the catalog does not have or has several times.
+        """
+        import pystac
+
+        if self.root is None or "id" not in self.table.column_names:
+            raise UsageError("the query gives no column id, so its rows stand for no items")
+        wanted = dict.fromkeys(str(value) for value in self.table["id"].to_pylist())
+        allowed = None
+        if "collection" in self.table.column_names:
+            allowed = {str(value) for value in self.table["collection"].to_pylist()}
+        found: dict[str, pystac.Item] = {}
+        for mirror in sorted(self.root.glob("*/items.parquet")):
+            if allowed is not None and mirror.parent.name not in allowed:
+                continue
+            rows = item_table.read_items_parquet(mirror, ids=list(wanted))
+            for document in item_table.table_to_items(rows):
+                if document["id"] in found:
+                    raise UsageError(
+                        f"{document['id']} is in several collections; select the column collection as well"
+                    )
+                year = document["properties"]["datetime"][:4]
+                path = mirror.parent / year / document["id"] / f"{document['id']}.json"
+                found[document["id"]] = pystac.Item.from_dict(absolute(document, path), migrate=False)
+        missing = [name for name in wanted if name not in found]
+        if missing:
+            raise UsageError(f"the catalog has no item {missing[0]!r}")
+        return [found[name] for name in wanted]
+
+    def load(self, **options: Any) -> xr.Dataset:
+        """Load the items of the rows as a cube; options as in ``stacaster.load``.
+
+        Raises:
+            NothingFoundError: There is no row.
+        """
+        from stacaster import cube
+
+        if not len(self):
+            raise NothingFoundError("the query gives no row, so there is nothing to load")
+        return cube.load(self.items(), **options)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def _repr_html_(self) -> str:
+        return str(self.to_dataframe().to_html(max_rows=20, escape=True))
+
+
+def as_table(value: Any, name: str) -> pa.Table:
+    """Return a vector file, GeoDataFrame or DataFrame as a table whose geometry is WKB in degrees.
+
+    Raises:
+        UsageError: The file is missing or cannot be read, or its CRS is not known.
+    """
+    import geopandas
+    import pandas as pd
+    import pyarrow as pa
+
+    frame = value
+    if isinstance(value, (str, os.PathLike)):
+        path = Path(value)
+        if not path.is_file():
+            raise UsageError(f"table {name} is {path.name!r}, but there is no such file")
+        try:
+            frame = geopandas.read_file(path)
+        except Exception as error:
+            raise UsageError(f"table {name}: {path.name} cannot be read: {error}") from error
+    if not isinstance(frame, geopandas.GeoDataFrame):
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    if frame.crs is None:
+        raise UsageError(f"table {name} does not say in which CRS its coordinates are")
+    frame = frame.to_crs(4326)
+    shapes = frame.geometry.to_wkb().tolist()
+    plain = frame.drop(columns=[frame.geometry.name, *({"geometry"} & set(frame.columns) - {frame.geometry.name})])
+    table = pa.Table.from_pandas(pd.DataFrame(plain), preserve_index=False)
+    return table.append_column("geometry", pa.array(shapes, pa.binary()))
