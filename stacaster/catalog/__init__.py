@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
 from stacaster.catalog.commit import StagedItem, commit_items
+from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
@@ -138,6 +139,26 @@ class Catalog:
         """
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
         return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root)
+
+    def remove(self, *, dry_run: bool = False, **conditions: Any) -> list[str]:
+        """Remove items from the catalog, with their files; the same call may be repeated.
+
+        Args:
+            dry_run: Change nothing.
+            **conditions: Those of ``search``; at least one is needed.
+
+        Returns:
+            Ids of the items that were there.
+
+        Raises:
+            UsageError: No condition is given, one cannot be understood, or nothing would be left.
+            CatalogError: The catalog is damaged or locked for too long.
+        """
+        given = {key: value for key, value in conditions.items() if value is not None}
+        if not given:
+            raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
+        keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
+        return [item_id for _, item_id in remove_items(CatalogStore(self.root), keys, dry_run=dry_run)]
 
     def stac_cfg(self) -> dict[str, Any]:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""

@@ -58,7 +58,7 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
             product = get_product(name)
             mirror = store.root / product.collection_id / "items.parquet"
             old = item_table.read_items_parquet(mirror) if mirror.exists() else None
-            known = {} if old is None else _places(old)
+            known = {} if old is None else item_places(old)
             fresh = []
             for number, entry in by_product[name]:
                 statuses[number] = _place(transaction, entry, known)
@@ -68,12 +68,12 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
                 table = item_table.merge_items(old, fresh)
                 tables[product.collection_id] = table
                 years = {place[0] for place in known.values()} | {_year(item) for item in fresh}
-                documents += _collection_documents(product.name, table, years)
+                documents += collection_documents(product.name, table, years=years)
         if tables:
-            _stage_tables(store, transaction, tables, dict(documents))
+            stage_tables(store, transaction, tables, dict(documents))
             for target, content in documents:
                 transaction.put_file(content, target)
-            transaction.put_file(_json(stac.build_root_catalog(_titles(store, tables))), "catalog.json")
+            transaction.put_file(_json(stac.build_root_catalog(collection_titles(store, tables))), "catalog.json")
     return [statuses[number] for number in range(len(staged))]
 
 
@@ -93,7 +93,7 @@ def _year(item: Mapping[str, Any]) -> str:
     return str(item["properties"]["datetime"])[:4]
 
 
-def _places(table: pa.Table) -> dict[str, tuple[str, str]]:
+def item_places(table: pa.Table) -> dict[str, tuple[str, str]]:
     """Return year and fingerprint of every item of a table."""
     ids = table["id"].to_pylist()
     times = table["datetime"].to_pylist()
@@ -101,16 +101,22 @@ def _places(table: pa.Table) -> dict[str, tuple[str, str]]:
     return {key: (f"{time.year:04d}", mark) for key, time, mark in zip(ids, times, marks, strict=True)}
 
 
-def _collection_documents(product_name: str, table: pa.Table, years: Iterable[str]) -> list[tuple[str, bytes]]:
-    """Return the JSON of the year catalogs that exist or existed, then of the collection."""
-    product = get_product(product_name)
+def collection_documents(name: str, table: pa.Table, *, years: Iterable[str] | None = None) -> list[tuple[str, bytes]]:
+    """Return place and JSON of the year catalogs, then of the collection.
+
+    Args:
+        name: Product or collection.
+        table: Table of the collection.
+        years: Years whose catalogs may have changed; None takes all that have items.
+    """
+    product = get_product(name)
     by_year: dict[str, list[str]] = {}
-    for item_id, (year, _) in _places(table).items():
+    for item_id, (year, _) in item_places(table).items():
         by_year.setdefault(year, []).append(item_id)
     root = product.collection_id
     documents = [
         (f"{root}/{year}/catalog.json", _json(stac.build_year_catalog(root, year, by_year[year])))
-        for year in sorted(set(years) & set(by_year))
+        for year in sorted(by_year if years is None else set(years) & set(by_year))
     ]
     summary = item_table.summarise(table)
     collection = stac.build_collection(
@@ -123,12 +129,23 @@ def _collection_documents(product_name: str, table: pa.Table, years: Iterable[st
     return [*documents, (f"{root}/collection.json", _json(collection))]
 
 
-def _stage_tables(
+def stage_tables(
     store: CatalogStore,
     transaction: Transaction,
     tables: Mapping[str, pa.Table],
     documents: Mapping[str, bytes],
+    *,
+    dropped: Sequence[str] = (),
 ) -> None:
+    """Put parquet mirrors and the database into a transaction.
+
+    Args:
+        store: The catalog's files.
+        transaction: The transaction.
+        tables: New table of each changed collection.
+        documents: Their documents by place.
+        dropped: Collections that go.
+    """
     for name, table in tables.items():
         path = transaction.folder / f"{name}.parquet"
         collection = json.loads(documents[f"{name}/collection.json"])
@@ -137,16 +154,18 @@ def _stage_tables(
     database = transaction.folder / DATABASE
     current = store.root / DATABASE
     if current.exists():
-        item_table.refresh_database(current, database, tables)
+        item_table.refresh_database(current, database, tables, dropped=dropped)
     else:
         everything = dict(tables)
         for mirror in sorted(store.root.glob("*/items.parquet")):
-            everything.setdefault(mirror.parent.name, item_table.read_items_parquet(mirror))
+            if mirror.parent.name not in dropped:
+                everything.setdefault(mirror.parent.name, item_table.read_items_parquet(mirror))
         item_table.build_database(database, everything)
     transaction.put_file(database, DATABASE)
 
 
-def _titles(store: CatalogStore, tables: Mapping[str, pa.Table]) -> dict[str, str]:
+def collection_titles(store: CatalogStore, tables: Mapping[str, pa.Table]) -> dict[str, str]:
+    """Return the title of every collection, those of ``tables`` included."""
     present = {path.parent.name for path in store.root.glob("*/collection.json")} | set(tables)
     titles = {product.collection_id: product.title for product in all_products().values()}
     return {name: titles.get(name, name) for name in present}

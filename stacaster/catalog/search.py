@@ -94,6 +94,12 @@ class ItemSearch:
 
         return pystac.ItemCollection(list(self.items()), clone_items=False)
 
+    def write(self, output: str | os.PathLike[str]) -> Path:
+        """Write the items to .json, .parquet (stac-geoparquet), .csv or .gpkg; see ``write.write_search``."""
+        from stacaster.catalog.write import write_search
+
+        return write_search(self, output)
+
     def load(self, **options: Any) -> xr.Dataset:
         """Load the items as a cube; see ``stacaster.load`` for the options."""
         from stacaster import cube

@@ -55,16 +55,21 @@ def build_database(path: Path, tables: Mapping[str, pa.Table]) -> None:
         _fill(connection, tables)
 
 
-def refresh_database(old: Path, new: Path, changed: Mapping[str, pa.Table]) -> None:
+def refresh_database(old: Path, new: Path, changed: Mapping[str, pa.Table], *, dropped: Sequence[str] = ()) -> None:
     """Write a copy of a database in which some collections are replaced.
 
     Args:
         old: Database of the catalog.
         new: File that does not exist.
         changed: Table of each changed collection by id.
+        dropped: Collections that go.
     """
     shutil.copyfile(old, new)
     with _writing(new) as connection:
+        for name in dropped:
+            for view in sorted({name, _PLAIN.sub("_", name)}):
+                connection.execute(f"drop view if exists {_quoted(view)}")
+            connection.execute(f"drop table if exists {_quoted(f'table {name}')}")
         _fill(connection, changed)
 
 

@@ -34,20 +34,29 @@ def info(catalog: str | None, as_json: bool) -> None:
 @click.option("--filter", "cql2", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'.")
 @click.option("--sortby", metavar="[-]NAME,...", help="Properties; a '-' turns the order round.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of items.")
+@click.option("-o", "--output", metavar="FILE", help="Write .json, .parquet (stac-geoparquet), .csv or .gpkg instead.")
+@options.overwrite_option
 @options.json_option
 def items(
     catalog: str | None,
     intersects: str | None,
     collection: str | None,
     cql2: str | None,
+    output: str | None,
+    overwrite: bool,
     as_json: bool,
     **rest: Any,
 ) -> int:
-    """List items of a catalog; --json prints a STAC item collection."""
+    """List items of a catalog, or write them to a file; --json prints a STAC item collection."""
+    if output is not None and Path(output).exists() and not overwrite:
+        raise click.UsageError(f"{output} exists; --overwrite replaces it")
     from stacaster.conditions import read_area
 
     area = None if intersects is None else read_area(intersects)
     search = show.opened(catalog).search(intersects=area, collections=collection, filter=cql2, **rest)
+    if output is not None:
+        show.written(search.write(output))
+        return 0
     found = search.item_collection()
     if as_json:
         click.echo(json.dumps(found.to_dict(transform_hrefs=False), indent=2))
@@ -64,6 +73,28 @@ def items(
         ]
         show.rows(rows, ("collection", "id", "datetime", "cloud_cover", "assets"), as_json=False)
     return 0 if len(found) else show.nothing("no item fits")
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExample:\n  stacaster remove --filter 'eo:cloud_cover > 80' --dry-run")  # fmt: skip
+@options.catalog_option
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Item; may be repeated.")
+@options.bbox_option
+@options.datetime_option
+@options.collection_option
+@click.option("--filter", "cql2", metavar="CQL2", help="CQL2 text or JSON.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
+def remove(
+    catalog: str | None, ids: tuple[str, ...], collection: str | None, cql2: str | None, dry_run: bool, **rest: Any
+) -> int:
+    """Remove items from a catalog, with their files; conditions add up, at least one is needed."""
+    gone = show.opened(catalog).remove(
+        ids=list(ids) or None, collections=collection, filter=cql2, dry_run=dry_run, **rest
+    )
+    for item_id in gone:
+        click.echo(item_id)
+    click.echo(f"{'dry run, nothing was removed; ' if dry_run else 'removed '}{len(gone)} items", err=True)
+    return 0 if gone else show.nothing("no item fits")
 
 
 @click.command(

@@ -1,0 +1,87 @@
+"""A search written to a file: item collection, stac-geoparquet, CSV or GeoPackage."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.errors import ExportError, NothingFoundError, UsageError
+
+if TYPE_CHECKING:
+    from stacaster.catalog.search import ItemSearch
+
+
+def write_search(search: ItemSearch, output: str | os.PathLike[str]) -> Path:
+    """Write the items of a search; the file appears under its name only when it is complete.
+
+    Args:
+        search: What was found.
+        output: ``.json`` or ``.geojson`` (STAC item collection), ``.parquet`` (stac-geoparquet), ``.csv`` (flat
+            columns, footprint as WKT), ``.gpkg`` (flat columns and footprint).
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: The name ends in something else.
+        NothingFoundError: The search found nothing.
+        ExportError: The file cannot be written.
+    """
+    path = Path(output)
+    writer = _WRITERS.get(path.suffix.lower())
+    if writer is None:
+        raise UsageError(f"output is {path.name!r}, but a name ending in {', '.join(_WRITERS)} is needed")
+    if not len(search):
+        raise NothingFoundError("the search found nothing to write")
+    part = path.with_name(f".{path.stem}.part{path.suffix}")
+    try:
+        writer(search, part)
+        part.replace(path)
+    except OSError as error:
+        raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _item_collection(search: ItemSearch, path: Path) -> None:
+    document = search.item_collection().to_dict(transform_hrefs=False)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _parquet(search: ItemSearch, path: Path) -> None:
+    import stac_geoparquet.arrow as stac_arrow
+
+    documents = [item.to_dict(transform_hrefs=False) for item in search.items()]
+    stac_arrow.to_parquet(stac_arrow.parse_stac_items_to_arrow(documents).read_all(), path)
+
+
+def _csv(search: ItemSearch, path: Path) -> None:
+    search.to_geodataframe().to_wkt().to_csv(path, index=False)
+
+
+def _geopackage(search: ItemSearch, path: Path) -> None:
+    frame = search.to_geodataframe()
+    for name in frame.columns:
+        if name != "geometry" and frame[name].map(_is_list).any():
+            frame[name] = frame[name].map(lambda value: " ".join(map(str, value)) if _is_list(value) else None)
+    frame.to_file(path, driver="GPKG", layer="items")
+
+
+def _is_list(value: Any) -> bool:
+    # GeoPackage has no lists.
+    return isinstance(value, (list, np.ndarray))
+
+
+_WRITERS: dict[str, Callable[[ItemSearch, Path], None]] = {
+    ".json": _item_collection,
+    ".geojson": _item_collection,
+    ".parquet": _parquet,
+    ".csv": _csv,
+    ".gpkg": _geopackage,
+}
