@@ -14,7 +14,7 @@ from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.acquire import ingest_search
-    from stacaster.catalog import Catalog, ItemSearch, SqlResult, open_catalog
+    from stacaster.catalog import Catalog, ItemSearch, Problem, SqlResult, check_catalog, fix_catalog, open_catalog
     from stacaster.cube import load
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
@@ -40,6 +40,7 @@ __all__ = [
     "GranuleSearch",
     "ItemSearch",
     "Outcome",
+    "Problem",
     "Product",
     "RemoteFile",
     "Report",
@@ -47,12 +48,14 @@ __all__ = [
     "StacasterError",
     "__version__",
     "all_products",
+    "check_catalog",
     "check_login",
     "compute_index",
     "draw_footprints",
     "export",
     "export_index",
     "fetch",
+    "fix_catalog",
     "ingest",
     "ingest_search",
     "iter_granules",
@@ -71,6 +74,9 @@ __all__ = [
 _HOME = {
     "Catalog": "catalog",
     "ItemSearch": "catalog",
+    "Problem": "catalog",
+    "check_catalog": "catalog",
+    "fix_catalog": "catalog",
     "SqlResult": "catalog",
     "open_catalog": "catalog",
     "load": "cube",

@@ -30,7 +30,7 @@ def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
     text = _read(sidecar)
     if text is None:
         return None
-    root = _parse_xml(text, sidecar.name)
+    root = _parse_xml(text, sidecar.name, granule=path.name)
     for container in root.iter("DataFileContainer"):
         if container.findtext("DistributedFileName") == path.name:
             kind, value = container.findtext("ChecksumType"), container.findtext("Checksum")
@@ -44,16 +44,16 @@ def parse_ecs_attributes(text: str, *, origin: str) -> dict[str, Any]:
     Raises:
         ReadError: The text is no such document.
     """
-    return _attributes(_parse_xml(text, origin))
+    return _attributes(_parse_xml(text, origin, granule=origin))
 
 
-def _parse_xml(text: str, origin: str) -> ET.Element:
+def _parse_xml(text: str, origin: str, *, granule: str) -> ET.Element:
     if "<!ENTITY" in text:
-        raise ReadError("the sidecar defines entities; it is not read", granule=origin)
+        raise ReadError(f"the sidecar {origin} defines entities; it is not read", granule=granule)
     try:
         return ET.fromstring(text)  # noqa: S314 - without entity definitions the parser expands nothing
     except ET.ParseError as error:
-        raise ReadError(f"the sidecar is no XML: {error}", granule=origin) from error
+        raise ReadError(f"the sidecar {origin} is no XML: {error}", granule=granule) from error
 
 
 def _attributes(root: ET.Element) -> dict[str, Any]:

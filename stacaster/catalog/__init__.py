@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
 from stacaster.catalog.commit import StagedItem, commit_items
+from stacaster.catalog.health import check_catalog, fix_catalog
+from stacaster.catalog.inspection import Problem
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
@@ -23,7 +25,17 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
-__all__ = ["Catalog", "ItemSearch", "SqlResult", "StagedItem", "commit_items", "open_catalog"]
+__all__ = [
+    "Catalog",
+    "ItemSearch",
+    "Problem",
+    "SqlResult",
+    "StagedItem",
+    "check_catalog",
+    "commit_items",
+    "fix_catalog",
+    "open_catalog",
+]
 
 
 @dataclass(frozen=True)

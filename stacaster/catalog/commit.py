@@ -136,6 +136,7 @@ def stage_tables(
     documents: Mapping[str, bytes],
     *,
     dropped: Sequence[str] = (),
+    rebuild: bool = False,
 ) -> None:
     """Put parquet mirrors and the database into a transaction.
 
@@ -145,6 +146,7 @@ def stage_tables(
         tables: New table of each changed collection.
         documents: Their documents by place.
         dropped: Collections that go.
+        rebuild: Make the database anew from ``tables`` alone.
     """
     for name, table in tables.items():
         path = transaction.folder / f"{name}.parquet"
@@ -153,7 +155,9 @@ def stage_tables(
         transaction.put_file(path, f"{name}/items.parquet")
     database = transaction.folder / DATABASE
     current = store.root / DATABASE
-    if current.exists():
+    if rebuild:
+        item_table.build_database(database, tables)
+    elif current.exists():
         item_table.refresh_database(current, database, tables, dropped=dropped)
     else:
         everything = dict(tables)

@@ -39,6 +39,7 @@ __all__ = [
     "find_items",
     "merge_items",
     "read_items_parquet",
+    "rebase_hrefs",
     "refresh_database",
     "run_sql",
     "summarise",

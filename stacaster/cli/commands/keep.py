@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stacaster.cli import options, show
-from stacaster.errors import AuthError
+from stacaster.config import catalog_path
+from stacaster.errors import AuthError, CatalogError
 
 if TYPE_CHECKING:
     from stacaster.fetch import CachedGranule
 
 
-@click.command(epilog="\b\nExample:\n  stacaster doctor --login")
-@click.option("--login", is_flag=True, help="Which Earthdata credentials are found, and do they work?")
+@click.command(epilog="\b\nExamples:\n  stacaster doctor --catalog catalogs/demo\n"
+               "  stacaster doctor --catalog catalogs/demo --fix\n  stacaster doctor --login")  # fmt: skip
+@options.catalog_option
+@click.option("--fix", is_flag=True, help="Rebuild what follows from the rest; put aside what does not.")
+@click.option("--deep", is_flag=True, help="Decode all pixels as well, and validate the COGs.")
+@click.option("--login", is_flag=True, help="Which Earthdata credentials are found, and whether they work.")
 @options.json_option
-def doctor(login: bool, as_json: bool) -> int:
-    """Find out what is wrong. No secret is ever printed."""
+def doctor(catalog: str | None, fix: bool, deep: bool, login: bool, as_json: bool) -> int:
+    """Find out whether a catalog is true, or with --login whether the login works; exit code 7 or 5 when not."""
     import stacaster
 
     if not login:
-        raise click.UsageError("say what shall be looked at: --login")
+        return _doctor_of_catalog(catalog_path(catalog), fix=fix, deep=deep, as_json=as_json)
+    if fix or deep:
+        raise click.UsageError("--fix and --deep are for catalogs, not for --login")
     findings = stacaster.check_login()
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
@@ -31,6 +39,21 @@ def doctor(login: bool, as_json: bool) -> int:
         for finding in findings:
             click.echo(f"{finding.status:8}{finding.text}")
     return AuthError.exit_code if any(finding.status == "error" for finding in findings) else 0
+
+
+def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool) -> int:
+    import stacaster
+
+    found = stacaster.fix_catalog(root, deep=deep) if fix else stacaster.check_catalog(root, deep=deep)
+    show.rows([problem.to_dict() for problem in found], ("place", "text", "remedy"), as_json=as_json)
+    aside = sum(problem.remedy == "quarantine" for problem in found)
+    if not found:
+        click.echo("all is well", err=True)
+    elif fix:
+        click.echo(f"{len(found)} problems mended, {aside} of them put aside under .stacaster/quarantine", err=True)
+    else:
+        click.echo(f"{len(found)} problems; 'stacaster doctor --fix' rebuilds, and puts {aside} aside", err=True)
+    return 0 if fix or not found else CatalogError.exit_code
 
 
 @click.group(epilog="\b\nExample:\n  stacaster cache ls")

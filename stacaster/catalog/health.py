@@ -1,0 +1,105 @@
+"""Whether a catalog is true, and how it is made true again.
+
+Items stand in three places: their JSON files, the parquet mirror of their collection, and the database. Each can be
+made again from the others. Pixels stand in one place only: an item whose files are lost or altered is put aside.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stacaster import item_table
+from stacaster.catalog.commit import collection_documents, stage_tables
+from stacaster.catalog.inspection import Problem, as_json, folder_of, inspect, root_document
+from stacaster.errors import CatalogError
+from stacaster.store import CatalogStore
+
+if TYPE_CHECKING:
+    pass
+
+QUARANTINE = ".stacaster/quarantine"
+"""Where files are put aside."""
+
+
+def check_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
+    """Compare files, JSON, parquet mirrors and database of a catalog with each other.
+
+    Args:
+        path: Folder of the catalog.
+        deep: Decode all pixels as well, and validate each file as Cloud Optimized GeoTIFF.
+
+    Returns:
+        What is wrong; empty when all is well.
+
+    Raises:
+        CatalogError: The folder is no catalog of ours.
+    """
+    store = _store(path)
+    if store.is_interrupted():
+        store.recover()
+    return inspect(store, deep=deep).problems
+
+
+def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
+    """Make a catalog true again, in one transaction: rebuild what follows from the rest, put aside what does not.
+
+    Args:
+        path: Folder of the catalog.
+        deep: Decode all pixels as well.
+
+    Returns:
+        What was wrong.
+
+    Raises:
+        CatalogError: The folder is no catalog of ours, or no item is left.
+        WriteError: Something cannot be written.
+    """
+    store = _store(path)
+    with store.transaction() as transaction:
+        state = inspect(store, deep=deep)
+        if not state.problems:
+            return []
+        kept = {name: items for name, items in state.items.items() if items}
+        if not kept:
+            raise CatalogError(f"no item of {store.root.name} is left to build a catalog from; ingest again")
+        tables = {name: item_table.merge_items(None, list(items.values())) for name, items in kept.items()}
+        documents = [document for name in sorted(tables) for document in collection_documents(name, tables[name])]
+        _put_aside(store, state.aside)
+        for place in state.aside:
+            transaction.remove(place)
+        for name, items in kept.items():
+            for document in items.values():
+                transaction.put_file(as_json(document), f"{folder_of(name, document)}/{document['id']}.json")
+        stage_tables(store, transaction, tables, dict(documents), rebuild=True)
+        for target, content in [*documents, ("catalog.json", root_document(store, tables))]:
+            transaction.put_file(content, target)
+        for name in sorted(set(state.items) - set(kept)):
+            if (store.root / name).exists():
+                transaction.remove(name)
+    return state.problems
+
+
+def _store(path: str | os.PathLike[str]) -> CatalogStore:
+    store = CatalogStore(Path(path))
+    if not (store.root / ".stacaster").is_dir():
+        raise CatalogError(f"{os.fspath(path)} is no catalog that stacaster made")
+    return store
+
+
+def _put_aside(store: CatalogStore, places: Sequence[str]) -> None:
+    """Copy what will be removed; the copies stay until the user deletes them."""
+    if not places:
+        return
+    folder = store.root / QUARANTINE / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    for place in places:
+        source, target = store.root / place, folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        elif source.exists():
+            shutil.copy2(source, target)

@@ -1,0 +1,171 @@
+"""A catalog damaged on purpose: everything is named, and made true again or put aside."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import stacaster
+from stacaster.catalog import Catalog
+from stacaster.errors import CatalogError
+
+COLLECTION = "aster-l1t-003"
+
+
+@pytest.fixture
+def copy(catalog: Catalog, tmp_path: Path) -> Path:
+    """A copy of the session's catalog that may be damaged."""
+    shutil.copytree(catalog.root, tmp_path / "c")
+    return tmp_path / "c"
+
+
+def content(root: Path) -> dict[str, str]:
+    """Hash of every file but the database; JSON by what it says: parquet does not keep the order of keys."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and ".stacaster" not in path.parts and path.name != "index.duckdb":
+            data = path.read_bytes()
+            if path.suffix == ".json":
+                data = json.dumps(json.loads(data), sort_keys=True).encode()
+            found[str(path.relative_to(root))] = hashlib.sha256(data).hexdigest()
+    return found
+
+
+def test_a_sound_catalog(catalog: Catalog) -> None:
+    assert stacaster.check_catalog(catalog.root, deep=True) == []
+
+
+@pytest.mark.parametrize("what", ["items.parquet", "index.duckdb", "json"])
+def test_any_one_of_the_three_is_made_from_the_others(copy: Path, catalog: Catalog, what: str) -> None:
+    """JSON, parquet or database gone altogether: the same bytes come back (the database by its rows)."""
+    gone = list(copy.glob("*/*/*/*.json")) if what == "json" else list(copy.rglob(what))
+    assert gone
+    for path in gone:
+        path.unlink()
+    found = stacaster.check_catalog(copy)
+    assert found and {problem.remedy for problem in found} == {"rebuild"}
+    stacaster.fix_catalog(copy)
+    assert stacaster.check_catalog(copy, deep=True) == []
+    assert content(copy) == content(catalog.root)
+    rows = "select * exclude geometry from items order by id"
+    assert stacaster.open_catalog(copy).sql(rows).table.equals(catalog.sql(rows).table)
+
+
+def edit(path: Path, change: Callable[[dict], None]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_a_number_that_was_altered_in_one_place(copy: Path, catalog: Catalog) -> None:
+    """Two of the three agree, so the third is wrong."""
+    path = next(iter(sorted(copy.glob("*/*/*/*.json"))))
+    edit(path, lambda item: item["properties"].update({"eo:cloud_cover": 77.0}))
+    (problem, *_) = stacaster.check_catalog(copy)
+    assert problem.place.endswith(path.name) and "differs from items.parquet and index.duckdb" in problem.text
+    stacaster.fix_catalog(copy)
+    assert content(copy) == content(catalog.root)
+
+
+def test_an_item_whose_pixels_were_altered_is_put_aside(copy: Path, granules: Path) -> None:
+    path = min(copy.glob("*/*/*/B10.tif"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(data)
+    (problem, *_) = stacaster.check_catalog(copy)
+    assert problem.remedy == "quarantine" and "B10.tif differs from its checksum" in problem.text
+    stacaster.fix_catalog(copy)
+    assert stacaster.check_catalog(copy) == [] and len(stacaster.open_catalog(copy).search()) == 7
+    (aside,) = (copy / ".stacaster" / "quarantine").glob(f"*/*/*/{path.parent.name}/B10.tif")
+    assert aside.read_bytes() == data
+    assert len(stacaster.ingest([granules], catalog=copy).ingested) == 1
+    assert stacaster.check_catalog(copy, deep=True) == []
+
+
+def damage(root: Path, chance: random.Random) -> str:
+    """Damage a catalog in one of many ways; return what was done."""
+    files = sorted(path for path in root.rglob("*") if path.is_file() and ".stacaster" not in path.parts)
+    kind = chance.choice(["flip", "flip", "delete", "truncate", "stray", "swap", "folder", "empty"])
+    target = chance.choice(files)
+    if kind == "stray":
+        (target.parent / "stray.txt").write_text("x")
+    elif kind == "swap":
+        one, other = chance.sample(sorted(root.rglob("B1?.tif")), 2)
+        first, second = one.read_bytes(), other.read_bytes()
+        if first == second:
+            return damage(root, chance)
+        one.write_bytes(second)
+        other.write_bytes(first)
+    elif kind == "folder":
+        shutil.rmtree(chance.choice(sorted(path.parent for path in root.glob("*/*/*/*.json"))))
+    elif kind == "delete":
+        target.unlink()
+    elif kind == "empty":
+        target.write_bytes(b"")
+    elif kind == "truncate":
+        target.write_bytes(target.read_bytes()[: chance.randrange(target.stat().st_size)])
+    else:
+        data = bytearray(target.read_bytes())
+        data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        target.write_bytes(data)
+    return f"{kind} {target.relative_to(root)}"
+
+
+SEEDS = int(os.environ.get("STACASTER_TEST_CORRUPTIONS", "40"))
+
+
+@pytest.mark.slow
+def test_random_damage(catalog: Catalog, tmp_path: Path) -> None:
+    """What was done is found, unless it changed nothing that is said; STACASTER_TEST_CORRUPTIONS asks for more."""
+    whole = content(catalog.root)
+    rows = "select * exclude geometry from items order by id"
+    truth = catalog.sql(rows).table
+    for seed in range(SEEDS):
+        root = tmp_path / str(seed)
+        shutil.copytree(catalog.root, root)
+        done = damage(root, random.Random(seed))
+        found = stacaster.check_catalog(root)
+        if not found:
+            # A byte of the database or of parquet that holds nothing: what it says is the same.
+            assert "flip" in done and done.endswith((".duckdb", ".parquet")), (seed, done)
+            assert stacaster.open_catalog(root).sql(rows).table.equals(truth), (seed, done)
+            continue
+        stacaster.fix_catalog(root)
+        assert stacaster.check_catalog(root, deep=True) == [], (seed, done)
+        left = stacaster.open_catalog(root)
+        assert len(left.search()) >= 6, (seed, done)
+        if not any(problem.remedy == "quarantine" for problem in found):
+            assert content(root) == whole, (seed, done)
+        shutil.rmtree(root)
+
+
+def test_what_is_no_catalog(tmp_path: Path, copy: Path) -> None:
+    with pytest.raises(CatalogError, match="no catalog that stacaster made"):
+        stacaster.check_catalog(tmp_path / "nowhere")
+    for path in copy.rglob("*.tif"):
+        path.unlink()
+    with pytest.raises(CatalogError, match="ingest again"):
+        stacaster.fix_catalog(copy)
+
+
+def test_in_a_shell(copy: Path, repository: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", "stacaster", "doctor", "--catalog", str(copy), *words]
+        env = {**os.environ, "PYTHONPATH": str(repository)}
+        return subprocess.run(line, capture_output=True, text=True, check=False, env=env)
+
+    assert run().returncode == 0 and "all is well" in run().stderr
+    (copy / "index.duckdb").unlink()
+    listed = run("--json")
+    assert listed.returncode == 7 and json.loads(listed.stdout)[0]["place"] == "index.duckdb"
+    assert run("--fix").returncode == 0 and run("--deep").returncode == 0
+    assert run("--login", "--fix").returncode == 2
