@@ -69,7 +69,8 @@ def ingest_search(
     missing = _missing(iter_granules(product, **options), known, counter)
     if dry_run:
         for granule in missing:
-            counter.add(Outcome(granule=granule.id, status="ingested", reason="would be fetched and ingested"))
+            reason = "would be registered in place" if no_copy else "would be fetched and ingested"
+            counter.add(Outcome(granule=granule.id, status="ingested", reason=reason))
         return counter.report()
     if no_copy:
         kept = {key: conversion[key] for key in ("subsystem", "keep_swir") if key in conversion}

@@ -117,7 +117,7 @@ def test_in_a_shell(earthdata: Earthdata, repository: Path) -> None:
         env = {**os.environ, "PYTHONPATH": str(repository), **env}
         return subprocess.run(line, capture_output=True, text=True, check=False, env=env)
 
-    assert run("--login").returncode == 5 and run().returncode == 2
+    assert run("--login").returncode == 5 and run("--login", "--deep").returncode == 2
     good = run("--login", "--json", EARTHDATA_TOKEN="canary-token-1")
     assert good.returncode == 0 and [row["status"] for row in json.loads(good.stdout)] == ["ok", "ok"]
     assert "canary" not in good.stdout + good.stderr

@@ -7,10 +7,12 @@ Sources: ASTER Users Handbook v2 (Abrams, Hook, Ramachandran 2002) for bands, ga
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stacaster import ecs
 from stacaster.calibrate import unit_conversion
 from stacaster.errors import UsageError
 from stacaster.model import Band, Provider, ReadOptions, SceneBand
@@ -76,6 +78,29 @@ BANDS = (
     _band("B14", "TIR", 11.30, 0.70, common_name="lwir"),
 )
 """The fourteen nadir bands; 3B is not part of terrain-corrected products. Nominal centres and widths, micrometres."""
+
+
+FALSE_COLOUR = {
+    "title": "False colour: near infrared, red, green",
+    "assets": ["B03N", "B02", "B01"],
+    "rescale": [[0, 255], [0, 255], [0, 255]],
+}
+"""The usual view of VNIR, for the render extension."""
+
+_GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
+
+
+def parse_gains(text: Any) -> dict[str, str]:
+    """Return gain codes by band name from ``01 HGH, 02 HGH, 3N NOR``, as attributes of granules write them."""
+    names = {odl_suffix(band).zfill(2): band.name for band in BANDS}
+    pairs = _GAIN_PAIR.findall("" if text is None else str(text))
+    return {names[number]: code.upper() for number, code in pairs if number in names}
+
+
+def parse_pointing(attributes: Mapping[str, Any]) -> dict[str, float]:
+    """Return pointing angles by subsystem from ``ASTERVNIRPointingAngle`` and its like, degrees."""
+    found = {name: ecs.number(attributes.get(f"ASTER{name}PointingAngle")) for name in SUBSYSTEMS}
+    return {name: angle for name, angle in found.items() if angle is not None}
 
 
 def odl_suffix(band: Band) -> str:

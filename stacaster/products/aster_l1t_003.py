@@ -192,12 +192,6 @@ def _check_place(content: GranuleContent, geobox: Any) -> None:
         )
 
 
-_FALSE_COLOUR = {
-    "title": "False colour: near infrared, red, green",
-    "assets": ["B03N", "B02", "B01"],
-    "rescale": [[0, 255], [0, 255], [0, 255]],
-}
-
 PRODUCT = Product(
     name="aster_l1t_003",
     collection_id="aster-l1t-003",
@@ -224,6 +218,6 @@ PRODUCT = Product(
     keywords=("aster", "terra", "radiance", "vnir", "swir", "tir", "minerals"),
     recognise=_recognise,
     describe=_describe,
-    renders={"false-colour": _FALSE_COLOUR},
+    renders={"false-colour": aster.FALSE_COLOUR},
     notes=("SWIR is unusable from 2008-04-01 on; its assets are not made unless asked for",),
 )

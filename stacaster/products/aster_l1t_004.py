@@ -22,7 +22,6 @@ _FILE = re.compile(
     r"(?P<granule>AST_L1T_004(?P<acquired>\d{14})_\d{14})_(?P<subsystem>VNIR|SWIR|TIR)_(?P<band>B\d\d[NB]?)\.tiff?",
     re.IGNORECASE,
 )
-_GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 
 
 def _recognise(content: GranuleContent) -> bool:
@@ -78,18 +77,15 @@ def _metadata(granule: str, umm: Mapping[str, Any], content: GranuleContent) -> 
     if stated is not None and stated != granule:
         raise ReadError(f"the sidecar describes {stated}, not {granule}", granule=content.name)
     data = umm.get("DataGranule", {})
-    names = {aster.odl_suffix(band).zfill(2): band.name for band in aster.BANDS}
-    gains = dict(_GAIN_PAIR.findall(str(extra.get("ASTERGains", ""))))
-    pointing = {name: ecs.number(extra.get(f"ASTER{name}PointingAngle")) for name in aster.SUBSYSTEMS}
     direction = str(extra.get("FlyingDirection", "")).upper()
     tags = " ".join(str(layer.attributes.get("TIFFTAG_IMAGEDESCRIPTION", "")) for layer in content.layers.values())
     return AsterMetadata(
         datetime=_acquired(granule, umm, content),
         created=_time(data.get("ProductionDateTime"), content),
-        gains={names[number]: code.upper() for number, code in gains.items() if number in names},
+        gains=aster.parse_gains(extra.get("ASTERGains")),
         sun_azimuth=ecs.number(extra.get("SolarAzimuthAngle")),
         sun_elevation=ecs.number(extra.get("SolarElevationAngle")),
-        pointing={name: angle for name, angle in pointing.items() if angle is not None},
+        pointing=aster.parse_pointing(extra),
         cloud_cover=ecs.number(umm.get("CloudCover")),
         day_night=ecs.day_night(data.get("DayNightFlag")),
         orbit_state={"AS": "ascending", "DE": "descending"}.get(direction),
@@ -143,12 +139,6 @@ PRODUCT = Product(
     recognise=_recognise,
     describe=_describe,
     file_set=_FILE,
-    renders={
-        "false-colour": {
-            "title": "False colour: near infrared, red, green",
-            "assets": ["B03N", "B02", "B01"],
-            "rescale": [[0, 255], [0, 255], [0, 255]],
-        }
-    },
+    renders={"false-colour": aster.FALSE_COLOUR},
     notes=("SWIR is unusable from 2008-04-01 on; its assets are not made unless asked for",),
 )

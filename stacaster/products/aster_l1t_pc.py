@@ -18,7 +18,6 @@ from stacaster.instruments.aster import AsterMetadata
 from stacaster.model import GranuleContent, Layer, Product, ReadOptions, Scene
 
 _FILE = re.compile(r"(?P<granule>AST_L1T_003\d{14}_\d{14}(?:_\d+)?)\.(?P<subsystem>VNIR|SWIR|TIR)\.tif#(?P<number>\d+)")
-_GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 # Corners are whole metres; the files carry rounding errors of up to a millimetre.
 _ROUNDING_M = 0.01
 
@@ -89,9 +88,6 @@ def _whole(value: float) -> float:
 def _metadata(content: GranuleContent) -> AsterMetadata:
     said: Mapping[str, Any] = content.sidecars.get("stac", {})
     extra: Mapping[str, Any] = content.sidecars.get("ecs", {})
-    names = {aster.odl_suffix(band).zfill(2): band.name for band in aster.BANDS}
-    gains = dict(_GAIN_PAIR.findall(str(extra.get("ASTERGains", ""))))
-    pointing = {name: ecs.number(extra.get(f"ASTER{name}PointingAngle")) for name in aster.SUBSYSTEMS}
     try:
         moment = ecs.parse_time(str(said["datetime"]))
         created = ecs.parse_time(str(said["created"])) if said.get("created") else None
@@ -100,10 +96,10 @@ def _metadata(content: GranuleContent) -> AsterMetadata:
     return AsterMetadata(
         datetime=moment,
         created=created,
-        gains={names[number]: code.upper() for number, code in gains.items() if number in names},
+        gains=aster.parse_gains(extra.get("ASTERGains")),
         sun_azimuth=ecs.number(said.get("view:sun_azimuth")),
         sun_elevation=ecs.number(said.get("view:sun_elevation")),
-        pointing={name: angle for name, angle in pointing.items() if angle is not None},
+        pointing=aster.parse_pointing(extra),
         cloud_cover=ecs.number(said.get("eo:cloud_cover")),
         orbit_state=said.get("sat:orbit_state"),
     )
@@ -135,12 +131,6 @@ PRODUCT = Product(
     keywords=("aster", "terra", "radiance", "vnir", "swir", "tir", "minerals"),
     recognise=_recognise,
     describe=_describe,
-    renders={
-        "false-colour": {
-            "title": "False colour: near infrared, red, green",
-            "assets": ["B03N", "B02", "B01"],
-            "rescale": [[0, 255], [0, 255], [0, 255]],
-        }
-    },
+    renders={"false-colour": aster.FALSE_COLOUR},
     notes=("registered with --no-copy only; pixels stay at the Planetary Computer",),
 )

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from stacaster.errors import FetchError, IntegrityError
-from stacaster.http import RetryPolicy, retry_wait
-from stacaster.transport import PassingTrouble, Transport
+from stacaster.transport import PassingTrouble, Transport, persist
 from stacaster.transport.s3 import Buckets
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
-_T = TypeVar("_T")
 
 
 class Source(Protocol):
@@ -46,7 +42,7 @@ class HttpSource:
         return self._persist(start, end)
 
     def _persist(self, start: int, end: int) -> bytes:
-        return _persist(lambda: self._attempt(start, end), self._href)
+        return persist(lambda: self._attempt(start, end), self._href)
 
     def _attempt(self, start: int, end: int) -> bytes:
         try:
@@ -92,23 +88,9 @@ class S3Source:
 
     def open(self) -> tuple[int, bytes]:
         """Return the size of the object and its first bytes."""
-        size, _ = _persist(self._object.head, self._object.href)
+        size, _ = persist(self._object.head, self._object.href)
         return size, self.read(0, min(size, self._first)) if size else b""
 
     def read(self, start: int, end: int) -> bytes:
         """Return bytes from ``start`` up to ``end`` (excluded)."""
-        return _persist(lambda: self._object.read(start, end), self._object.href)
-
-
-def _persist(act: Callable[[], _T], href: str) -> _T:
-    """Act until it works or the patience of ``RetryPolicy`` ends."""
-    policy, started, attempt = RetryPolicy(), time.monotonic(), 0
-    while True:
-        attempt += 1
-        try:
-            return act()
-        except PassingTrouble as error:
-            wait = retry_wait(attempt, error.headers)
-            if attempt >= policy.attempts or time.monotonic() - started + wait > policy.budget_s:
-                raise FetchError(f"{error}; tried {attempt} times", href=href) from error
-        policy.sleep(wait)
+        return persist(lambda: self._object.read(start, end), self._object.href)

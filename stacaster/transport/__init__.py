@@ -10,13 +10,13 @@ from urllib.parse import urljoin, urlsplit
 from stacaster.auth import LOGIN_HOST, EarthdataAuth
 from stacaster.errors import FetchError
 from stacaster.http import TIMEOUT, new_session
-from stacaster.transport.refusal import PassingTrouble, refuse
+from stacaster.transport.refusal import PassingTrouble, persist, refuse
 from stacaster.transport.signing import Signer
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["PassingTrouble", "Signer", "Transport"]
+__all__ = ["PassingTrouble", "Signer", "Transport", "persist"]
 
 _LONGEST_CHAIN = 10
 _SMALL = 1 << 16

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from stacaster.auth import HOW_TO, may_see_token
 from stacaster.errors import AuthError, FetchError
-from stacaster.http import RETRIED, error_text
+from stacaster.http import RETRIED, RetryPolicy, error_text, retry_wait
 
 if TYPE_CHECKING:
     import requests
+
+
+_T = TypeVar("_T")
 
 
 class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: another try may help
@@ -24,6 +29,29 @@ class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: anothe
     def __init__(self, text: str, headers: Any) -> None:
         super().__init__(text)
         self.headers = headers
+
+
+def persist(act: Callable[[], _T], href: str, *, policy: RetryPolicy | None = None) -> _T:
+    """Act until it works or the patience ends.
+
+    Args:
+        act: What may raise PassingTrouble.
+        href: Address for the error.
+        policy: Attempts and time.
+
+    Raises:
+        FetchError: It did not work within the budget; the message says what went wrong last.
+    """
+    rules, started, attempt = policy or RetryPolicy(), time.monotonic(), 0
+    while True:
+        attempt += 1
+        try:
+            return act()
+        except PassingTrouble as error:
+            wait = retry_wait(attempt, error.headers)
+            if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
+                raise FetchError(f"{error}; tried {attempt} times", href=href) from error
+        rules.sleep(wait)
 
 
 def refuse(answer: requests.Response, url: str, *, name: str, href: str, origin: str | None) -> NoReturn:

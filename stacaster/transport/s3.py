@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError, FetchError, StacasterError
-from stacaster.http import ca_bundle, proxy_of
-from stacaster.transport.refusal import PassingTrouble
+from stacaster.http import RetryPolicy, ca_bundle, proxy_of
+from stacaster.transport.refusal import PassingTrouble, persist
 
 if TYPE_CHECKING:
     from stacaster.transport import Transport
@@ -36,6 +36,7 @@ ENDPOINTS = {
 }
 """Where credentials are given out, by the beginning of the bucket's name; for records that do not say it."""
 
+_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _BEFORE_EXPIRY = dt.timedelta(minutes=5)
 _HOW_TO = "s3:// needs the package obstore: pip install 'stacaster[s3]'"
 
@@ -108,14 +109,9 @@ class Buckets:
 
 def _ask(transport: Transport, endpoint: str) -> _Keys:
     host = urlsplit(endpoint).hostname
-    problem = f"{host} gives no S3 credentials"
-    for _ in range(3):
-        try:
-            answer = transport.get(endpoint, {}, name="S3 credentials")
-        except PassingTrouble as error:
-            problem = str(error)
-            continue
-        with answer:
+
+    def ask() -> _Keys:
+        with transport.get(endpoint, {}, name="S3 credentials") as answer:
             try:
                 body = answer.json()
                 # The expiry is written with a blank instead of a T.
@@ -128,7 +124,8 @@ def _ask(transport: Transport, endpoint: str) -> _Keys:
                 )
             except (ValueError, KeyError, TypeError):
                 raise AuthError(f"{host} answered without S3 credentials; is the account known there?") from None
-    raise AuthError(problem)
+
+    return persist(ask, endpoint, policy=_PATIENCE)
 
 
 class S3Object:

@@ -7,9 +7,8 @@ import time
 from functools import cache
 
 from stacaster.auth import EarthdataAuth, find_credentials, may_see_token
-from stacaster.errors import FetchError
-from stacaster.http import RetryPolicy, retry_wait
-from stacaster.transport import PassingTrouble, Signer, Transport
+from stacaster.http import RetryPolicy
+from stacaster.transport import Signer, Transport, persist
 from stacaster.transport.signing import needs_signature
 
 _GOOD_FOR_S = 1200.0
@@ -64,13 +63,9 @@ class _Redirects:
 
     def _ask(self, href: str) -> str:
         transport = Transport(EarthdataAuth(find_credentials()), _shared_signer())
-        attempt = 0
-        while True:
-            attempt += 1
-            try:
-                with transport.get(href, {"Range": "bytes=0-0"}, name=href.rpartition("/")[2]) as answer:
-                    return str(answer.url)
-            except PassingTrouble as error:
-                if attempt >= _PATIENCE.attempts:
-                    raise FetchError(f"{error}; tried {attempt} times", href=href) from error
-                _PATIENCE.sleep(retry_wait(attempt, error.headers))
+
+        def ask() -> str:
+            with transport.get(href, {"Range": "bytes=0-0"}, name=href.rpartition("/")[2]) as answer:
+                return str(answer.url)
+
+        return persist(ask, href, policy=_PATIENCE)

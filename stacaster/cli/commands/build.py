@@ -55,7 +55,8 @@ def _check_ingest(context: click.Context, files: tuple[str, ...], product: str |
         raise click.UsageError("Missing argument 'FILE|DIR|GLOB...': name files, or a product with --product")
     given = [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
     if product is None and given:
-        raise click.UsageError(f"--{given[0].replace('_', '-')} is a condition of a search and needs --product")
+        option = next(param.opts[0] for param in context.command.params if param.name == given[0])
+        raise click.UsageError(f"{option} is a condition of a search and needs --product")
 
 
 @click.command(epilog="\b\nExamples:\n  stacaster products\n  stacaster products --json")
