@@ -83,7 +83,8 @@ def load(
         "groupby": (lambda _item, _parsed, idx: rank[idx]) if by_item else groupby,
         "stac_cfg": options.get("stac_cfg") or {item.collection_id: config for item in chosen},
     }
-    if any(item.assets[key].href.startswith("https://") for item in chosen for key in keys if key in item.assets):
+    hrefs = [item.assets[key].href for item in chosen for key in keys if key in item.assets]
+    if any(href.startswith("https://") or href.endswith(".vrt") for href in hrefs):
         arguments.setdefault("patch_url", sign)
     widest = _widest_type(chosen, keys)
     if widest is not None:

@@ -17,7 +17,7 @@ from stacaster.checksums import as_multihash, multihash
 from stacaster.config import catalog_path
 from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError, is_space_error
 from stacaster.georef import footprint
-from stacaster.model import Granule, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene
+from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene
 from stacaster.products import recognise
 from stacaster.register.content import RemoteContent, read_content
 from stacaster.register.vrt import needs_vrt, write_vrt
@@ -112,8 +112,8 @@ def _stage(granule: Granule, options: ReadOptions, staging: Path) -> StagedItem:
 
 
 def _asset(band: Any, found: RemoteContent, folder: Path) -> RemoteAsset:
-    file, number, stated = found.files[band.layer]
-    if needs_vrt(file.href, stated, band, count=found.counts[file.name]):
+    file, number = found.files[band.layer]
+    if needs_vrt(file.href, found.content.layers[band.layer], band, count=found.counts[file.name]):
         path = folder / f"{band.band.name}.vrt"
         write_vrt(path, band, href=file.href, source_band=number, collection=found.collection)
         return RemoteAsset(href=f"./{path.name}", media_type=stac.VRT_TYPE)
@@ -153,17 +153,29 @@ def _item(
         "stacaster:fingerprint": multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()),
         "stacaster:in_place": True,
     }
-    extra = {
-        f"source-{name.rpartition('.')[0].rpartition('.')[2] or name}": {
-            "href": file.href, "type": stac.COG_TYPE, "title": f"The provider's file {name}", "roles": ["source"],
-        }
-        for name, file in used.items() if found.counts[name] > 1
-    }  # fmt: skip
+    extra = {}
+    for band in scene.bands:
+        file = found.files[band.layer][0]
+        if assets[band.band.name].href != file.href:
+            key = band.band.group if found.counts[file.name] > 1 else band.band.name
+            extra[f"source-{key}"] = _source_asset(file)
     item = stac.build_item(
         product, scene, item_id=item_id, assets=assets, geometry=geometry, bbox=bbox, provenance=provenance
     )
     item["assets"] |= extra
     return item
+
+
+def _source_asset(file: GranuleFile) -> dict[str, Any]:
+    described = {
+        "href": file.href,
+        "type": stac.COG_TYPE,
+        "title": f"The provider's file {file.name}",
+        "roles": ["source"],
+        "file:size": file.size,
+        "file:checksum": as_multihash(file.checksum_kind, file.checksum),
+    }
+    return {key: value for key, value in described.items() if value is not None}
 
 
 def _footprint(granule: Granule, scene: Scene) -> tuple[dict[str, Any], list[float]]:

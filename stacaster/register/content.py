@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from stacaster.errors import ReadError
@@ -14,9 +14,6 @@ from stacaster.model import Granule, GranuleContent, GranuleFile, Layer
 from stacaster.remote import open_remote
 from stacaster.sidecars import parse_ecs_attributes
 from stacaster.sources.cmr import fetch_record
-
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
 
 _HEADER_BYTES = 1 << 15
 _ENDS = (".tif", ".tiff")
@@ -28,8 +25,8 @@ class RemoteContent:
 
     content: GranuleContent
     """What a product needs."""
-    files: Mapping[str, tuple[GranuleFile, int, GeoBox | None]]
-    """File, number of the band in it and grid as the file states it, by layer."""
+    files: Mapping[str, tuple[GranuleFile, int]]
+    """File and number of the band in it, by layer."""
     counts: Mapping[str, int]
     """Number of bands by file name."""
     host: str
@@ -53,11 +50,11 @@ def read_content(granule: Granule) -> RemoteContent:
     with ThreadPoolExecutor(min(4, len(wanted))) as pool:
         headers = list(pool.map(_header, wanted))
     layers: dict[str, Layer] = {}
-    files: dict[str, tuple[GranuleFile, int, GeoBox | None]] = {}
+    files: dict[str, tuple[GranuleFile, int]] = {}
     for file, found in zip(wanted, headers, strict=True):
         for number, layer in enumerate(found, start=1):
             layers[layer.path] = layer
-            files[layer.path] = (file, number, layer.geobox)
+            files[layer.path] = (file, number)
     content = GranuleContent(
         reader="geotiff_set",
         files=tuple(sorted(Path(file.name) for file in wanted)),

@@ -6,20 +6,20 @@ from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
-from stacaster.model import SceneBand
+from stacaster.model import Layer, SceneBand
 from stacaster.transport.signing import needs_signature
 
 _TYPES = {"uint8": "Byte", "uint16": "UInt16", "int16": "Int16", "float32": "Float32"}
 
 
-def needs_vrt(href: str, stated: object, band: SceneBand, *, count: int) -> bool:
-    """Tell whether readers of the remote file itself would go astray: several bands, a wrong grid, or a signature.
+def needs_vrt(href: str, stated: Layer, band: SceneBand, *, count: int) -> bool:
+    """Tell whether readers of the remote file itself would go astray.
 
-    A grid in the northern instead of the southern UTM zone is no error: it is the same place.
+    They would with several bands, another grid or zone, a signature, or a fill value that the file does not state: GDAL
+    turns fill into a valid number when it moves such pixels to another grid.
     """
-    from stacaster.georef import southern_utm
-
-    return count > 1 or needs_signature(href) or southern_utm(stated) != band.geobox
+    is_silent = band.band.nodata is not None and stated.nodata != band.band.nodata
+    return count > 1 or is_silent or needs_signature(href) or stated.geobox != band.geobox
 
 
 def write_vrt(path: Path, band: SceneBand, *, href: str, source_band: int, collection: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from functools import cache
+from pathlib import Path
+from xml.sax.saxutils import escape, unescape
 
 from stacaster.auth import EarthdataAuth, find_credentials, may_see_token
 from stacaster.http import RetryPolicy
@@ -12,6 +15,7 @@ from stacaster.transport import Signer, Transport, persist
 from stacaster.transport.signing import needs_signature
 
 _GOOD_FOR_S = 1200.0
+_SOURCE = re.compile(r"/vsicurl/(https://[^<]+)")
 _PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 
 
@@ -23,17 +27,26 @@ def sign(href: str) -> str:
     patch_url=stacaster.sign)`` reads items that were registered in place; ``stacaster.load`` does so by itself.
 
     Args:
-        href: Address or path of an asset.
+        href: Address or path of an asset. Of a virtual raster (``.vrt``) that leads to files behind a login, the whole
+            text comes back, which GDAL opens like the file, with addresses that can be read.
 
     Raises:
         AuthError: The provider wants other or more credentials.
         FetchError: The provider does not give the file.
     """
+    if href.endswith(".vrt") and "://" not in href:
+        return _with_signed_sources(href)
     if needs_signature(href):
         return _shared_signer().sign(href)
     if not may_see_token(href):
         return href
     return _Redirects.shared().end_of(href)
+
+
+def _with_signed_sources(path: str) -> str:
+    text = Path(path).read_text(encoding="utf-8")
+    signed = _SOURCE.sub(lambda match: f"/vsicurl/{escape(sign(unescape(match[1])))}", text)
+    return path if signed == text else signed
 
 
 @cache
