@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
-from stacaster.http import RetryPolicy, error_text, new_session, request
+from stacaster.http import SHORT_PATIENCE, error_text, new_session, request
 
 if TYPE_CHECKING:
     import requests
@@ -40,7 +40,6 @@ _TRUSTED = (
 # CMR refuses an expired token also for public records.
 _PUBLIC = ("cmr.earthdata.nasa.gov",)
 _REFUSALS = (301, 302, 303, 307, 308, 400, 401, 403, 404)
-_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _LOG = logging.getLogger(__name__)
 
 
@@ -202,8 +201,8 @@ class EarthdataAuth:
         url = f"https://{LOGIN_HOST}/api/users/find_or_create_token"
         # A server that redirects this could be given the password: it is an error like a refusal.
         answer = request(
-            self._session(), "POST", url, what="Earthdata Login", policy=_PATIENCE, error=AuthError, passed=_REFUSALS,
-            auth=(found.username, found.password), allow_redirects=False,
+            self._session(), "POST", url, what="Earthdata Login", policy=SHORT_PATIENCE, error=AuthError,
+            passed=_REFUSALS, auth=(found.username, found.password), allow_redirects=False,
         )  # fmt: skip
         if not 200 <= answer.status_code < 300:
             said = f"{answer.status_code}: {error_text(answer)}"

@@ -99,6 +99,10 @@ class RetryPolicy:
     """Waits; tests replace it to see the waits."""
 
 
+SHORT_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
+"""For small questions, such as a login, on whose answer more waits."""
+
+
 def retry_wait(attempt: int, headers: Mapping[str, str]) -> float:
     """Return the seconds to wait before the next attempt: what the server says, else growing with full jitter.
 

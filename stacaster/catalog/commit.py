@@ -73,7 +73,7 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
             stage_tables(store, transaction, tables, dict(documents))
             for target, content in documents:
                 transaction.put_file(content, target)
-            transaction.put_file(_json(stac.build_root_catalog(collection_titles(store, tables))), "catalog.json")
+            transaction.put_file(as_json(stac.build_root_catalog(collection_titles(store, tables))), "catalog.json")
     return [statuses[number] for number in range(len(staged))]
 
 
@@ -115,7 +115,7 @@ def collection_documents(name: str, table: pa.Table, *, years: Iterable[str] | N
         by_year.setdefault(year, []).append(item_id)
     root = product.collection_id
     documents = [
-        (f"{root}/{year}/catalog.json", _json(stac.build_year_catalog(root, year, by_year[year])))
+        (f"{root}/{year}/catalog.json", as_json(stac.build_year_catalog(root, year, by_year[year])))
         for year in sorted(by_year if years is None else set(years) & set(by_year))
     ]
     summary = item_table.summarise(table)
@@ -126,7 +126,7 @@ def collection_documents(name: str, table: pa.Table, *, years: Iterable[str] | N
         years=sorted(by_year),
         ranges=summary.ranges,
     )
-    return [*documents, (f"{root}/collection.json", _json(collection))]
+    return [*documents, (f"{root}/collection.json", as_json(collection))]
 
 
 def stage_tables(
@@ -175,5 +175,6 @@ def collection_titles(store: CatalogStore, tables: Mapping[str, pa.Table]) -> di
     return {name: titles.get(name, name) for name in present}
 
 
-def _json(document: Mapping[str, Any]) -> bytes:
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """Return a document as it stands in a file."""
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

@@ -11,16 +11,12 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stacaster import item_table
-from stacaster.catalog.commit import collection_documents, stage_tables
-from stacaster.catalog.inspection import Problem, as_json, folder_of, inspect, root_document
+from stacaster.catalog.commit import as_json, collection_documents, stage_tables
+from stacaster.catalog.inspection import Problem, folder_of, inspect, root_document
 from stacaster.errors import CatalogError
 from stacaster.store import CatalogStore
-
-if TYPE_CHECKING:
-    pass
 
 QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, stac
-from stacaster.catalog.commit import collection_documents, collection_titles
+from stacaster.catalog.commit import as_json, collection_documents, collection_titles
 from stacaster.catalog.lost_files import lost_files
 from stacaster.errors import StacasterError, UsageError
 from stacaster.item_table import DATABASE
@@ -183,9 +183,7 @@ def _mark(item: Mapping[str, Any]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / DATABASE
         item_table.build_database(database, {str(item["collection"]): table})
-        (row,) = item_table.run_sql(
-            database, "select * replace (st_astext(geometry) as geometry) from items"
-        ).to_pylist()
+        (row,) = item_table.run_sql(database, _ROWS).to_pylist()
     return _row_text(row)
 
 
@@ -266,8 +264,3 @@ def folder_of(collection: str, item: Mapping[str, Any]) -> str:
     """Return the folder of an item relative to the catalog."""
     moment = str(item["properties"].get("datetime") or item["properties"]["start_datetime"])
     return f"{collection}/{moment[:4]}/{item['id']}"
-
-
-def as_json(document: Mapping[str, Any]) -> bytes:
-    """Return a document as it stands in a file."""
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from stacaster import item_table, stac
-from stacaster.catalog.commit import collection_documents, collection_titles, item_places, stage_tables
+from stacaster.catalog.commit import as_json, collection_documents, collection_titles, item_places, stage_tables
 from stacaster.errors import UsageError
 from stacaster.store import CatalogStore
 
@@ -70,9 +69,5 @@ def remove_items(store: CatalogStore, keys: Sequence[Key], *, dry_run: bool = Fa
         for target, content in documents:
             transaction.put_file(content, target)
         titles = {key: value for key, value in collection_titles(store, tables).items() if key not in emptied}
-        transaction.put_file(_json(stac.build_root_catalog(titles)), "catalog.json")
+        transaction.put_file(as_json(stac.build_root_catalog(titles)), "catalog.json")
     return there
-
-
-def _json(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()

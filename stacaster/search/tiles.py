@@ -58,11 +58,10 @@ def search_tiles(
             for granule in iter_granules(product, **search_options, **plain, bbox=wide)
             if _belongs(granule, box, whole) and scene_and_rank(granule)[0] not in seen
         ]
-        east_or_north = shapely.union_all([box.exterior])
         seen |= {
             scene_and_rank(granule)[0]
             for granule in found
-            if granule.geometry is None or east_or_north.intersects(shapely.geometry.shape(dict(granule.geometry)))
+            if granule.geometry is None or box.exterior.intersects(shapely.geometry.shape(dict(granule.geometry)))
         }
         yield tile, GranuleSearch(tuple(found), box_geometry(tile))
 

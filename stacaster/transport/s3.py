@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError, FetchError, StacasterError
-from stacaster.http import RetryPolicy, ca_bundle, proxy_of
+from stacaster.http import SHORT_PATIENCE, ca_bundle, proxy_of
 from stacaster.transport.refusal import PassingTrouble, persist
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ ENDPOINTS = {
 }
 """Where credentials are given out, by the beginning of the bucket's name; for records that do not say it."""
 
-_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _BEFORE_EXPIRY = dt.timedelta(minutes=5)
 _HOW_TO = "s3:// needs the package obstore: pip install 'stacaster[s3]'"
 
@@ -125,7 +124,7 @@ def _ask(transport: Transport, endpoint: str) -> _Keys:
             except (ValueError, KeyError, TypeError):
                 raise AuthError(f"{host} answered without S3 credentials; is the account known there?") from None
 
-    return persist(ask, endpoint, policy=_PATIENCE)
+    return persist(ask, endpoint, policy=SHORT_PATIENCE)
 
 
 class S3Object:

@@ -10,13 +10,12 @@ from pathlib import Path
 from xml.sax.saxutils import escape, unescape
 
 from stacaster.auth import EarthdataAuth, find_credentials, may_see_token
-from stacaster.http import RetryPolicy
+from stacaster.http import SHORT_PATIENCE
 from stacaster.transport import Signer, Transport, persist
 from stacaster.transport.signing import needs_signature
 
 _GOOD_FOR_S = 1200.0
 _SOURCE = re.compile(r"/vsicurl/(https://[^<]+)")
-_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 
 
 def sign(href: str) -> str:
@@ -81,4 +80,4 @@ class _Redirects:
             with transport.get(href, {"Range": "bytes=0-0"}, name=href.rpartition("/")[2]) as answer:
                 return str(answer.url)
 
-        return persist(ask, href, policy=_PATIENCE)
+        return persist(ask, href, policy=SHORT_PATIENCE)

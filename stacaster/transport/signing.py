@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
-from stacaster.http import RetryPolicy, new_session, request
+from stacaster.http import SHORT_PATIENCE, new_session, request
 
 TOKEN_URL = "https://planetarycomputer.microsoft.com/api/sas/v1/token"  # noqa: S105 - an address
 """Where tokens are given out; ``PC_SDK_SAS_URL`` names another."""
 
 _STORAGE = ".blob.core.windows.net"
-_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 _BEFORE_EXPIRY = dt.timedelta(minutes=5)
 
 
@@ -87,7 +86,7 @@ def _ask(account: str, container: str) -> _Token | None:
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
     what = "the token service of the Planetary Computer"
     answer = request(
-        new_session(), "GET", url, what=what, policy=_PATIENCE, error=AuthError, passed=(404,), headers=headers
+        new_session(), "GET", url, what=what, policy=SHORT_PATIENCE, error=AuthError, passed=(404,), headers=headers
     )
     if answer.status_code == 404:
         return None
