@@ -229,6 +229,7 @@ def build_collection(
     interval: tuple[str, str],
     years: Sequence[str],
     ranges: Mapping[str, tuple[float, float]],
+    parts: Sequence[str] = ("items.parquet",),
 ) -> dict[str, Any]:
     """Describe a product as a STAC collection.
 
@@ -238,6 +239,7 @@ def build_collection(
         interval: First and last time.
         years: Sub-catalogs, one an acquisition year.
         ranges: Smallest and largest value of numeric item properties.
+        parts: Names of the parquet files with all items.
     """
     extensions = {"raster", "processing", "version"}
     for band in product.bands:
@@ -246,9 +248,6 @@ def build_collection(
         extensions.add("scientific")
     if product.renders:
         extensions.add("render")
-    children = [
-        {"rel": "child", "href": f"./{year}/catalog.json", "type": "application/json", "title": year} for year in years
-    ]
     document = {
         "type": "Collection",
         "stac_version": STAC_VERSION,
@@ -263,19 +262,8 @@ def build_collection(
         "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
         "summaries": _summaries(product, ranges),
         "item_assets": {band.name: _item_asset(band) for band in product.bands},
-        "links": [
-            {"rel": "root", "href": "../catalog.json", "type": "application/json"},
-            {"rel": "parent", "href": "../catalog.json", "type": "application/json"},
-            *children,
-        ],
-        "assets": {
-            "items": {
-                "href": "./items.parquet",
-                "type": PARQUET_TYPE,
-                "title": "All items as stac-geoparquet",
-                "roles": ["collection-mirror"],
-            }
-        },
+        "links": _collection_links(years),
+        "assets": _mirrors(parts),
     }
     if product.doi is not None:
         document |= {"sci:doi": product.doi, "sci:citation": product.citation}
@@ -283,6 +271,63 @@ def build_collection(
     if product.renders:
         document["renders"] = {name: dict(render) for name, render in product.renders.items()}
     return document
+
+
+def adapt_collection(
+    document: Mapping[str, Any],
+    *,
+    name: str,
+    bboxes: Sequence[Sequence[float]],
+    interval: tuple[str, str],
+    years: Sequence[str],
+    parts: Sequence[str],
+) -> dict[str, Any]:
+    """Describe a collection that came from elsewhere: what it says, with our places and the extent of its items.
+
+    Args:
+        document: What it says; may be empty.
+        name: Its id here.
+        bboxes: Overall bounding box first.
+        interval: First and last time.
+        years: Sub-catalogs, one an acquisition year.
+        parts: Names of the parquet files with all items.
+    """
+    known = {"description": f"Items of {name}", "license": "other", **document}
+    others = [link for link in known.get("links", ()) if link.get("rel") not in _OUR_LINKS]
+    assets = {key: value for key, value in known.get("assets", {}).items() if not key.startswith("items")}
+    return known | {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "id": name,
+        "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
+        "links": [*_collection_links(years), *others],
+        "assets": assets | _mirrors(parts),
+    }
+
+
+_OUR_LINKS = {"root", "parent", "self", "child", "item", "items", "collection"}
+
+
+def _collection_links(years: Sequence[str]) -> list[dict[str, Any]]:
+    children = [
+        {"rel": "child", "href": f"./{year}/catalog.json", "type": "application/json", "title": year} for year in years
+    ]
+    up = [{"rel": rel, "href": "../catalog.json", "type": "application/json"} for rel in ("root", "parent")]
+    return [*up, *children]
+
+
+def _mirrors(parts: Sequence[str]) -> dict[str, Any]:
+    title = "All items as stac-geoparquet"
+    many = len(parts) > 1
+    return {
+        part.removesuffix(".parquet"): {
+            "href": f"./{part}",
+            "type": PARQUET_TYPE,
+            "title": f"{title}, part {number + 1} of {len(parts)}" if many else title,
+            "roles": ["collection-mirror"],
+        }
+        for number, part in enumerate(parts)
+    }
 
 
 def _summaries(product: Product, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
-from stacaster.catalog.commit import StagedItem, commit_items
+from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.health import check_catalog, fix_catalog
 from stacaster.catalog.inspection import Problem
 from stacaster.catalog.remove import remove_items
@@ -35,6 +35,7 @@ __all__ = [
     "commit_items",
     "fix_catalog",
     "open_catalog",
+    "settle",
 ]
 
 
@@ -171,6 +172,10 @@ class Catalog:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
         return [item_id for _, item_id in remove_items(CatalogStore(self.root), keys, dry_run=dry_run)]
+
+    def close(self) -> None:
+        """Let go of the database, which stays open between searches; the next search opens it again."""
+        item_table.close_databases()
 
     def stac_cfg(self) -> dict[str, Any]:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""

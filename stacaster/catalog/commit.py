@@ -1,20 +1,20 @@
-"""Register staged items: files, JSON, parquet mirror and database in one transaction."""
+"""Change what a catalog holds: files, JSON, parquet mirror and database in one transaction."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from stacaster import item_table, stac
-from stacaster.item_table import DATABASE
-from stacaster.products import all_products, get_product
+from stacaster.errors import UsageError
+from stacaster.item_table import DATABASE, RECENT
+from stacaster.model import as_json
+from stacaster.products import all_products, of_collection
 from stacaster.store import CatalogStore, Transaction
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,20 +25,48 @@ class StagedItem:
     """The STAC item."""
     folder: Path
     """Staged folder with the item's JSON and its assets."""
-    product: str
-    """Name of the product."""
 
 
 CommitStatus = Literal["ingested", "replaced", "skipped"]
 """What a commit did with one item."""
 
 
-def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[CommitStatus]:
+@dataclass(kw_only=True)
+class Change:
+    """What changes in the table of one collection."""
+
+    fresh: list[Mapping[str, Any]] = field(default_factory=list)
+    """Items that come."""
+    gone: dict[str, str] = field(default_factory=dict)
+    """Year by id of items that go, also of those that are replaced."""
+    document: Mapping[str, Any] | None = None
+    """What a collection that is no product of ours says; None keeps what stands in the catalog."""
+
+
+@contextmanager
+def changing(store: CatalogStore) -> Iterator[Transaction]:
+    """Give a transaction; databases that were asked meanwhile are closed at its end, or they would keep their space.
+
+    Raises:
+        CatalogError: The catalog is damaged or locked for too long.
+        WriteError: Something cannot be written.
+    """
+    with store.transaction() as transaction:
+        try:
+            yield transaction
+        finally:
+            item_table.close_databases()
+
+
+def commit_items(
+    store: CatalogStore, staged: Sequence[StagedItem], *, documents: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[CommitStatus]:
     """Register staged items in one transaction: files, JSON, parquet mirror and database together.
 
     Args:
         store: The catalog's files.
         staged: Items with distinct ids.
+        documents: Documents of collections that are no products of ours, by id.
 
     Returns:
         For every item whether it is new, replaces one, or was registered by another process meanwhile.
@@ -47,134 +75,247 @@ def commit_items(store: CatalogStore, staged: Sequence[StagedItem]) -> list[Comm
         CatalogError: The catalog is damaged or locked for too long.
         WriteError: Something cannot be written.
     """
-    statuses: dict[int, CommitStatus] = {}
-    with store.transaction() as transaction:
-        by_product: dict[str, list[tuple[int, StagedItem]]] = {}
-        for number, entry in enumerate(staged):
-            by_product.setdefault(entry.product, []).append((number, entry))
-        documents: list[tuple[str, bytes]] = []
-        tables: dict[str, pa.Table] = {}
-        for name in sorted(by_product):
-            product = get_product(name)
-            mirror = store.root / product.collection_id / "items.parquet"
-            old = item_table.read_items_parquet(mirror) if mirror.exists() else None
-            known = {} if old is None else item_places(old)
-            fresh = []
-            for number, entry in by_product[name]:
-                statuses[number] = _place(transaction, entry, known)
-                if statuses[number] != "skipped":
-                    fresh.append(dict(entry.item))
-            if fresh:
-                table = item_table.merge_items(old, fresh)
-                tables[product.collection_id] = table
-                years = {place[0] for place in known.values()} | {_year(item) for item in fresh}
-                documents += collection_documents(product.name, table, years=years)
-        if tables:
-            stage_tables(store, transaction, tables, dict(documents))
-            for target, content in documents:
-                transaction.put_file(content, target)
-            transaction.put_file(as_json(stac.build_root_catalog(collection_titles(store, tables))), "catalog.json")
-    return [statuses[number] for number in range(len(staged))]
+    statuses: list[CommitStatus] = []
+    with changing(store) as transaction:
+        database = ready_database(store, transaction)
+        transaction.expect(len(staged))
+        by_collection: dict[str, list[str]] = {}
+        for entry in staged:
+            by_collection.setdefault(str(entry.item["collection"]), []).append(str(entry.item["id"]))
+        known = {
+            name: {} if database is None else item_table.known_items(database, name, ids)
+            for name, ids in by_collection.items()
+        }
+        changes: dict[str, Change] = {}
+        for entry in staged:
+            name = str(entry.item["collection"])
+            status = _place(transaction, entry, known[name])
+            statuses.append(status)
+            if status != "skipped":
+                change = changes.setdefault(name, Change(document=(documents or {}).get(name)))
+                change.fresh.append(entry.item)
+            if status == "replaced":
+                change.gone[str(entry.item["id"])] = known[name][str(entry.item["id"])][0]
+        stage_changes(store, transaction, changes)
+    return statuses
 
 
-def _place(transaction: Transaction, entry: StagedItem, known: Mapping[str, tuple[str, str]]) -> CommitStatus:
+def _place(transaction: Transaction, entry: StagedItem, known: Mapping[str, tuple[str, str | None]]) -> CommitStatus:
     """Put one item folder into place unless the same item is there."""
-    collection, item_id, year = entry.item["collection"], entry.item["id"], _year(entry.item)
+    collection, item_id, year = entry.item["collection"], entry.item["id"], item_table.year_of(entry.item)
     old = known.get(item_id)
     if old is not None and old[1] == entry.item["properties"]["stacaster:fingerprint"]:
         return "skipped"
     transaction.put_directory(entry.folder, f"{collection}/{year}/{item_id}")
-    if old is not None and old[0] != year:
-        transaction.remove(f"{collection}/{old[0]}/{item_id}")
     return "ingested" if old is None else "replaced"
 
 
-def _year(item: Mapping[str, Any]) -> str:
-    return str(item["properties"]["datetime"])[:4]
+def ready_database(store: CatalogStore, transaction: Transaction) -> Path | None:
+    """Return the database of a catalog, made again from the parquet where it is missing, or None without items."""
+    current = store.root / DATABASE
+    if current.exists():
+        return current
+    parts = {path.parent.name: item_table.iter_parts(path.parent) for path in first_parts(store)}
+    if not parts:
+        return None
+    made = transaction.folder / "remade" / DATABASE
+    made.parent.mkdir()
+    item_table.build_database(made, parts)
+    return made
 
 
-def item_places(table: pa.Table) -> dict[str, tuple[str, str]]:
-    """Return year and fingerprint of every item of a table."""
-    ids = table["id"].to_pylist()
-    times = table["datetime"].to_pylist()
-    marks = table["stacaster:fingerprint"].to_pylist()
-    return {key: (f"{time.year:04d}", mark) for key, time, mark in zip(ids, times, marks, strict=True)}
+def first_parts(store: CatalogStore) -> list[Path]:
+    """Return the first parquet part of every collection."""
+    return sorted(store.root.glob(f"*/{item_table.FIRST_PART}"))
 
 
-def collection_documents(name: str, table: pa.Table, *, years: Iterable[str] | None = None) -> list[tuple[str, bytes]]:
-    """Return place and JSON of the year catalogs, then of the collection.
-
-    Args:
-        name: Product or collection.
-        table: Table of the collection.
-        years: Years whose catalogs may have changed; None takes all that have items.
-    """
-    product = get_product(name)
-    by_year: dict[str, list[str]] = {}
-    for item_id, (year, _) in item_places(table).items():
-        by_year.setdefault(year, []).append(item_id)
-    root = product.collection_id
-    documents = [
-        (f"{root}/{year}/catalog.json", as_json(stac.build_year_catalog(root, year, by_year[year])))
-        for year in sorted(by_year if years is None else set(years) & set(by_year))
-    ]
-    summary = item_table.summarise(table)
-    collection = stac.build_collection(
-        product,
-        bboxes=summary.bboxes,
-        interval=summary.interval,
-        years=sorted(by_year),
-        ranges=summary.ranges,
-    )
-    return [*documents, (f"{root}/collection.json", as_json(collection))]
-
-
-def stage_tables(
-    store: CatalogStore,
-    transaction: Transaction,
-    tables: Mapping[str, pa.Table],
-    documents: Mapping[str, bytes],
-    *,
-    dropped: Sequence[str] = (),
-    rebuild: bool = False,
+def stage_changes(
+    store: CatalogStore, transaction: Transaction, changes: Mapping[str, Change], *, settle: bool = False
 ) -> None:
-    """Put parquet mirrors and the database into a transaction.
+    """Put everything that follows from changed items into a transaction: tables, collections, year catalogs, root.
 
     Args:
         store: The catalog's files.
-        transaction: The transaction.
-        tables: New table of each changed collection.
-        documents: Their documents by place.
-        dropped: Collections that go.
-        rebuild: Make the database anew from ``tables`` alone.
+        transaction: The transaction; the folders of items that come are in it already.
+        changes: What changes, by collection.
+        settle: Join small parts, and recent rows with the database.
+
+    Raises:
+        UsageError: Nothing would be left.
+        CatalogError: Items contradict each other, or the catalog is damaged.
+        WriteError: Something cannot be written.
     """
-    for name, table in tables.items():
-        path = transaction.folder / f"{name}.parquet"
-        collection = json.loads(documents[f"{name}/collection.json"])
-        item_table.write_items_parquet(table, path, collection=collection)
-        transaction.put_file(path, f"{name}/items.parquet")
-    database = transaction.folder / DATABASE
-    current = store.root / DATABASE
-    if rebuild:
-        item_table.build_database(database, tables)
-    elif current.exists():
-        item_table.refresh_database(current, database, tables, dropped=dropped)
+    if not changes:
+        return
+    parts = {
+        name: item_table.change_parts(store.root / name, change.fresh, removed=change.gone, settle=settle)
+        for name, change in changes.items()
+    }
+    dropped = sorted(name for name, found in parts.items() if not found.names)
+    if {path.parent.name for path in first_parts(store)} | set(parts) == set(dropped):
+        raise UsageError("that would leave no item at all; delete the folder of the catalog instead")
+    database = _stage_database(store, transaction, changes, parts, dropped=dropped, settle=settle)
+    titles: dict[str, str] = {}
+    for name, found in parts.items():
+        change = changes[name]
+        if name in dropped:
+            transaction.remove(name)
+            continue
+        summary = item_table.summarise(database, name)
+        document = collection_document(store, name, summary, parts=found.names, document=change.document)
+        titles[name] = str(document.get("title") or name)
+        for part, table in found.written.items():
+            path = transaction.folder / f"{name}-{part}"
+            item_table.write_items_parquet(table, path, collection=document)
+            transaction.put_file(path, f"{name}/{part}")
+        touched = {item_table.year_of(item) for item in change.fresh} | set(change.gone.values())
+        for year in sorted(touched & set(summary.years)):
+            ids = item_table.ids_of_year(database, name, year)
+            transaction.put_file(as_json(stac.build_year_catalog(name, year, ids)), f"{name}/{year}/catalog.json")
+        transaction.put_file(as_json(document), f"{name}/collection.json")
+        _remove_folders(transaction, name, change, years=summary.years)
+        for part in found.removed:
+            transaction.remove(f"{name}/{part}")
+    transaction.put_file(as_json(root_document(store, titles, dropped=dropped)), "catalog.json")
+
+
+def _remove_folders(transaction: Transaction, name: str, change: Change, *, years: Sequence[str]) -> None:
+    kept = {(str(item["id"]), item_table.year_of(item)) for item in change.fresh}
+    for year in sorted(set(change.gone.values()) - set(years)):
+        transaction.remove(f"{name}/{year}")
+    for item_id, year in sorted(change.gone.items()):
+        if year in years and (item_id, year) not in kept:
+            transaction.remove(f"{name}/{year}/{item_id}")
+
+
+def _stage_database(
+    store: CatalogStore,
+    transaction: Transaction,
+    changes: Mapping[str, Change],
+    parts: Mapping[str, item_table.PartChanges],
+    *,
+    dropped: Sequence[str],
+    settle: bool,
+) -> Path:
+    """Put the changed database into a transaction; return where it can be asked before the commit."""
+    whole = {name: found.whole for name, found in parts.items() if found.whole is not None}
+    fresh = {name: found.fresh for name, found in parts.items() if found.fresh is not None}
+    current, folder = store.root / DATABASE, transaction.folder / "tables"
+    folder.mkdir()
+    new = folder / DATABASE
+    is_addition = not settle and not any(change.gone for change in changes.values())
+    if is_addition and current.exists() and item_table.append_recent(current, folder / RECENT, fresh):
+        # The large database beside its new recent rows, for the questions of this commit.
+        (folder / RECENT).symlink_to(transaction.put_file(folder / RECENT, RECENT))
+        new.symlink_to(current)
+        return new
+    (folder / RECENT).unlink(missing_ok=True)
+    old = ready_database(store, transaction)
+    if old is None:
+        item_table.build_database(new, {**fresh, **whole})
     else:
-        everything = dict(tables)
-        for mirror in sorted(store.root.glob("*/items.parquet")):
-            if mirror.parent.name not in dropped:
-                everything.setdefault(mirror.parent.name, item_table.read_items_parquet(mirror))
-        item_table.build_database(database, everything)
-    transaction.put_file(database, DATABASE)
+        item_table.refresh_database(
+            old,
+            new,
+            replaced=whole,
+            added={name: table for name, table in fresh.items() if name not in whole},
+            gone={name: sorted(change.gone) for name, change in changes.items()},
+            dropped=dropped,
+        )
+    if (store.root / RECENT).exists():
+        # What the recent rows say stands in the new database.
+        transaction.remove(RECENT)
+    return transaction.put_file(new, DATABASE)
 
 
-def collection_titles(store: CatalogStore, tables: Mapping[str, pa.Table]) -> dict[str, str]:
-    """Return the title of every collection, those of ``tables`` included."""
-    present = {path.parent.name for path in store.root.glob("*/collection.json")} | set(tables)
-    titles = {product.collection_id: product.title for product in all_products().values()}
-    return {name: titles.get(name, name) for name in present}
+def collection_document(
+    store: CatalogStore,
+    name: str,
+    summary: item_table.TableSummary,
+    *,
+    parts: Sequence[str],
+    document: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what ``collection.json`` should say.
+
+    Args:
+        store: The catalog's files.
+        name: Id of the collection.
+        summary: What its items say.
+        parts: Names of its parquet parts.
+        document: What a collection that is no product of ours says; None takes what stands in the catalog.
+    """
+    product = of_collection(name)
+    if product is not None:
+        return stac.build_collection(
+            product,
+            bboxes=summary.bboxes,
+            interval=summary.interval,
+            years=summary.years,
+            ranges=summary.ranges,
+            parts=parts,
+        )
+    known = document or _read_document(store.root / name / "collection.json")
+    return stac.adapt_collection(
+        known, name=name, bboxes=summary.bboxes, interval=summary.interval, years=summary.years, parts=parts
+    )
 
 
-def as_json(document: Mapping[str, Any]) -> bytes:
-    """Return a document as it stands in a file."""
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+def documents_of(store: CatalogStore, database: Path, name: str, *, parts: Sequence[str]) -> dict[str, bytes]:
+    """Return what the year catalogs and the collection should say, by place.
+
+    Args:
+        store: The catalog's files.
+        database: Database to ask.
+        name: Id of the collection.
+        parts: Names of its parquet parts.
+    """
+    summary = item_table.summarise(database, name)
+    found = {
+        f"{name}/{year}/catalog.json": as_json(
+            stac.build_year_catalog(name, year, item_table.ids_of_year(database, name, year))
+        )
+        for year in summary.years
+    }
+    return found | {f"{name}/collection.json": as_json(collection_document(store, name, summary, parts=parts))}
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return document if isinstance(document, dict) else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def root_document(store: CatalogStore, titles: Mapping[str, str], *, dropped: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what ``catalog.json`` should say.
+
+    Args:
+        store: The catalog's files.
+        titles: Titles of collections that come or change, by id.
+        dropped: Collections that go.
+    """
+    known = {product.collection_id: product.title for product in all_products().values()}
+    found = dict(titles)
+    for path in store.root.glob("*/collection.json"):
+        name = path.parent.name
+        if name not in found and name not in dropped:
+            found[name] = known.get(name) or str(_read_document(path).get("title") or name)
+    return stac.build_root_catalog(found)
+
+
+def settle(store: CatalogStore) -> None:
+    """Join small parquet parts, and recent rows with the database, where that is worth while.
+
+    Raises:
+        CatalogError: The catalog is damaged or locked for too long.
+        WriteError: Something cannot be written.
+    """
+    has_recent = (store.root / RECENT).exists()
+    if has_recent and not item_table.is_unsettled(store.root / DATABASE):
+        return
+    if not has_recent and not any(item_table.has_small_parts(path.parent) for path in first_parts(store)):
+        return
+    with changing(store) as transaction:
+        stage_changes(store, transaction, {path.parent.name: Change() for path in first_parts(store)}, settle=True)

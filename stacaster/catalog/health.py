@@ -6,17 +6,24 @@ made again from the others. Pixels stand in one place only: an item whose files 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stacaster import item_table
-from stacaster.catalog.commit import as_json, collection_documents, stage_tables
-from stacaster.catalog.inspection import Problem, folder_of, inspect, root_document
+from stacaster.catalog.commit import changing, documents_of, root_document
+from stacaster.catalog.inspection import Problem, folder_of, inspect
 from stacaster.errors import CatalogError
-from stacaster.store import CatalogStore
+from stacaster.item_table import DATABASE, RECENT
+from stacaster.model import as_json
+from stacaster.store import CatalogStore, Transaction
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""
@@ -38,7 +45,10 @@ def check_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[P
     store = _store(path)
     if store.is_interrupted():
         store.recover()
-    return inspect(store, deep=deep).problems
+    try:
+        return inspect(store, deep=deep).problems
+    finally:
+        item_table.close_databases()
 
 
 def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
@@ -56,7 +66,7 @@ def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Pro
         WriteError: Something cannot be written.
     """
     store = _store(path)
-    with store.transaction() as transaction:
+    with changing(store) as transaction:
         state = inspect(store, deep=deep)
         if not state.problems:
             return []
@@ -64,20 +74,41 @@ def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Pro
         if not kept:
             raise CatalogError(f"no item of {store.root.name} is left to build a catalog from; ingest again")
         tables = {name: item_table.merge_items(None, list(items.values())) for name, items in kept.items()}
-        documents = [document for name in sorted(tables) for document in collection_documents(name, tables[name])]
         _put_aside(store, state.aside)
         for place in state.aside:
             transaction.remove(place)
         for name, items in kept.items():
             for document in items.values():
                 transaction.put_file(as_json(document), f"{folder_of(name, document)}/{document['id']}.json")
-        stage_tables(store, transaction, tables, dict(documents), rebuild=True)
-        for target, content in [*documents, ("catalog.json", root_document(store, tables))]:
-            transaction.put_file(content, target)
-        for name in sorted(set(state.items) - set(kept)):
+        _rebuild(store, transaction, tables)
+        dropped = sorted({path.parent.name for path in store.root.glob("*/collection.json")} - set(tables))
+        transaction.put_file(as_json(root_document(store, {}, dropped=dropped)), "catalog.json")
+        for name in sorted({*dropped, *state.items} - set(kept)):
             if (store.root / name).exists():
                 transaction.remove(name)
     return state.problems
+
+
+def _rebuild(store: CatalogStore, transaction: Transaction, tables: Mapping[str, pa.Table]) -> None:
+    """Put tables, database and documents that follow from the items into a transaction."""
+    database = transaction.folder / DATABASE
+    item_table.build_database(database, tables)
+    database = transaction.put_file(database, DATABASE)
+    if (store.root / RECENT).exists():
+        transaction.remove(RECENT)
+    for name, table in tables.items():
+        parts = item_table.make_parts(table)
+        documents = documents_of(store, database, name, parts=list(parts))
+        collection = json.loads(documents[f"{name}/collection.json"])
+        for part, rows in parts.items():
+            path = transaction.folder / f"{name}-{part}"
+            item_table.write_items_parquet(rows, path, collection=collection)
+            transaction.put_file(path, f"{name}/{part}")
+        for path in item_table.list_parts(store.root / name):
+            if path.name not in parts:
+                transaction.remove(f"{name}/{path.name}")
+        for target, content in documents.items():
+            transaction.put_file(content, target)
 
 
 def _store(path: str | os.PathLike[str]) -> CatalogStore:

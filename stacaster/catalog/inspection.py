@@ -7,21 +7,19 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from stacaster import item_table, stac
-from stacaster.catalog.commit import as_json, collection_documents, collection_titles
+from stacaster import item_table
+from stacaster.catalog.commit import documents_of, root_document
 from stacaster.catalog.lost_files import lost_files
-from stacaster.errors import StacasterError, UsageError
-from stacaster.item_table import DATABASE
-from stacaster.products import get_product
+from stacaster.errors import StacasterError
+from stacaster.item_table import DATABASE, RECENT
+from stacaster.model import as_json
+from stacaster.products import of_collection
 from stacaster.store import CatalogStore
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 _ROWS = "select * replace (st_astext(geometry) as geometry) from items"
-_TOP = {"catalog.json", DATABASE, f"{DATABASE}.wal", "README.md"}
+_TOP = {"catalog.json", DATABASE, RECENT, f"{DATABASE}.wal", "README.md"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def inspect(store: CatalogStore, *, deep: bool) -> Findings:
     state = Findings()
     for folder in sorted(path for path in store.root.iterdir() if path.name != ".stacaster"):
         name = folder.name
-        if folder.is_dir() and not folder.is_symlink() and _is_collection(name):
+        if folder.is_dir() and not folder.is_symlink() and _is_collection(folder):
             _inspect_collection(store, state, folder, deep=deep)
         elif name not in _TOP:
             state.say(name, "is no part of the catalog", "quarantine")
@@ -75,31 +73,44 @@ def inspect(store: CatalogStore, *, deep: bool) -> Findings:
     if not tables:
         state.say("catalog.json", "there is no item", "none")
         return state
-    for name, table in tables.items():
-        for place, content in collection_documents(name, table):
-            _compare(store, state, place, content)
-    _compare(store, state, "catalog.json", root_document(store, tables))
-    _inspect_database(store, state, tables)
+    with tempfile.TemporaryDirectory() as scratch:
+        fresh = Path(scratch) / DATABASE
+        item_table.build_database(fresh, tables)
+        for name in tables:
+            parts = [path.name for path in item_table.list_parts(store.root / name)]
+            for place, content in documents_of(store, fresh, name, parts=parts or [item_table.FIRST_PART]).items():
+                _compare(store, state, place, content)
+        gone = sorted({path.parent.name for path in store.root.glob("*/collection.json")} - set(tables))
+        _compare(store, state, "catalog.json", as_json(root_document(store, {}, dropped=gone)))
+        _inspect_database(store, state, fresh)
     return state
 
 
-def _is_collection(name: str) -> bool:
+def _is_collection(folder: Path) -> bool:
+    """Tell whether a folder is a collection; one that came from elsewhere says so itself."""
+    if of_collection(folder.name) is not None or (folder / item_table.FIRST_PART).is_file():
+        return True
     try:
-        return get_product(name).collection_id == name
-    except UsageError:
+        document = json.loads((folder / "collection.json").read_text(encoding="utf-8"))
+        return bool(document["type"] == "Collection" and document["id"] == folder.name)
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
 def _inspect_collection(store: CatalogStore, state: Findings, folder: Path, *, deep: bool) -> None:
-    name, mirror = folder.name, folder / "items.parquet"
+    name = folder.name
     rows: dict[str, dict[str, Any]] = {}
     is_readable = True
-    try:
-        rows = {str(item["id"]): item for item in item_table.table_to_items(item_table.read_items_parquet(mirror))}
-    except (StacasterError, KeyError, ValueError, TypeError, ArithmeticError) as error:
-        is_readable = False
-        what = "is missing" if not mirror.exists() else f"is damaged: {str(error)[:100]}"
-        state.say(f"{name}/items.parquet", what, "rebuild")
+    for part in item_table.list_parts(folder) or [folder / item_table.FIRST_PART]:
+        try:
+            for item in item_table.table_to_items(item_table.read_items_parquet(part)):
+                if str(item["id"]) in rows:
+                    state.say(f"{name}/{part.name}", f"has {item['id']} a second time", "rebuild")
+                rows[str(item["id"])] = item
+        except (StacasterError, KeyError, ValueError, TypeError, ArithmeticError) as error:
+            is_readable = False
+            what = "is missing" if not part.exists() else f"is damaged: {str(error)[:100]}"
+            state.say(f"{name}/{part.name}", what, "rebuild")
     documents, damaged = _documents(folder)
     for place, text in damaged.items():
         item_id = Path(place).parent.name
@@ -164,17 +175,13 @@ def _choose(
         if is_readable:
             state.say(f"{name}/items.parquet", f"lacks {document['id']}", "rebuild")
         return document
-    if as_json(document) == as_json(row) or _same(document, row):
+    if document == row:
         return document
     if known.get(row["id"]) == _mark(row):
         state.say(f"{folder_of(name, row)}/{row['id']}.json", "differs from items.parquet and index.duckdb", "rebuild")
         return row
     state.say(f"{name}/items.parquet", f"differs from the JSON of {document['id']}", "rebuild")
     return document
-
-
-def _same(one: Any, other: Any) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def _mark(item: Mapping[str, Any]) -> str:
@@ -202,7 +209,7 @@ def _database_rows(store: CatalogStore, name: str) -> dict[str, str]:
 
 def _find_strays(store: CatalogStore, state: Findings, name: str, good: Mapping[str, Mapping[str, Any]]) -> None:
     root = store.root
-    expected = {f"{name}/collection.json", f"{name}/items.parquet"}
+    expected = {f"{name}/collection.json", *(f"{name}/{path.name}" for path in item_table.list_parts(root / name))}
     for item in good.values():
         folder = folder_of(name, item)
         expected |= {f"{Path(folder).parent.as_posix()}/catalog.json", f"{folder}/{item['id']}.json"}
@@ -232,21 +239,22 @@ def _compare(store: CatalogStore, state: Findings, place: str, content: bytes) -
         state.say(place, "does not say what the items say", "rebuild")
 
 
-def _inspect_database(store: CatalogStore, state: Findings, tables: Mapping[str, pa.Table]) -> None:
+def _inspect_database(store: CatalogStore, state: Findings, fresh: Path) -> None:
     query = "select * replace (st_aswkb(geometry) as geometry) from items order by collection, id"
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / DATABASE
-        item_table.build_database(fresh, tables)
-        wanted = item_table.run_sql(fresh, query)
+    wanted = item_table.run_sql(fresh, query)
     path = store.root / DATABASE
     if not path.exists():
         state.say(DATABASE, "is missing", "rebuild")
         return
     try:
         found = item_table.run_sql(path, query)
-        is_same = sorted(found.column_names) == sorted(wanted.column_names) and found.select(
-            wanted.column_names
-        ).equals(wanted)
+        # A large database keeps columns that lost their last value.
+        extra = [name for name in found.column_names if name not in wanted.column_names]
+        is_same = (
+            set(wanted.column_names) <= set(found.column_names)
+            and all(found[name].null_count == len(found) for name in extra)
+            and found.select(wanted.column_names).equals(wanted)
+        )
     except StacasterError as error:
         state.say(DATABASE, f"is damaged: {str(error)[:100]}", "rebuild")
         return
@@ -254,13 +262,6 @@ def _inspect_database(store: CatalogStore, state: Findings, tables: Mapping[str,
         state.say(DATABASE, "does not say what the items say", "rebuild")
 
 
-def root_document(store: CatalogStore, tables: Mapping[str, pa.Table]) -> bytes:
-    """Return what ``catalog.json`` should be."""
-    titles = {key: value for key, value in collection_titles(store, tables).items() if key in tables}
-    return as_json(stac.build_root_catalog(titles))
-
-
 def folder_of(collection: str, item: Mapping[str, Any]) -> str:
     """Return the folder of an item relative to the catalog."""
-    moment = str(item["properties"].get("datetime") or item["properties"]["start_datetime"])
-    return f"{collection}/{moment[:4]}/{item['id']}"
+    return f"{collection}/{item_table.year_of(item)}/{item['id']}"

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from stacaster import item_table, stac
-from stacaster.catalog.commit import as_json, collection_documents, collection_titles, item_places, stage_tables
-from stacaster.errors import UsageError
+from stacaster import item_table
+from stacaster.catalog.commit import Change, changing, ready_database, stage_changes
 from stacaster.store import CatalogStore
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Key = tuple[str, str]
 """Collection and id of an item."""
@@ -36,38 +31,17 @@ def remove_items(store: CatalogStore, keys: Sequence[Key], *, dry_run: bool = Fa
     wanted: dict[str, set[str]] = {}
     for collection, item_id in keys:
         wanted.setdefault(collection, set()).add(item_id)
-    with store.transaction() as transaction:
-        mirrors = {path.parent.name: path for path in store.root.glob("*/items.parquet")}
-        old = {name: item_table.read_items_parquet(mirrors[name]) for name in sorted(wanted) if name in mirrors}
-        places = {name: item_places(table) for name, table in old.items()}
-        found = {name: sorted(wanted[name] & set(places[name])) for name in old}
-        there = [(name, item_id) for name, ids in found.items() for item_id in ids]
-        if dry_run or not there:
-            return there
-        emptied = {name for name in old if len(found[name]) == len(places[name])}
-        if emptied == set(mirrors):
-            raise UsageError("that would leave no item at all; delete the folder of the catalog instead")
-        tables: dict[str, pa.Table] = {}
-        documents: list[tuple[str, bytes]] = []
-        for name, ids in found.items():
-            if name in emptied:
-                transaction.remove(name)
-                continue
-            if not ids:
-                continue
-            tables[name] = item_table.merge_items(old[name], [], removed=ids)
-            documents += collection_documents(name, tables[name])
-            gone = {places[name][item_id][0] for item_id in ids}
-            left = {year for year, _ in item_places(tables[name]).values()}
-            for year in sorted(gone - left):
-                transaction.remove(f"{name}/{year}")
-            for item_id in ids:
-                year = places[name][item_id][0]
-                if year in left:
-                    transaction.remove(f"{name}/{year}/{item_id}")
-        stage_tables(store, transaction, tables, dict(documents), dropped=sorted(emptied))
-        for target, content in documents:
-            transaction.put_file(content, target)
-        titles = {key: value for key, value in collection_titles(store, tables).items() if key not in emptied}
-        transaction.put_file(as_json(stac.build_root_catalog(titles)), "catalog.json")
+    with changing(store) as transaction:
+        database = ready_database(store, transaction)
+        if database is None:
+            return []
+        there: list[Key] = []
+        changes: dict[str, Change] = {}
+        for name in sorted(wanted):
+            known = item_table.known_items(database, name, sorted(wanted[name]))
+            there += [(name, item_id) for item_id in sorted(known)]
+            if known:
+                changes[name] = Change(gone={item_id: year for item_id, (year, _) in known.items()})
+        if not dry_run:
+            stage_changes(store, transaction, changes)
     return there

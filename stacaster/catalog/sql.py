@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,18 +81,16 @@ class SqlResult:
         if "collection" in self.table.column_names:
             allowed = {str(value) for value in self.table["collection"].to_pylist()}
         found: dict[str, pystac.Item] = {}
-        for mirror in sorted(self.root.glob("*/items.parquet")):
-            if allowed is not None and mirror.parent.name not in allowed:
+        for folder in sorted(path.parent for path in self.root.glob(f"*/{item_table.FIRST_PART}")):
+            if allowed is not None and folder.name not in allowed:
                 continue
-            rows = item_table.read_items_parquet(mirror, ids=list(wanted))
-            for document in item_table.table_to_items(rows):
-                if document["id"] in found:
-                    raise UsageError(
-                        f"{document['id']} is in several collections; select the column collection as well"
-                    )
-                year = document["properties"]["datetime"][:4]
-                path = mirror.parent / year / document["id"] / f"{document['id']}.json"
-                found[document["id"]] = pystac.Item.from_dict(absolute(document, path), migrate=False)
+            for document in _documents(folder, list(wanted)):
+                name = document["id"]
+                # While a part is joined with another one, a row may stand in both.
+                if name in found and found[name].collection_id != document["collection"]:
+                    raise UsageError(f"{name} is in several collections; select the column collection as well")
+                path = folder / item_table.year_of(document) / name / f"{name}.json"
+                found[name] = pystac.Item.from_dict(absolute(document, path), migrate=False)
         missing = [name for name in wanted if name not in found]
         if missing:
             raise UsageError(f"the catalog has no item {missing[0]!r}")
@@ -114,6 +113,11 @@ class SqlResult:
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(max_rows=20, escape=True))
+
+
+def _documents(folder: Path, ids: list[str]) -> Iterator[dict[str, Any]]:
+    for part in item_table.list_parts(folder):
+        yield from item_table.table_to_items(item_table.read_items_parquet(part, ids=ids))
 
 
 def as_table(value: Any, name: str) -> pa.Table:

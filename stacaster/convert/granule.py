@@ -20,7 +20,7 @@ from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.errors import ReadError
-from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand
+from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand, as_json
 from stacaster.readers import open_granule
 from stacaster.version import __version__
 
@@ -72,8 +72,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         item = _write(
             granule, product, scene, item_id=item_id, target=target, task=task, sources=listed, mark=fingerprint
         )
-    text = json.dumps(item, indent=2, ensure_ascii=False) + "\n"
-    (target / f"{item_id}.json").write_text(text, encoding="utf-8")
+    (target / f"{item_id}.json").write_bytes(as_json(item))
     return result | {"status": "ready", "item": item, "folder": str(target)}
 
 

@@ -82,7 +82,14 @@ def ingest(
         if store.is_interrupted():
             # Another process was killed while it put items in place that this run skipped.
             store.recover()
+        _settle(store)
     return Report(tuple(sorted(outcomes, key=lambda item: (item.granule, item.item_id or "", item.reason or ""))))
+
+
+def _settle(store: CatalogStore) -> None:
+    from stacaster.catalog import settle
+
+    settle(store)
 
 
 def _subsystems(names: Sequence[str]) -> list[str]:
@@ -177,7 +184,7 @@ class _Batch:
             return [Outcome(**known, status="ingested", reason=f"would be ingested: {bands}", notes=notes)]
         from stacaster.catalog import StagedItem
 
-        staged = StagedItem(item=value["item"], folder=Path(value["folder"]), product=value["product"])
+        staged = StagedItem(item=value["item"], folder=Path(value["folder"]))
         if not self._wins(staged):
             shutil.rmtree(staged.folder, ignore_errors=True)
             return [Outcome(**known, status="skipped", reason=_BEATEN, notes=notes)]

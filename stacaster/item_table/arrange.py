@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,14 +56,21 @@ def _sorted_fields(array: pa.Array) -> pa.Array:
     return array
 
 
-def _order(table: pa.Table) -> NDArray[np.int64]:
+def curve_positions(table: pa.Table) -> NDArray[np.int64]:
+    """Return where the centres of the items' boxes lie along the Hilbert curve."""
     box = table["bbox"].combine_chunks()
     west, south, east, north = (_numbers(box, name) for name in ("xmin", "ymin", "xmax", "ymax"))
     east = np.where(east < west, east + 360.0, east)
-    curve = hilbert_index(((west + east) / 2 + 180.0) % 360.0 / 360.0, ((south + north) / 2 + 90.0) / 180.0)
-    times = table["datetime"].cast(pa.int64()).fill_null(0).to_numpy()
-    ids = np.array(table["id"].to_pylist(), dtype=object)
-    return np.array(sorted(range(len(ids)), key=lambda i: (curve[i], times[i], ids[i])), dtype=np.int64)
+    return hilbert_index(((west + east) / 2 + 180.0) % 360.0 / 360.0, ((south + north) / 2 + 90.0) / 180.0)
+
+
+def _order(table: pa.Table) -> pa.Array:
+    keys = {
+        "curve": pa.array(curve_positions(table)),
+        "time": table["datetime"].cast(pa.int64()).fill_null(0),
+        "id": table["id"],
+    }
+    return pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
 
 
 def _numbers(box: Any, name: str) -> NDArray[np.float64]:
@@ -95,3 +103,20 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nulls(part) for part in value]
     return value
+
+
+def without_empty_fields(table: pa.Table) -> pa.Table:
+    """Return a table without columns, and without fields of structs, that hold no value at all."""
+    columns = {name: _pruned(_one_chunk(table[name])) for name in table.column_names}
+    kept = {name: array for name, array in columns.items() if array.null_count < len(array) or name == "datetime"}
+    return pa.table(kept)
+
+
+def _pruned(array: pa.Array) -> pa.Array:
+    if not pa.types.is_struct(array.type):
+        return array
+    children = [_pruned(child) for child in array.flatten()]
+    names = [field.name for field in array.type]
+    kept = [number for number, child in enumerate(children) if child.null_count < len(child)]
+    mask = array.is_null() if array.null_count else None
+    return pa.StructArray.from_arrays([children[n] for n in kept], names=[names[n] for n in kept], mask=mask)

@@ -30,7 +30,7 @@ _TEMPORAL = {
     "t_contains": "{a0} < {b0} and {a1} > {b1}",
     "t_equals": "{a0} = {b0} and {a1} = {b1}",
 }
-_TIME_COLUMNS = {"datetime": ("coalesce(start_datetime, datetime)", "coalesce(end_datetime, datetime)")}
+_TIME_COLUMNS = {"datetime": ("start_datetime", "end_datetime")}
 _PLAIN = re.compile(r"[^0-9A-Za-z_]")
 _FIRST, _LAST = dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)
 

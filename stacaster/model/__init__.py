@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset, RemoteAsset
+from stacaster.model.documents import as_json
 from stacaster.model.granules import (
     GranuleContent,
     Layer,
@@ -39,5 +40,6 @@ __all__ = [
     "Report",
     "Scene",
     "SceneBand",
+    "as_json",
     "format_datetime",
 ]

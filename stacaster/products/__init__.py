@@ -41,6 +41,11 @@ def get_product(name: str) -> Product:
     raise UsageError(f"{name!r} {problem}; choose one of {names}")
 
 
+def of_collection(name: str) -> Product | None:
+    """Return the product whose items are in a collection, or None for a collection that came from elsewhere."""
+    return next((item for item in all_products().values() if item.collection_id == name), None)
+
+
 def recognise(content: GranuleContent) -> Product:
     """Return the product that a granule is of, judged by its content.
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from stacaster import stac
-from stacaster.catalog import StagedItem, commit_items
+from stacaster.catalog import StagedItem, commit_items, settle
 from stacaster.checksums import as_multihash, multihash
 from stacaster.config import catalog_path
 from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError, is_space_error
 from stacaster.georef import footprint
-from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene
+from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene, as_json
 from stacaster.products import recognise
 from stacaster.register.content import RemoteContent, read_content
 from stacaster.register.vrt import needs_vrt, write_vrt
@@ -85,6 +85,7 @@ def register(
             made = list(pool.map(lambda pair: _prepare(pair[0], options, pair[1]), zip(batch, places, strict=True)))
             for found in _commit(root, batch, made):
                 say(found)
+    settle(root)
     return Report(tuple(sorted(outcomes, key=lambda item: (item.granule, item.item_id or ""))))
 
 
@@ -106,9 +107,8 @@ def _stage(granule: Granule, options: ReadOptions, staging: Path) -> StagedItem:
     folder.mkdir(parents=True)
     assets = {band.band.name: _asset(band, found, folder) for band in scene.bands}
     item = _item(product, scene, granule, found, item_id, assets)
-    text = json.dumps(item, indent=2, ensure_ascii=False) + "\n"
-    (folder / f"{item_id}.json").write_text(text, encoding="utf-8")
-    return StagedItem(item=item, folder=folder, product=product.name)
+    (folder / f"{item_id}.json").write_bytes(as_json(item))
+    return StagedItem(item=item, folder=folder)
 
 
 def _asset(band: Any, found: RemoteContent, folder: Path) -> RemoteAsset:

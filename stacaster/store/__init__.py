@@ -20,7 +20,17 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 
 from stacaster.errors import CatalogError, SpaceError, WriteError, is_space_error
-from stacaster.store.files import OWNER, exchange, folder_mark, fsync_directory, fsync_file, is_owned, read_or_none
+from stacaster.store.files import (
+    OWNER,
+    can_sync_all,
+    exchange,
+    folder_mark,
+    fsync_directory,
+    fsync_file,
+    is_owned,
+    read_or_none,
+    sync_all,
+)
 from stacaster.store.names import item_folder, safe_id
 
 __all__ = ["CatalogStore", "Transaction", "item_folder", "safe_id"]
@@ -28,6 +38,7 @@ __all__ = ["CatalogStore", "Transaction", "item_folder", "safe_id"]
 _STATE = ".stacaster"
 _LOCK, _JOURNAL, _STAGING = "lock", "journal.json", "staging"
 _LOCK_TIMEOUT_S = 600.0
+_MANY = 64
 
 
 class CatalogStore:
@@ -239,7 +250,12 @@ class Transaction:
         self._store = store
         self.folder = folder
         self._puts: list[dict[str, Any]] = []
+        self._syncs_all = False
         self._removals: list[dict[str, Any]] = []
+
+    def expect(self, folders: int) -> None:
+        """Say how many folders come: many are made durable together, by one request to the file system."""
+        self._syncs_all = folders > _MANY and can_sync_all()
 
     def put_directory(self, staged: Path, target: str) -> None:
         """Put a complete folder in the place of ``target``, whether that exists or not.
@@ -254,23 +270,29 @@ class Transaction:
         for path in sorted(inner.rglob("*")):
             if path.is_symlink():
                 raise CatalogError(f"{path.name} is a symbolic link; a catalog holds none")
-            if path.is_file():
+            if path.is_file() and not self._syncs_all:
                 fsync_file(path)
-        fsync_directory(inner)
+        if not self._syncs_all:
+            fsync_directory(inner)
         self._add("directory", inner, target, mark=folder_mark(inner))
 
-    def put_file(self, content: bytes | Path, target: str) -> None:
-        """Put bytes, or a staged file, in the place of ``target``; the same bytes are not written again."""
+    def put_file(self, content: bytes | Path, target: str) -> Path:
+        """Put bytes, or a staged file, in the place of ``target``; the same bytes are not written again.
+
+        Returns:
+            Where the content can be read until the commit.
+        """
         path = self._store.resolve(target)
         inner = self.folder / f"f{len(self._puts)}"
         if isinstance(content, Path):
             content.rename(inner)
         else:
             if read_or_none(path) == content:
-                return
+                return path
             inner.write_bytes(content)
         fsync_file(inner)
         self._add("file", inner, target)
+        return inner
 
     def remove(self, target: str) -> None:
         """Remove a file or folder, and parent folders that become empty."""
@@ -290,6 +312,8 @@ class Transaction:
         for operation in self._puts:
             # Before the journal, because making a folder may fail on a full disk and a rename does not.
             self._store.resolve(operation["target"]).parent.mkdir(parents=True, exist_ok=True)
+        if self._syncs_all:
+            sync_all(self.folder)
         fsync_directory(self.folder)
         fsync_directory(self.folder.parent)
         fresh = state / f"{_JOURNAL}.{secrets.token_hex(4)}"

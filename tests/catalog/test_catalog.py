@@ -200,6 +200,7 @@ def test_read_only_catalog(catalog: Catalog, tmp_path: Path, mount: Callable[...
     assert (len(opened.search()), len(opened.sql("select 1 from items"))) == (8, 8)
     assert opened.info()["collections"][0]["items"] == 8
     assert opened.load(bands=["B01"], native=True, datetime="2003").sizes["time"] == 2
+    opened.close()  # or the file system cannot be unmounted
     words = [sys.executable, "-m", "stacaster", "ingest", str(tmp_path / "x.hdf"), "--catalog", str(view)]
     failed = subprocess.run(words, capture_output=True, text=True, check=False)
     assert failed.returncode == 7 and "Read-only file system" in failed.stderr

@@ -1,0 +1,274 @@
+"""Ask the database: read only, locked down, the recent rows included."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from stacaster.errors import CatalogError, UsageError
+
+DATABASE = "index.duckdb"
+"""Name of the database in a catalog."""
+
+RECENT = "index.recent.duckdb"
+"""Name of the database with rows that came since the large one was written."""
+
+_SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "memory_limit": "2GB",
+    "temp_directory": "",
+}
+_LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+_PATIENCE = 50
+_KEPT_OPEN = 4
+
+
+@dataclass(frozen=True)
+class Tables:
+    """An open database."""
+
+    raw: duckdb.DuckDBPyConnection
+    """The connection; ``catalog`` is the database, ``recent`` its recent rows."""
+    has_recent: bool
+    """Whether there are recent rows."""
+    state: tuple[Any, ...]
+    """What tells this state of the files from another."""
+    columns: tuple[str, ...]
+    """Columns of the view ``items``."""
+    source: str
+    """What the items are read from: the view ``items``, or its only table, which is faster."""
+
+    @cached_property
+    def crossing(self) -> list[tuple[float, float, float, float]]:
+        """Boxes of items across the antimeridian."""
+        boxes = f"select distinct xmin, ymin, xmax, ymax from {self.source} where xmin > xmax"  # noqa: S608 - quoted
+        return self.raw.cursor().execute(boxes).fetchall()  # type: ignore[no-any-return]
+
+
+def quoted(name: str) -> str:
+    """Return a name as it is written in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _state(database: Path) -> tuple[Any, ...]:
+    return os.fspath(database), _mark(database), _mark(database.with_name(RECENT))
+
+
+def attached(connection: duckdb.DuckDBPyConnection, database: Path) -> list[str]:
+    """Attach a database and the recent rows that belong to it, read only; return the names.
+
+    Writers replace the large database first and remove the recent rows afterwards. So recent rows belong to it
+    when they say so and the large database is still the same after they were opened.
+    """
+    for _ in range(_PATIENCE):
+        before = _mark(database)
+        _attach(connection, database, "catalog")
+        with suppress(duckdb.IOException):
+            _attach(connection, database.with_name(RECENT), "recent")
+            pair = "select (select generation from catalog.stacaster_state) = (select base from recent.stacaster_state)"
+            if connection.execute(pair).fetchall() == [(True,)]:
+                return ["catalog", "recent"]
+            connection.execute("detach recent")
+        if _mark(database) == before:
+            return ["catalog"]
+        connection.execute("detach catalog")
+    raise CatalogError(f"{database.name} is replaced all the time; try again later")
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    text = str(path).replace("'", "''")
+    connection.execute(f"attach '{text}' as {name} (read_only)")
+
+
+def _connect(database: Path, tables: Mapping[str, pa.Table]) -> Tables:
+    """Open a database beside any connection that the user's own code has to the same file."""
+    state = _state(database)
+    # DuckDB refuses a second set of settings for a file that the process has open, but not a second instance of it.
+    connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
+    try:
+        sources = attached(connection, database)
+        _join_views(connection)
+        columns = tuple(connection.sql("select * from items limit 0").columns)
+        source = _only_table(connection) or "items"
+        for name, table in tables.items():
+            _lay_beside(connection, name, table)
+        for name, value in _LOCKED.items():
+            connection.execute(f"set {name} = {value}")
+    except duckdb.Error as error:
+        connection.close()
+        raise CatalogError(f"{database.name} cannot be opened: {error}") from error
+    return Tables(connection, len(sources) > 1, state, columns, source)
+
+
+def _join_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Lay each view of the databases over what is there of them."""
+    query = "select database_name, view_name from duckdb_views() where database_name in ('catalog', 'recent')"
+    views: dict[str, list[str]] = {}
+    for source, view in connection.execute(f"{query} and not internal order by database_name").fetchall():
+        views.setdefault(view, []).append(f"select * from {source}.{quoted(view)}")  # noqa: S608 - quoted
+    for view, selects in views.items():
+        connection.execute(f"create view {quoted(view)} as {' union all by name '.join(selects)}")
+
+
+def _only_table(connection: duckdb.DuckDBPyConnection) -> str | None:
+    query = "select database_name, table_name from duckdb_tables() where table_name like 'table %'"
+    found = connection.execute(query).fetchall()
+    return f"{found[0][0]}.{quoted(found[0][1])}" if len(found) == 1 else None
+
+
+def _lay_beside(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Put a table of the user's beside those of the catalog, under a name of its own."""
+    columns = "* replace (st_geomfromwkb(geometry) as geometry)" if "geometry" in table.column_names else "*"
+    connection.register("fresh", table)
+    connection.execute(f"create temp table {quoted(name)} as select {columns} from fresh")  # noqa: S608 - quoted
+    connection.unregister("fresh")
+    if "geometry" in table.column_names:
+        with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
+            connection.create_function("exact_intersects", _intersect, ["BLOB", "BLOB"], "BOOLEAN", type="arrow")
+        # Boxes first: the exact test is asked for few pairs.
+        text = "st_intersects_extent(a, b) and exact_intersects(st_aswkb(a), st_aswkb(b))"
+        connection.execute(f"create or replace temp macro st_intersects(a, b) as ({text})")
+
+
+def _intersect(left: pa.Array, right: pa.Array) -> pa.Array:
+    import numpy as np
+    import shapely
+
+    one, other = (shapely.from_wkb(np.asarray(part.to_pylist(), dtype=object)) for part in (left, right))
+    return pa.array(shapely.intersects(one, other))
+
+
+@contextmanager
+def open_tables(database: Path, *, tables: Mapping[str, pa.Table] | None = None) -> Iterator[Tables]:
+    """Open a database for questions of others.
+
+    Raises:
+        CatalogError: The database cannot be opened.
+    """
+    opened = _connect(database, tables or {})
+    try:
+        yield opened
+    finally:
+        opened.raw.close()
+
+
+def run_sql(
+    database: Path, query: str, *, parameters: Sequence[Any] = (), tables: Mapping[str, pa.Table] | None = None
+) -> pa.Table:
+    """Run a query, read only, without files, network, extensions or settings.
+
+    Args:
+        database: Database of a catalog.
+        query: One SQL statement.
+        parameters: Values for ``?`` in the query.
+        tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``.
+
+    Returns:
+        The rows.
+
+    Raises:
+        UsageError: The query is wrong or does what is not allowed; the message is DuckDB's.
+        CatalogError: The database cannot be opened.
+    """
+    with open_tables(database, tables=tables) as opened:
+        try:
+            kinds = {statement.type for statement in opened.raw.extract_statements(query)}
+        except duckdb.Error as error:
+            raise UsageError(f"SQL: {error}") from error
+        if not kinds <= _QUERIES:
+            raise UsageError("SQL: only queries are allowed, nothing that makes, changes or sets something")
+        return _run(opened.raw, query, parameters)
+
+
+_QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+
+
+def _run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any]) -> pa.Table:
+    try:
+        relation = connection.sql(query, params=list(parameters) or None)
+        if relation is None:
+            raise UsageError("SQL: the statement gives no rows; only queries are allowed")
+        return relation.to_arrow_table()
+    except (duckdb.Error, pa.ArrowException) as error:
+        raise UsageError(f"SQL: {error}") from error
+
+
+def close_databases() -> None:
+    """Close the databases that ``ask`` keeps open."""
+    with _lock:
+        _kept.clear()
+
+
+_kept: OrderedDict[str, Tables] = OrderedDict()
+_lock = Lock()
+
+
+def ask(database: Path, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
+    """Run a query of our own; the database stays open until its files change.
+
+    The text must be ours: what one query leaves behind, the next one sees.
+
+    Raises:
+        UsageError: The query is wrong.
+        CatalogError: The database cannot be opened.
+    """
+    cursor = kept_open(database).raw.cursor()
+    try:
+        return _run(cursor, query, parameters)
+    finally:
+        cursor.close()
+
+
+def ask_rows(database: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run a query of our own that has few rows; faster than ``ask`` by a millisecond.
+
+    Raises:
+        UsageError: The query is wrong.
+        CatalogError: The database cannot be opened.
+    """
+    cursor = kept_open(database).raw.cursor()
+    try:
+        rows: list[tuple[Any, ...]] = cursor.execute(query, list(parameters)).fetchall()
+    except duckdb.Error as error:
+        raise UsageError(f"SQL: {error}") from error
+    finally:
+        cursor.close()
+    return rows
+
+
+def kept_open(database: Path) -> Tables:
+    """Return the open database as its files are now.
+
+    Raises:
+        CatalogError: The database cannot be opened.
+    """
+    key = os.fspath(database)
+    with _lock:
+        opened = _kept.get(key)
+        if opened is None or opened.state != _state(database):
+            _kept.pop(key, None)
+            opened = _kept[key] = _connect(database, {})
+            while len(_kept) > _KEPT_OPEN:
+                _kept.popitem(last=False)
+        _kept.move_to_end(key)
+        return opened
