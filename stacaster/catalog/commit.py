@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stacaster import item_table, stac
+from stacaster.catalog.documents import collection_document, root_document
 from stacaster.errors import UsageError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
-from stacaster.products import all_products, of_collection
 from stacaster.store import CatalogStore, Transaction
 
 
@@ -226,83 +225,6 @@ def _stage_database(
         # What the recent rows say stands in the new database.
         transaction.remove(RECENT)
     return transaction.put_file(new, DATABASE)
-
-
-def collection_document(
-    store: CatalogStore,
-    name: str,
-    summary: item_table.TableSummary,
-    *,
-    parts: Sequence[str],
-    document: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return what ``collection.json`` should say.
-
-    Args:
-        store: The catalog's files.
-        name: Id of the collection.
-        summary: What its items say.
-        parts: Names of its parquet parts.
-        document: What a collection that is no product of ours says; None takes what stands in the catalog.
-    """
-    product = of_collection(name)
-    if product is not None:
-        return stac.build_collection(
-            product,
-            bboxes=summary.bboxes,
-            interval=summary.interval,
-            years=summary.years,
-            ranges=summary.ranges,
-            parts=parts,
-        )
-    known = document or _read_document(store.root / name / "collection.json")
-    return stac.adapt_collection(
-        known, name=name, bboxes=summary.bboxes, interval=summary.interval, years=summary.years, parts=parts
-    )
-
-
-def documents_of(store: CatalogStore, database: Path, name: str, *, parts: Sequence[str]) -> dict[str, bytes]:
-    """Return what the year catalogs and the collection should say, by place.
-
-    Args:
-        store: The catalog's files.
-        database: Database to ask.
-        name: Id of the collection.
-        parts: Names of its parquet parts.
-    """
-    summary = item_table.summarise(database, name)
-    found = {
-        f"{name}/{year}/catalog.json": as_json(
-            stac.build_year_catalog(name, year, item_table.ids_of_year(database, name, year))
-        )
-        for year in summary.years
-    }
-    return found | {f"{name}/collection.json": as_json(collection_document(store, name, summary, parts=parts))}
-
-
-def _read_document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        return document if isinstance(document, dict) else {}
-    except (OSError, ValueError):
-        return {}
-
-
-def root_document(store: CatalogStore, titles: Mapping[str, str], *, dropped: Sequence[str] = ()) -> dict[str, Any]:
-    """Return what ``catalog.json`` should say.
-
-    Args:
-        store: The catalog's files.
-        titles: Titles of collections that come or change, by id.
-        dropped: Collections that go.
-    """
-    known = {product.collection_id: product.title for product in all_products().values()}
-    found = dict(titles)
-    for path in store.root.glob("*/collection.json"):
-        name = path.parent.name
-        if name not in found and name not in dropped:
-            found[name] = known.get(name) or str(_read_document(path).get("title") or name)
-    return stac.build_root_catalog(found)
 
 
 def settle(store: CatalogStore) -> None:

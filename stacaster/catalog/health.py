@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stacaster import item_table
-from stacaster.catalog.commit import changing, documents_of, root_document
+from stacaster.catalog.commit import changing
+from stacaster.catalog.documents import documents_of, root_document
 from stacaster.catalog.inspection import Problem, folder_of, inspect
 from stacaster.errors import CatalogError
 from stacaster.item_table import DATABASE, RECENT

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster import item_table
-from stacaster.catalog.commit import documents_of, root_document
+from stacaster.catalog.documents import documents_of, root_document
 from stacaster.catalog.lost_files import lost_files
 from stacaster.errors import StacasterError
 from stacaster.item_table import DATABASE, RECENT
