@@ -14,7 +14,20 @@ from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.acquire import ingest_search
-    from stacaster.catalog import Catalog, ItemSearch, Problem, SqlResult, check_catalog, fix_catalog, open_catalog
+    from stacaster.catalog import (
+        Catalog,
+        Difference,
+        ItemSearch,
+        Problem,
+        SqlResult,
+        Superseded,
+        check_catalog,
+        dedupe,
+        diff_catalogs,
+        fix_catalog,
+        import_items,
+        open_catalog,
+    )
     from stacaster.cube import load
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
@@ -22,7 +35,7 @@ if TYPE_CHECKING:
     from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
     from stacaster.indices import compute_index
-    from stacaster.ingest import ingest
+    from stacaster.ingest import ingest, update
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
     from stacaster.register import register
@@ -34,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CachedGranule",
     "Catalog",
+    "Difference",
     "FetchReport",
     "Finding",
     "Granule",
@@ -46,16 +60,20 @@ __all__ = [
     "Report",
     "SqlResult",
     "StacasterError",
+    "Superseded",
     "__version__",
     "all_products",
     "check_catalog",
     "check_login",
     "compute_index",
+    "dedupe",
+    "diff_catalogs",
     "draw_footprints",
     "export",
     "export_index",
     "fetch",
     "fix_catalog",
+    "import_items",
     "ingest",
     "ingest_search",
     "iter_granules",
@@ -69,10 +87,17 @@ __all__ = [
     "search",
     "search_tiles",
     "sign",
+    "update",
 ]
 
 _HOME = {
     "Catalog": "catalog",
+    "Difference": "catalog",
+    "Superseded": "catalog",
+    "dedupe": "catalog",
+    "diff_catalogs": "catalog",
+    "import_items": "catalog",
+    "update": "ingest",
     "ItemSearch": "catalog",
     "Problem": "catalog",
     "check_catalog": "catalog",

@@ -293,7 +293,7 @@ def adapt_collection(
         parts: Names of the parquet files with all items.
     """
     known = {"description": f"Items of {name}", "license": "other", **document}
-    others = [link for link in known.get("links", ()) if link.get("rel") not in _OUR_LINKS]
+    others = [link for link in known.get("links", ()) if link.get("rel") not in OUR_LINKS]
     assets = {key: value for key, value in known.get("assets", {}).items() if not key.startswith("items")}
     return known | {
         "type": "Collection",
@@ -305,7 +305,8 @@ def adapt_collection(
     }
 
 
-_OUR_LINKS = {"root", "parent", "self", "child", "item", "items", "collection"}
+OUR_LINKS = {"root", "parent", "self", "child", "item", "items", "collection"}
+"""Links that say where a document stands; every catalog has its own."""
 
 
 def _collection_links(years: Sequence[str]) -> list[dict[str, Any]]:

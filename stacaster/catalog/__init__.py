@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, query
 from stacaster.areas import as_geometry, bounds_of
+from stacaster.catalog.adopt import import_items
+from stacaster.catalog.archive import archive_items
 from stacaster.catalog.commit import StagedItem, commit_items, settle
+from stacaster.catalog.compare import Difference, diff_catalogs
 from stacaster.catalog.health import check_catalog, fix_catalog
 from stacaster.catalog.inspection import Problem
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
+from stacaster.catalog.supersede import Superseded, dedupe
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
 from stacaster.item_table import DATABASE
 from stacaster.store import CatalogStore
@@ -27,13 +31,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Catalog",
+    "Difference",
     "ItemSearch",
     "Problem",
     "SqlResult",
     "StagedItem",
+    "Superseded",
     "check_catalog",
     "commit_items",
+    "dedupe",
+    "diff_catalogs",
     "fix_catalog",
+    "import_items",
     "open_catalog",
     "settle",
 ]
@@ -172,6 +181,23 @@ class Catalog:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
         return [item_id for _, item_id in remove_items(CatalogStore(self.root), keys, dry_run=dry_run)]
+
+    def archive(
+        self, output: str | os.PathLike[str], *, remove: bool = False, dry_run: bool = False, **conditions: Any
+    ) -> list[str]:
+        """Put items away into a catalog of their own, a folder or a ``.tar``; see ``archive.archive_items``.
+
+        Args:
+            output: Folder, or a name ending in ``.tar``; neither may exist.
+            remove: Remove the items from this catalog once the archive is complete and checked.
+            dry_run: Write nothing.
+            **conditions: Those of ``search``; none takes everything.
+
+        Returns:
+            Ids of the items.
+        """
+        given = {key: value for key, value in conditions.items() if value is not None}
+        return archive_items(self.search(**given), output, remove=remove, dry_run=dry_run)
 
     def close(self) -> None:
         """Let go of the database, which stays open between searches; the next search opens it again."""

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 from stacaster import item_table
 from stacaster.catalog.commit import Change, changing, ready_database, stage_changes
+from stacaster.catalog.versions import Key, add_links, find_versions, has_links
 from stacaster.store import CatalogStore
-
-Key = tuple[str, str]
-"""Collection and id of an item."""
 
 
 def remove_items(store: CatalogStore, keys: Sequence[Key], *, dry_run: bool = False) -> list[Key]:
@@ -42,6 +40,11 @@ def remove_items(store: CatalogStore, keys: Sequence[Key], *, dry_run: bool = Fa
             there += [(name, item_id) for item_id in sorted(known)]
             if known:
                 changes[name] = Change(gone={item_id: year for item_id, (year, _) in known.items()})
-        if not dry_run:
+        if dry_run:
+            return there
+        if there and has_links(database):
+            # Items that are left must not name those that go.
+            add_links(store, transaction, database, changes, find_versions(database, without=set(there)))
+        if there:
             stage_changes(store, transaction, changes)
     return there

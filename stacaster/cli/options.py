@@ -53,6 +53,23 @@ collection_option: Decorator = click.option("--collection", metavar="ID", help="
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
 
+_INGEST: tuple[Decorator, ...] = (
+    catalog_option,
+    click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]"),
+    click.option("--subsystem", multiple=True, metavar="NAME", help="Keep only VNIR, SWIR or TIR; may be repeated."),
+    click.option("--keep-swir", is_flag=True, help="Make ASTER SWIR assets after 2008-04-01, when they are unusable."),
+    click.option("--profile", metavar="NAME", help="COG profile: zstd, or deflate for old readers. [default: zstd]"),
+    click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done."),
+)
+
+
+def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a conversion to a command."""
+    for option in reversed(_INGEST):
+        function = option(function)
+    return function
+
+
 def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     """Return ``NAME=VALUE`` texts as a table."""
     if any("=" not in value for value in values):

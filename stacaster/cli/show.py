@@ -87,13 +87,13 @@ def _bar() -> Iterator[Any]:
 
 
 @contextmanager
-def ingest_progress() -> Iterator[Callable[[int, int, Outcome], None]]:
+def ingest_progress(word: str = "ingest") -> Iterator[Callable[[int, int, Outcome], None]]:
     """Show a bar on a terminal; failures are printed at once, also into a log."""
     with _bar() as bar:
-        task = bar.add_task("ingest", total=None)
+        task = bar.add_task(word, total=None)
 
         def advance(done: int, total: int, outcome: Outcome) -> None:
-            bar.update(task, completed=done, total=total, description=f"ingest {outcome.granule[:_WIDTH]}")
+            bar.update(task, completed=done, total=total, description=f"{word} {outcome.granule[:_WIDTH]}")
             if outcome.status == "failed":
                 bar.console.print(f"failed {outcome.granule}: {outcome.reason}", markup=False, soft_wrap=True)
 
@@ -168,6 +168,14 @@ def report(found: Report, *, dry_run: bool) -> None:
             if "contradicts" in note:
                 click.echo(f"note on {outcome.item_id}: {note}", err=True)
     click.echo(words, err=True)
+
+
+def outcome(found: Report, *, as_json: bool, dry_run: bool) -> int:
+    """Print a report as every command that fills a catalog does; return the exit code."""
+    if as_json:
+        click.echo(json.dumps(found.to_dict(), indent=2))
+    report(found, dry_run=dry_run)
+    return exit_code(found)
 
 
 def exit_code(found: Report) -> int:

@@ -62,7 +62,9 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         }
         folder = store.item_folder(product.collection_id, scene.datetime, item_id)
         if _has(Path(task["catalog"]) / folder / f"{item_id}.json", fingerprint):
-            return result | {"status": "skipped"}
+            return result | {"status": "skipped", "reason": "the catalog has it"}
+        if task["known_only"] and not (Path(task["catalog"]) / folder).exists():
+            return result | {"status": "skipped", "reason": "the catalog has no such item"}
         if task["dry_run"]:
             return result | {"status": "planned", "bands": [band.band.name for band in scene.bands]}
         target = Path(task["staging"]) / item_id

@@ -64,16 +64,64 @@ def ingest(
         UsageError: An argument is wrong.
         CatalogError: The folder is not a catalog of ours.
     """
-    settings = Settings.build(workers=workers, profile=profile)
+    chosen = {"subsystem": subsystem, "keep_swir": keep_swir, "dry_run": dry_run, "known_only": False}
+    return _ingest(files, catalog, Settings.build(workers=workers, profile=profile), chosen, progress)
+
+
+def update(
+    files: Iterable[str | os.PathLike[str]],
+    *,
+    catalog: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    subsystem: Sequence[str] = (),
+    keep_swir: bool = False,
+    profile: str | None = None,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Ingest again those granules of a catalog whose files, settings or software changed; take no new ones in.
+
+    Args:
+        files: Files, folders and patterns; granules that the catalog does not have are skipped.
+        catalog: Folder of the catalog; default ``STACASTER_CATALOG`` or ``catalogs/local``.
+        workers: Worker processes; default ``STACASTER_WORKERS`` or 1.
+        subsystem: Keep only these parts, as when the granules were ingested.
+        keep_swir: As when the granules were ingested.
+        profile: As when the granules were ingested.
+        dry_run: Only say what would be done.
+        progress: Called after every granule.
+
+    Returns:
+        What became of every granule.
+
+    Raises:
+        NothingFoundError: No file was found.
+        UsageError: An argument is wrong.
+        CatalogError: The folder is not a catalog of ours.
+    """
+    root = catalog_path(catalog)
+    if not (root / "catalog.json").is_file():
+        raise CatalogError(f"{root.name} holds no catalog that could be updated; 'stacaster ingest' makes one")
+    chosen = {"subsystem": subsystem, "keep_swir": keep_swir, "dry_run": dry_run, "known_only": True}
+    return _ingest(files, root, Settings.build(workers=workers, profile=profile), chosen, progress)
+
+
+def _ingest(
+    files: Iterable[str | os.PathLike[str]],
+    catalog: str | os.PathLike[str] | None,
+    settings: Settings,
+    chosen: dict[str, Any],
+    progress: Progress | None,
+) -> Report:
     if settings.profile != Settings.profile:
         from stacaster.cog.profiles import get_profile
 
         get_profile(settings.profile)
-    chosen = _subsystems(subsystem)
+    subsystems = _subsystems(chosen.pop("subsystem"))
     store = CatalogStore(catalog_path(catalog))
     granules = discover(files, exclude=store.root)
-    options = {"subsystems": chosen, "keep_swir": keep_swir, "profile": settings.profile, "dry_run": dry_run}
-    if dry_run:
+    options = {"subsystems": subsystems, "profile": settings.profile, **chosen}
+    if chosen["dry_run"]:
         outcomes = list(_run(granules, store, settings, options, staging=None, progress=progress))
     else:
         store.prepare()
@@ -178,7 +226,7 @@ class _Batch:
         known = {"granule": granule.name, "collection": value["collection"], "item_id": value["item_id"]}
         notes = tuple(value["notes"])
         if value["status"] == "skipped":
-            return [Outcome(**known, status="skipped", reason="the catalog has it", notes=notes)]
+            return [Outcome(**known, status="skipped", reason=value["reason"], notes=notes)]
         if value["status"] == "planned":
             bands = ", ".join(value["bands"])
             return [Outcome(**known, status="ingested", reason=f"would be ingested: {bands}", notes=notes)]

@@ -185,6 +185,31 @@ def _rows(path: Path) -> int:
         raise CatalogError(f"{path.parent.name}/{path.name} cannot be read: {error}") from error
 
 
+def contradictions(folder: Path, items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return, by id, why items cannot stand in one table with the others; the first ones win.
+
+    Args:
+        folder: Folder of their collection.
+        items: Items that come.
+    """
+    parts = list_parts(folder)
+    schema = [] if not parts else [pq.read_schema(parts[-1]).empty_table()]
+    try:
+        join([*schema, parse_items(items).slice(0, 0)])
+    except CatalogError:
+        pass
+    else:
+        return {}
+    found: dict[str, str] = {}
+    for item in items:
+        try:
+            row = parse_items([item]).slice(0, 0)
+            schema = [join([*schema, row]).slice(0, 0)]
+        except CatalogError as error:
+            found[str(item["id"])] = str(error)
+    return found
+
+
 class _Plan:
     """Parts as they will be."""
 

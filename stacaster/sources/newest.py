@@ -26,11 +26,19 @@ _NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_(?P<letter>[A-Z])(?P<number>\d{5})_\
 
 
 def scene_and_rank(granule: Granule) -> tuple[str, Rank]:
+    """Return what all versions of one scene share, and an order among them: the newest is greatest."""
+    return version_of(granule.id, granule.collection)
+
+
+def version_of(name: str, collection: str) -> tuple[str, Rank]:
     """Return what all versions of one scene share, and an order among them: the newest is greatest.
 
     Granules whose names are of no known form share nothing with others.
+
+    Args:
+        name: Name of the granule as its provider wrote it.
+        collection: Collection at the provider.
     """
-    name = granule.id
     if match := _NISAR.fullmatch(name):
         # Production releases (P) supersede beta releases (X), whose letter sorts behind theirs.
         is_beta = match["letter"] == "X"
@@ -41,7 +49,7 @@ def scene_and_rank(granule: Granule) -> tuple[str, Rank]:
         return f"{match['product']} {match['place']}", (match["version"], match["produced"])
     if match := _ICESAT2.fullmatch(name):
         return f"{match['product']} {match['time']} {match['track']}", (match["version"], match["revision"])
-    return f"{granule.collection} {name}", ()
+    return f"{collection} {name}", ()
 
 
 def newest_only(granules: Iterable[Granule]) -> Iterator[Granule]:

@@ -62,7 +62,14 @@ def test_mutated_granules(tmp_path: Path, part: int) -> None:
                 changed[chance.randrange(limit)] = chance.randrange(256)
             path = folder / f"{number}.hdf"
             path.write_bytes(changed)
-            options = {"subsystems": [], "keep_swir": False, "profile": "zstd", "threads": 1, "dry_run": False}
+            options = {
+                "subsystems": [],
+                "keep_swir": False,
+                "profile": "zstd",
+                "threads": 1,
+                "dry_run": False,
+                "known_only": False,
+            }
             places = {"catalog": str(tmp_path / "c"), "staging": str(tmp_path / "s" / str(number))}
             yield Task(key=str(number), payload={"files": [str(path)], **places, **options})
 

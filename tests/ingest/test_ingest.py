@@ -203,7 +203,7 @@ def test_truncation_anywhere_is_an_error(tmp_path: Path, seed: int) -> None:
     from stacaster.errors import ReadError
 
     task = {"files": [str(path)], "catalog": str(tmp_path / "c"), "staging": str(tmp_path / "s"), "subsystems": [],
-            "keep_swir": False, "profile": "zstd", "threads": 1, "dry_run": False}  # fmt: skip
+            "keep_swir": False, "profile": "zstd", "threads": 1, "dry_run": False, "known_only": False}  # fmt: skip
     with pytest.raises(ReadError) as caught:
         convert(task)
     assert caught.value.granule == path.name

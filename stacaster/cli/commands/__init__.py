@@ -1,11 +1,13 @@
 """The commands; each translates options into one call and prints what comes back."""
 
 from stacaster.cli.commands.build import ingest, products, sample_data
+from stacaster.cli.commands.change import archive, dedupe, diff, import_items, remove, update
 from stacaster.cli.commands.find import fetch, footprints, search
 from stacaster.cli.commands.keep import cache, doctor
-from stacaster.cli.commands.use import export, index, info, items, remove, sql
+from stacaster.cli.commands.use import export, index, info, items, sql
 
 COMMANDS = (
-    search, footprints, fetch, ingest, products, info, items, remove, sql, export, index, sample_data, cache, doctor,
+    search, footprints, fetch, ingest, import_items, products, info, items, sql, export, index,
+    update, remove, dedupe, archive, diff, doctor, cache, sample_data,
 )  # fmt: skip
 """All commands in the order of the work."""

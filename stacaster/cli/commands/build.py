@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -15,12 +14,7 @@ from stacaster.cli import options, show
                "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
                "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10")  # fmt: skip
 @click.argument("files", nargs=-1, metavar="FILE|DIR|GLOB...")
-@options.catalog_option
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]")
-@click.option("--subsystem", multiple=True, metavar="NAME", help="Keep only VNIR, SWIR or TIR; may be repeated.")
-@click.option("--keep-swir", is_flag=True, help="Make ASTER SWIR assets after 2008-04-01, when they are unusable.")
-@click.option("--profile", metavar="NAME", help="COG profile: zstd, or deflate for old readers. [default: zstd]")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
+@options.ingest_options
 @click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
 @options.conditions_of_search
 @options.cache_option
@@ -42,10 +36,7 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
             report = stacaster.ingest(files, progress=progress, **rest)
         else:
             report = stacaster.ingest_search(product, progress=progress, **rest, **asked)
-    if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
-    show.report(report, dry_run=rest["dry_run"])
-    return show.exit_code(report)
+    return show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
 
 
 def _check_ingest(context: click.Context, files: tuple[str, ...], product: str | None, names: tuple[str, ...]) -> None:

@@ -75,28 +75,6 @@ def items(
     return 0 if len(found) else show.nothing("no item fits")
 
 
-@click.command(cls=options.BboxCommand,
-               epilog="\b\nExample:\n  stacaster remove --filter 'eo:cloud_cover > 80' --dry-run")  # fmt: skip
-@options.catalog_option
-@click.option("--id", "ids", multiple=True, metavar="ID", help="Item; may be repeated.")
-@options.bbox_option
-@options.datetime_option
-@options.collection_option
-@click.option("--filter", "cql2", metavar="CQL2", help="CQL2 text or JSON.")
-@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
-def remove(
-    catalog: str | None, ids: tuple[str, ...], collection: str | None, cql2: str | None, dry_run: bool, **rest: Any
-) -> int:
-    """Remove items from a catalog, with their files; conditions add up, at least one is needed."""
-    gone = show.opened(catalog).remove(
-        ids=list(ids) or None, collections=collection, filter=cql2, dry_run=dry_run, **rest
-    )
-    for item_id in gone:
-        click.echo(item_id)
-    click.echo(f"{'dry run, nothing was removed; ' if dry_run else 'removed '}{len(gone)} items", err=True)
-    return 0 if gone else show.nothing("no item fits")
-
-
 @click.command(
     epilog='\b\nExamples:\n  stacaster sql "select id, cloud_cover from items where sun_elevation > 40 order by 1"\n'
     '  stacaster sql --table g=geology.gpkg "select id, g.unit from items, g '

@@ -1,0 +1,115 @@
+"""Put items of a catalog away: into a catalog of their own, as a folder or one tar file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from stacaster.catalog.commit import StagedItem, commit_items, settle
+from stacaster.catalog.health import check_catalog
+from stacaster.catalog.remove import remove_items
+from stacaster.catalog.versions import Key
+from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.store import CatalogStore
+
+if TYPE_CHECKING:
+    from stacaster.catalog.search import ItemSearch
+
+_BATCH = 200
+
+
+def archive_items(
+    search: ItemSearch, output: str | os.PathLike[str], *, remove: bool = False, dry_run: bool = False
+) -> list[str]:
+    """Write items with their files into a catalog of their own; it opens like any other.
+
+    The archive is compared with itself, checksums included, before it gets its name; only then the items are removed.
+
+    Args:
+        search: The items.
+        output: Folder, or a name ending in ``.tar``; neither may exist.
+        remove: Remove the items from the catalog once the archive is complete.
+        dry_run: Write nothing.
+
+    Returns:
+        Ids of the items.
+
+    Raises:
+        NothingFoundError: The search found nothing.
+        UsageError: The output exists.
+        ExportError: It cannot be written.
+    """
+    target = Path(output)
+    keys = [(str(item.collection_id), item.id) for item in search.items()]
+    if not keys:
+        raise NothingFoundError("the search found nothing to archive")
+    if target.exists():
+        raise UsageError(f"{target.name} exists; name a new folder or file")
+    if dry_run:
+        return [item_id for _, item_id in keys]
+    part = target.with_name(f".{target.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _fill(search, keys, part / "catalog")
+        if target.suffix == ".tar":
+            _pack(part / "catalog", part / "packed.tar")
+            (part / "packed.tar").replace(target)
+        else:
+            (part / "catalog").rename(target)
+    except OSError as error:
+        raise ExportError(f"{target.name} cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    if remove:
+        remove_items(CatalogStore(search.root), keys)
+    return [item_id for _, item_id in keys]
+
+
+def _fill(search: ItemSearch, keys: Sequence[Key], root: Path) -> None:
+    store = CatalogStore(root)
+    store.prepare()
+    wanted = set(keys)
+    entries = [entry for entry in search.found if (entry.collection, entry.id) in wanted]
+    documents = {
+        name: orjson.loads((search.root / name / "collection.json").read_bytes()) for name in {name for name, _ in keys}
+    }
+    for start in range(0, len(entries), _BATCH):
+        with store.staging() as staging:
+            staged = []
+            for entry in entries[start : start + _BATCH]:
+                source = (search.root / entry.href).parent
+                folder = staging / entry.collection / entry.id
+                shutil.copytree(source, folder)
+                item = orjson.loads((folder / f"{entry.id}.json").read_bytes())
+                staged.append(StagedItem(item=item, folder=folder))
+            commit_items(store, staged, documents=documents)
+    settle(store)
+    problems = check_catalog(root)
+    if problems:
+        first = problems[0]
+        raise ExportError(f"the catalog is damaged: {first.place} {first.text}; 'stacaster doctor' says more")
+
+
+def _pack(root: Path, target: Path) -> None:
+    """Write a tar file; the same catalog gives the same bytes but for the database."""
+    with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and path.name != "lock":
+                info = archive.gettarinfo(path, arcname=path.relative_to(root).as_posix())
+                info.uid = info.gid = info.mtime = 0
+                info.uname = info.gname = ""
+                with path.open("rb") as file:
+                    archive.addfile(info, file)
+        for folder in (".stacaster", ".stacaster/staging"):
+            info = tarfile.TarInfo(folder)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(info)
+    with target.open("rb") as file:
+        os.fsync(file.fileno())
