@@ -188,16 +188,26 @@ def peer_environment() -> Path:
     """Return the Python of an environment with the peers, whose dependencies do not go with ours."""
     home = Path(".venv-peers")
     python = home / "bin" / "python"
-    if not python.exists():
+    if not (home / "made").exists():
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "earthaccess==0.17.0", "asf_search>=14"]
+        install = [str(python), "-m", "pip", "install", "--quiet", "earthaccess==0.17.0", "asf_search>=14",
+                   "rustac==0.9.9", "rustac-duckdb-extensions==1.5.1.post0"]  # fmt: skip
         subprocess.run(install, check=True)
+        (home / "made").touch()
     return python.absolute()
+
+
+def bench_items(folder: Path) -> None:
+    """A million rows in the item table against stac-geoparquet, DuckDB, rustac and pystac."""
+    from scripts.bench_item_table import bench_item_table
+
+    bench_item_table(folder, row, peer_environment())
 
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "help": bench_help,
     "ingest": bench_ingest,
+    "item-table": bench_items,
     "load": bench_load,
     "fetch": bench_fetch,
 }

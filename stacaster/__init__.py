@@ -38,15 +38,18 @@ if TYPE_CHECKING:
     from stacaster.ingest import ingest, update
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.products import all_products
+    from stacaster.publish import PublishReport, publish
     from stacaster.register import register
     from stacaster.remote import RemoteFile, open_remote
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
+    from stacaster.serve import CatalogServer
     from stacaster.transport.signed import sign
 
 __all__ = [
     "CachedGranule",
     "Catalog",
+    "CatalogServer",
     "Difference",
     "FetchReport",
     "Finding",
@@ -56,6 +59,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "Product",
+    "PublishReport",
     "RemoteFile",
     "Report",
     "SqlResult",
@@ -82,6 +86,7 @@ __all__ = [
     "open_catalog",
     "open_remote",
     "prune_cache",
+    "publish",
     "register",
     "sample_data",
     "search",
@@ -124,6 +129,9 @@ _HOME = {
     "Product": "model",
     "Report": "model",
     "all_products": "products",
+    "PublishReport": "publish",
+    "publish": "publish",
+    "CatalogServer": "serve",
     "register": "register",
     "RemoteFile": "remote",
     "open_remote": "remote",

@@ -58,5 +58,18 @@ def _convert(origin: str, raw: Any, kind: type) -> Any:
 
 
 def catalog_path(value: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of the catalog: argument, then ``STACASTER_CATALOG``, then ``catalogs/local``."""
-    return Path(value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG))
+    """Return the folder of the catalog: argument, then ``STACASTER_CATALOG``, then ``catalogs/local``.
+
+    Raises:
+        UsageError: It is an address; only a catalog on this disk can be changed.
+    """
+    place = catalog_place(value)
+    if isinstance(place, str):
+        raise UsageError(f"{place} is read only; this needs a catalog on this disk, which 'stacaster publish' uploads")
+    return place
+
+
+def catalog_place(value: str | os.PathLike[str] | None = None) -> Path | str:
+    """Return the folder of the catalog, or the address of a published one, which can only be read."""
+    text = os.fspath(value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG))
+    return text if "://" in text else Path(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.catalog import open_catalog
-from stacaster.config import catalog_path
+from stacaster.config import catalog_place
 from stacaster.cube.units import Units
 from stacaster.errors import ExportError, SpaceError, UsageError, is_space_error
 from stacaster.indices import compute_index, get_index
@@ -105,7 +105,7 @@ def export_index(
 def _load(
     catalog: str | os.PathLike[str] | None, *, bands: Sequence[str] | None, collection: str | None, **query: Any
 ) -> xr.Dataset:
-    opened = open_catalog(catalog_path(catalog))
+    opened = open_catalog(catalog_place(catalog))
     units = query.pop("units")
     search = opened.search(
         bbox=query["bbox"], datetime=query["datetime"], collections=_one(opened.collections, collection)

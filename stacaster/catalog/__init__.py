@@ -15,6 +15,7 @@ from stacaster.catalog.adopt import import_items
 from stacaster.catalog.archive import archive_items
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
+from stacaster.catalog.elsewhere import keep_tables
 from stacaster.catalog.health import check_catalog, fix_catalog
 from stacaster.catalog.inspection import Problem
 from stacaster.catalog.remove import remove_items
@@ -23,6 +24,7 @@ from stacaster.catalog.sql import SqlResult, as_table
 from stacaster.catalog.supersede import Superseded, dedupe
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
 from stacaster.item_table import DATABASE
+from stacaster.objects import Objects, is_address, open_objects
 from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
@@ -53,7 +55,24 @@ class Catalog:
     """A local static STAC catalog; open one with ``stacaster.open_catalog``."""
 
     root: Path
-    """Folder of the catalog."""
+    """Folder of the catalog, or of what is kept here of a published one."""
+    objects: Objects | None = None
+    """Where a published catalog lies; None for one on this disk."""
+
+    @property
+    def name(self) -> str:
+        """Folder name or address."""
+        return self.root.name if self.objects is None else self.objects.address
+
+    def _store(self) -> CatalogStore:
+        """Return the files of a catalog on this disk.
+
+        Raises:
+            UsageError: It is a published one, which is read only.
+        """
+        if self.objects is not None:
+            raise UsageError(f"{self.name} is read only; change the catalog that it was published from")
+        return CatalogStore(self.root)
 
     @property
     def collections(self) -> list[str]:
@@ -117,7 +136,8 @@ class Catalog:
             limit=limit if box is None and area is None else None,
         )
         found = item_table.find_items(self.root / DATABASE, asked)
-        return ItemSearch(root=self.root, found=tuple(found), bbox=box, intersects=area, limit=limit, fields=fields)
+        shaped = {"bbox": box, "intersects": area, "limit": limit, "fields": fields, "objects": self.objects}
+        return ItemSearch(root=self.root, found=tuple(found), **shaped)  # type: ignore[arg-type]
 
     def item_collection(self) -> pystac.ItemCollection:
         """Return every item; use ``search`` to choose some."""
@@ -143,7 +163,7 @@ class Catalog:
         search = self.search(intersects=intersects, **asked)  # type: ignore[arg-type]
         if not search.found:
             text = ", ".join(f"{key} {value}" for key, value in asked.items() if value is not None) or "everything"
-            raise NothingFoundError(f"no item of {self.root.name} fits {text}")
+            raise NothingFoundError(f"no item of {self.name} fits {text}")
         return search.load(**options)
 
     def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
@@ -160,7 +180,7 @@ class Catalog:
             UsageError: The query is wrong; the message is DuckDB's.
         """
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
-        return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root)
+        return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
 
     def remove(self, *, dry_run: bool = False, **conditions: Any) -> list[str]:
         """Remove items from the catalog, with their files; the same call may be repeated.
@@ -176,11 +196,12 @@ class Catalog:
             UsageError: No condition is given, one cannot be understood, or nothing would be left.
             CatalogError: The catalog is damaged or locked for too long.
         """
+        store = self._store()
         given = {key: value for key, value in conditions.items() if value is not None}
         if not given:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
-        return [item_id for _, item_id in remove_items(CatalogStore(self.root), keys, dry_run=dry_run)]
+        return [item_id for _, item_id in remove_items(store, keys, dry_run=dry_run)]
 
     def archive(
         self, output: str | os.PathLike[str], *, remove: bool = False, dry_run: bool = False, **conditions: Any
@@ -197,6 +218,7 @@ class Catalog:
             Ids of the items.
         """
         given = {key: value for key, value in conditions.items() if value is not None}
+        self._store()
         return archive_items(self.search(**given), output, remove=remove, dry_run=dry_run)
 
     def close(self) -> None:
@@ -224,8 +246,8 @@ class Catalog:
                 "interval": extent["temporal"]["interval"][0],
             }
             rows.append(row)
-        interrupted = CatalogStore(self.root).is_interrupted()
-        return {"catalog": self.root.name, "collections": rows, "interrupted_commit": interrupted}
+        interrupted = self.objects is None and self._store().is_interrupted()
+        return {"catalog": self.name, "collections": rows, "interrupted_commit": interrupted}
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -236,7 +258,7 @@ class Catalog:
             for row in self.info()["collections"]
         )
         head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
-        return f"<b>{escape(self.root.name)}</b><table>{head}{rows}</table>"
+        return f"<b>{escape(self.name)}</b><table>{head}{rows}</table>"
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -245,14 +267,20 @@ def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def open_catalog(path: str | os.PathLike[str]) -> Catalog:
-    """Open a catalog that ``ingest`` made.
+    """Open a catalog that ``ingest`` made, or one that ``publish`` put elsewhere.
 
     Args:
-        path: Folder of the catalog.
+        path: Folder of the catalog, or ``s3://bucket/prefix``, ``https://...`` and the like. Of a published catalog
+            the tables are kept in the user's cache; items and pixels are read where they lie.
 
     Raises:
         CatalogError: There is no catalog, or not one of ours.
+        AuthError: The place refuses the credentials of the environment.
+        FetchError: The place does not answer.
     """
+    if is_address(path):
+        objects = open_objects(path)
+        return Catalog(keep_tables(objects), objects)
     root = Path(path).resolve()
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{os.fspath(path)} holds no catalog.json; 'stacaster ingest' makes a catalog")

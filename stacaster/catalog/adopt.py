@@ -120,13 +120,19 @@ class _Import:
                 staged.append((entry, self._stage(entry, item, staging / str(number))))
             except (StacasterError, OSError) as error:
                 yield _failed(error, name=str(entry.document.get("id")))
-        yield from self._set_apart(staged)
-        documents = {
-            self.names[name]: document for name, document in self.foreign.collections.items() if name in self.names
-        }
+        known = self.foreign.collections
+        documents = {plain: known[name] for name, plain in self.names.items() if name in known}
+        statuses: list[Any] = []
+        problem: StacasterError | None = None
         try:
-            statuses: list[Any] = list(commit_items(self.store, [part for _, part in staged], documents=documents))
-            problem = None
+            try:
+                statuses = list(commit_items(self.store, [part for _, part in staged], documents=documents))
+            except CatalogError:
+                apart = list(self._set_apart(staged))
+                if not apart:
+                    raise
+                yield from apart
+                statuses = list(commit_items(self.store, [part for _, part in staged], documents=documents))
         except StacasterError as error:
             statuses, problem = ["failed"] * len(staged), error
         for (entry, part), status in zip(staged, statuses, strict=True):

@@ -88,25 +88,27 @@ def commit_items(
         changes: dict[str, Change] = {}
         for entry in staged:
             name = str(entry.item["collection"])
-            status = _place(transaction, entry, known[name])
+            status = _status(entry, known[name])
             statuses.append(status)
             if status != "skipped":
                 change = changes.setdefault(name, Change(document=(documents or {}).get(name)))
                 change.fresh.append(entry.item)
             if status == "replaced":
                 change.gone[str(entry.item["id"])] = known[name][str(entry.item["id"])][0]
+        # First the tables: items that contradict the others are an error before anything is moved.
         stage_changes(store, transaction, changes)
+        for entry, status in zip(staged, statuses, strict=True):
+            if status != "skipped":
+                place = f"{entry.item['collection']}/{item_table.year_of(entry.item)}/{entry.item['id']}"
+                transaction.put_directory(entry.folder, place)
     return statuses
 
 
-def _place(transaction: Transaction, entry: StagedItem, known: Mapping[str, tuple[str, str | None]]) -> CommitStatus:
-    """Put one item folder into place unless the same item is there."""
-    collection, item_id, year = entry.item["collection"], entry.item["id"], item_table.year_of(entry.item)
-    old = known.get(item_id)
-    if old is not None and old[1] == entry.item["properties"]["stacaster:fingerprint"]:
-        return "skipped"
-    transaction.put_directory(entry.folder, f"{collection}/{year}/{item_id}")
-    return "ingested" if old is None else "replaced"
+def _status(entry: StagedItem, known: Mapping[str, tuple[str, str | None]]) -> CommitStatus:
+    old = known.get(str(entry.item["id"]))
+    if old is None:
+        return "ingested"
+    return "skipped" if old[1] == entry.item["properties"]["stacaster:fingerprint"] else "replaced"
 
 
 def ready_database(store: CatalogStore, transaction: Transaction) -> Path | None:

@@ -142,7 +142,8 @@ def fit_item(found: ForeignItem, *, collection: str, item_id: str) -> Document:
         raise ReadError(f"{name} is no usable STAC item: {problem}", granule=name)
     if document.get("stac_version") != STAC_VERSION:
         document = _migrated(document, name)
-    document = _present(document)
+    if any(mark in orjson.dumps(document) for mark in (b"null", b"{}")):
+        document = _present(document)
     properties = {key: value for key, value in document["properties"].items() if key not in _TOP_LEVEL}
     for key in _TIMES & set(properties):
         properties[key] = None if properties[key] is None else _in_form(properties[key])

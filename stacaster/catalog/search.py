@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table
 from stacaster.areas import box_shape
+from stacaster.errors import NothingFoundError
+from stacaster.objects import Objects
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -36,6 +39,8 @@ class ItemSearch:
     """Largest number of items."""
     fields: tuple[str, ...] = ()
     """Columns of ``to_table`` and ``to_geodataframe``; empty takes all."""
+    objects: Objects | None = None
+    """Where a published catalog lies; None for one on this disk."""
 
     def items(self) -> Iterator[pystac.Item]:
         """Yield the items with absolute asset hrefs, ordered by time, collection and id."""
@@ -48,15 +53,13 @@ class ItemSearch:
         shape = None if self.intersects is None else shapely.geometry.shape(dict(self.intersects))
         box = None if self.bbox is None else box_shape(self.bbox)
         for entry in self.found:
-            path = self.root / entry.href
-            try:
-                document = json.loads(path.read_text(encoding="utf-8"))
-            except FileNotFoundError:
+            document = read_item(self.root, self.objects, entry.href)
+            if document is None:
                 continue  # removed by another process since the search
             geometry = shapely.geometry.shape(document["geometry"])
             if any(area is not None and not geometry.intersects(area) for area in (shape, box)):
                 continue
-            yield pystac.Item.from_dict(absolute(document, path), migrate=False)
+            yield pystac.Item.from_dict(document, migrate=False)
 
     def to_table(self) -> pa.Table:
         """Return one row an item as an Arrow table: flat columns as in ``Catalog.sql``, the footprint as WKB.
@@ -115,16 +118,37 @@ class ItemSearch:
         return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"
 
 
-def absolute(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return an item whose asset hrefs and links are absolute paths."""
-    base = path.parent
-    assets = {
-        key: value if "://" in value["href"] else value | {"href": os.path.normpath(base / value["href"])}
-        for key, value in document["assets"].items()
-    }
-    links = [
-        link if "://" in link["href"] else link | {"href": os.path.normpath(base / link["href"])}
-        for link in document["links"]
-    ]
-    links.append({"rel": "self", "href": str(path), "type": "application/geo+json"})
+def read_item(root: Path, objects: Objects | None, href: str) -> dict[str, Any] | None:
+    """Return an item with absolute hrefs, or None when it is gone.
+
+    Args:
+        root: Folder of the catalog.
+        objects: Where a published catalog lies; None for one on this disk.
+        href: Place of its JSON in the catalog.
+    """
+    try:
+        content = (root / href).read_bytes() if objects is None else objects.read(href)
+    except (FileNotFoundError, NothingFoundError):
+        return None
+    return absolute(json.loads(content), f"{root if objects is None else objects.address}/{href}")
+
+
+def absolute(document: dict[str, Any], place: str) -> dict[str, Any]:
+    """Return an item whose asset hrefs and links are absolute.
+
+    Args:
+        document: The item.
+        place: Path or address of its JSON.
+    """
+    scheme, mark, rest = place.rpartition("://")
+    folder = posixpath.dirname(rest)
+
+    def full(part: dict[str, Any]) -> dict[str, Any]:
+        if "://" in part["href"]:
+            return part
+        return part | {"href": f"{scheme}{mark}{posixpath.normpath(posixpath.join(folder, part['href']))}"}
+
+    assets = {key: full(value) for key, value in document["assets"].items()}
+    links = [full(link) for link in document["links"] if link["rel"] != "self"]
+    links.append({"rel": "self", "href": place, "type": "application/geo+json"})
     return document | {"assets": assets, "links": links}

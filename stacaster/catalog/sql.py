@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table
-from stacaster.catalog.search import absolute
+from stacaster.catalog.search import absolute, read_item
 from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.objects import Objects
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -28,6 +29,8 @@ class SqlResult:
     """The rows as an Arrow table."""
     root: Path | None = None
     """Folder of the catalog that was asked."""
+    objects: Objects | None = None
+    """Where a published catalog lies; None for one on this disk."""
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the rows as a pandas DataFrame."""
@@ -81,20 +84,36 @@ class SqlResult:
         if "collection" in self.table.column_names:
             allowed = {str(value) for value in self.table["collection"].to_pylist()}
         found: dict[str, pystac.Item] = {}
-        for folder in sorted(path.parent for path in self.root.glob(f"*/{item_table.FIRST_PART}")):
-            if allowed is not None and folder.name not in allowed:
+        for document in self._documents(list(wanted)):
+            name, collection = document["id"], document["collection"]
+            if allowed is not None and collection not in allowed:
                 continue
-            for document in _documents(folder, list(wanted)):
-                name = document["id"]
-                # While a part is joined with another one, a row may stand in both.
-                if name in found and found[name].collection_id != document["collection"]:
-                    raise UsageError(f"{name} is in several collections; select the column collection as well")
-                path = folder / item_table.year_of(document) / name / f"{name}.json"
-                found[name] = pystac.Item.from_dict(absolute(document, path), migrate=False)
+            # While a part is joined with another one, a row may stand in both.
+            if name in found and found[name].collection_id != collection:
+                raise UsageError(f"{name} is in several collections; select the column collection as well")
+            found[name] = pystac.Item.from_dict(document, migrate=False)
         missing = [name for name in wanted if name not in found]
         if missing:
             raise UsageError(f"the catalog has no item {missing[0]!r}")
         return [found[name] for name in wanted]
+
+    def _documents(self, ids: list[str]) -> Iterator[dict[str, Any]]:
+        """Yield the items with absolute hrefs: from parquet, or of a published catalog from their JSON."""
+        assert self.root is not None
+        if self.objects is not None:
+            query = "select href from items where list_contains(?, id)"
+            for href in item_table.run_sql(self.root / item_table.DATABASE, query, parameters=[ids])[
+                "href"
+            ].to_pylist():
+                document = read_item(self.root, self.objects, href)
+                if document is not None:
+                    yield document
+            return
+        for folder in sorted(path.parent for path in self.root.glob(f"*/{item_table.FIRST_PART}")):
+            for part in item_table.list_parts(folder):
+                for document in item_table.table_to_items(item_table.read_items_parquet(part, ids=ids)):
+                    place = folder / item_table.year_of(document) / document["id"] / f"{document['id']}.json"
+                    yield absolute(document, str(place))
 
     def load(self, **options: Any) -> xr.Dataset:
         """Load the items of the rows as a cube; options as in ``stacaster.load``.
@@ -113,11 +132,6 @@ class SqlResult:
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(max_rows=20, escape=True))
-
-
-def _documents(folder: Path, ids: list[str]) -> Iterator[dict[str, Any]]:
-    for part in item_table.list_parts(folder):
-        yield from item_table.table_to_items(item_table.read_items_parquet(part, ids=ids))
 
 
 def as_table(value: Any, name: str) -> pa.Table:

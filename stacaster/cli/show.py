@@ -25,9 +25,9 @@ _WIDTH = 60
 def opened(catalog: str | None) -> Catalog:
     """Open the catalog that an option or the environment names."""
     import stacaster
-    from stacaster.config import catalog_path
+    from stacaster.config import catalog_place
 
-    return stacaster.open_catalog(catalog_path(catalog))
+    return stacaster.open_catalog(catalog_place(catalog))
 
 
 def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

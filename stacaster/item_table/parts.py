@@ -82,6 +82,40 @@ def write_items_parquet(table: pa.Table, path: Path, *, collection: Mapping[str,
     stac_arrow.to_parquet(chunked, path, collections=collections, compression="zstd")
 
 
+def name_addresses(path: Path, address: str) -> None:
+    """Write a part anew with addresses in place of relative hrefs, of links and assets.
+
+    Args:
+        path: The parquet file.
+        address: Address of the folder of the collection.
+    """
+    table = read_items_parquet(path)
+    items = pq.read_schema(path).metadata or {}
+    columns = {name: _with_addresses(table[name].combine_chunks(), address) for name in ("links", "assets")}
+    for name, column in columns.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    with pq.ParquetWriter(path, table.schema.with_metadata(items), compression="zstd") as writer:
+        writer.write_table(table, row_group_size=_ROW_GROUP)
+
+
+def _with_addresses(array: Any, address: str, name: str = "") -> Any:
+    kind = array.type
+    if pa.types.is_struct(kind):
+        fields = [field.name for field in kind]
+        children = [
+            _with_addresses(child, address, field) for child, field in zip(array.flatten(), fields, strict=True)
+        ]
+        return pa.StructArray.from_arrays(children, names=fields, mask=array.is_null())
+    if pa.types.is_list(kind) and pa.types.is_struct(kind.value_type):
+        values = _with_addresses(array.values, address)
+        return pa.ListArray.from_arrays(array.offsets, values, mask=array.is_null() if array.null_count else None)
+    if name != "href" or not pa.types.is_string(kind):
+        return array
+    outer = address.rpartition("/")[0]
+    inside = pa.compute.replace_substring_regex(array, r"^\./", f"{address}/")
+    return pa.compute.replace_substring_regex(inside, r"^\.\./", f"{outer}/")
+
+
 @dataclass(frozen=True, kw_only=True)
 class PartChanges:
     """What happens to the parts of one collection."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import posixpath
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -30,6 +32,7 @@ from stacaster.store.files import (
     is_owned,
     read_or_none,
     sync_all,
+    walk,
 )
 from stacaster.store.names import item_folder, safe_id
 
@@ -61,16 +64,20 @@ class CatalogStore:
         unsafe = not parts or target.startswith("/") or any(part in ("..", ".", _STATE) for part in parts)
         if unsafe or "\0" in target or "\\" in target:
             raise CatalogError(f"{target!r} is no place inside the catalog")
-        path = self.root
+        path = os.fspath(self.root)
         for part in parts:
-            path = path / part
+            path = f"{path}/{part}"
             try:
-                is_link = path.is_symlink()
+                is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+            except FileNotFoundError:
+                break
+            except NotADirectoryError:
+                break
             except OSError as error:
                 raise CatalogError(f"{target[:40]!r}... is no possible place: {error.strerror}") from error
             if is_link:
                 raise CatalogError(f"{target!r} passes a symbolic link; a catalog holds none")
-        return path
+        return self.root.joinpath(*parts)
 
     def prepare(self) -> None:
         """Make the folder of a new catalog, or make sure that an existing one is ours.
@@ -202,8 +209,9 @@ class CatalogStore:
             if ".." in inner.parts or inner.is_absolute():
                 raise CatalogError("the journal of the catalog names a place outside it")
             staged = self._state / _STAGING / inner
-            target.parent.mkdir(parents=True, exist_ok=True)
-            touched |= {path for path in target.parents if path.is_relative_to(self.root)}
+            if target.parent not in touched:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                touched |= {path for path in target.parents if path.is_relative_to(self.root)}
             if operation["kind"] == "directory":
                 self._put_directory(staged, target, str(operation["mark"]))
             elif staged.exists():
@@ -241,7 +249,7 @@ class CatalogStore:
 
 
 class Transaction:
-    """Changes that are put into place together, in the order in which they were asked for; removals come last."""
+    """Changes that are put into place together: folders, files in the order in which they were asked for, removals."""
 
     folder: Path
     """Staging folder of the transaction, for files that are given to ``put_file``."""
@@ -267,11 +275,11 @@ class Transaction:
         self._store.resolve(target)
         inner = self.folder / f"d{len(self._puts)}"
         staged.rename(inner)
-        for path in sorted(inner.rglob("*")):
-            if path.is_symlink():
-                raise CatalogError(f"{path.name} is a symbolic link; a catalog holds none")
-            if path.is_file() and not self._syncs_all:
-                fsync_file(path)
+        for name in walk(inner):
+            if os.path.islink(name):  # noqa: PTH114 - pathlib costs more than the system
+                raise CatalogError(f"{os.path.basename(name)} is a symbolic link; a catalog holds none")  # noqa: PTH119
+            if not self._syncs_all:
+                fsync_file(Path(name))
         if not self._syncs_all:
             fsync_directory(inner)
         self._add("directory", inner, target, mark=folder_mark(inner))
@@ -305,13 +313,14 @@ class Transaction:
 
     def commit(self) -> None:
         """Write the journal and carry it out."""
-        operations = self._puts + self._removals
+        folders = [operation for operation in self._puts if operation["kind"] == "directory"]
+        operations = folders + [operation for operation in self._puts if operation["kind"] == "file"] + self._removals
         if not operations:
             return
         state = self._store.root / _STATE
-        for operation in self._puts:
+        for parent in sorted({posixpath.dirname(operation["target"]) for operation in self._puts} - {""}):
             # Before the journal, because making a folder may fail on a full disk and a rename does not.
-            self._store.resolve(operation["target"]).parent.mkdir(parents=True, exist_ok=True)
+            self._store.resolve(parent).mkdir(parents=True, exist_ok=True)
         if self._syncs_all:
             sync_all(self.folder)
         fsync_directory(self.folder)

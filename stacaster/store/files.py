@@ -51,14 +51,28 @@ def folder_mark(folder: Path) -> str:
     The pixels are not read: their checksums stand in the JSON.
     """
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        digest.update(os.fsencode(path.relative_to(folder)) + b"\0")
-        if path.suffix == ".json":
-            digest.update(path.read_bytes())
-        elif path.is_file():
-            status = path.stat()
+    for path in walk(folder):
+        digest.update(os.fsencode(os.path.relpath(path, folder)) + b"\0")
+        if path.endswith(".json"):
+            digest.update(Path(path).read_bytes())
+        else:
+            status = os.stat(path)  # noqa: PTH116 - pathlib costs more than the system
             digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def walk(folder: Path) -> list[str]:
+    """Return the paths of all files and symbolic links below a folder, sorted."""
+    found = []
+    waiting = [os.fspath(folder)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                else:
+                    found.append(entry.path)
+    return sorted(found)
 
 
 def exchange(first: Path, second: Path) -> bool:

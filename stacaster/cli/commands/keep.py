@@ -56,6 +56,51 @@ def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool) -> i
     return 0 if fix or not found else CatalogError.exit_code
 
 
+@click.command(epilog="\b\nExamples:\n  stacaster publish s3://bucket/aster --catalog catalogs/sa --dry-run\n"
+               "  stacaster publish /media/disk/aster --delete\n"
+               "  stacaster publish s3://bucket/aster --base-url https://data.example.com/aster")  # fmt: skip
+@click.argument("target", metavar="ADDRESS|DIR")
+@options.catalog_option
+@click.option("--base-url", metavar="URL", help="Name links and assets by this address instead of relative ones.")
+@click.option("--delete", is_flag=True, help="Delete what was published earlier and is gone from the catalog.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would be uploaded.")
+@options.json_option
+def publish(target: str, as_json: bool, dry_run: bool, **rest: Any) -> None:
+    """Upload what changed of a catalog to a bucket or folder; readers never follow a link into nothing."""
+    import stacaster
+
+    with show.count_progress("publish") as progress:
+        report = stacaster.publish(target, dry_run=dry_run, progress=progress, **rest)
+    if as_json:
+        click.echo(json.dumps(report.to_dict(), indent=2))
+    else:
+        for name in (*report.uploaded, *report.deleted):
+            click.echo(name)
+    words = "dry run, nothing was uploaded; " if dry_run else ""
+    more = f"; {len(report.stale)} objects are gone from the catalog, --delete deletes them" if report.stale else ""
+    click.echo(f"{words}{repr(report).strip('<>').removeprefix('PublishReport: ')}{more}", err=True)
+
+
+@click.command(epilog="\b\nExamples:\n  stacaster serve --catalog catalogs/demo\n"
+               "  stacaster serve --catalog catalogs/demo --stac-browser .stac-browser")  # fmt: skip
+@options.catalog_option
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option("--stac-browser", metavar="DIR", help="Folder with a build of STAC Browser, shown beside the catalog.")
+@click.option("--quiet", is_flag=True, help="Do not print requests.")
+def serve(catalog: str | None, port: int, stac_browser: str | None, quiet: bool) -> None:
+    """Serve a catalog on this machine until Ctrl-C, with CORS and parts of files."""
+    import stacaster
+
+    with stacaster.CatalogServer(catalog, port=port, stac_browser=stac_browser, quiet=quiet) as server:
+        click.echo(server.address)
+        if stac_browser is not None:
+            click.echo(server.browser_address)
+        click.echo("serving until Ctrl-C", err=True)
+        server.serve_forever()
+
+
 @click.group(epilog="\b\nExample:\n  stacaster cache ls")
 def cache() -> None:
     """Look into the folder of downloads, and make room in it."""
