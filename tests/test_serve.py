@@ -120,7 +120,7 @@ def test_the_command_ends_with_ctrl_c(catalog: Catalog) -> None:
 @pytest.fixture(scope="module")
 def stac_browser() -> Path:
     """The local build of STAC Browser."""
-    folder = Path(os.environ.get("STACASTER_STAC_BROWSER", Path(__file__).parents[1] / ".stac-browser"))
+    folder = Path(os.environ.get("STAC_BROWSER_BUILD", Path(__file__).parents[1] / ".stac-browser"))
     if not (folder / "index.html").is_file():
         pytest.skip("no build of STAC Browser; scripts/stac-browser makes one")
     return folder
@@ -144,7 +144,7 @@ def test_stac_browser_shows_the_catalog(stac_browser: Path, tmp_path: Path) -> N
         assert browser.count(".ol-viewport canvas, .ol-layer canvas") > 0, "the map of the collection"
         text = browser.open(f"{server.browser_address}{place}", until="B03N")
         assert "B10" in text and item.id in text
-        if target := os.environ.get("STACASTER_SCREENSHOT"):
+        if target := os.environ.get("BROWSER_SCREENSHOT"):
             browser.picture(Path(target))
         hosts = {address for address in browser.requests() if not address.startswith((origin, "data:", "blob:"))}
         assert not hosts, f"asked of other hosts: {sorted(hosts)[:5]}"

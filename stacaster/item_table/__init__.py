@@ -4,11 +4,9 @@ from stacaster.item_table.connection import DATABASE, RECENT, close_databases, r
 from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.item_table.find import FoundItem, ItemQuery, find_items
+from stacaster.item_table.growth import PartChanges, change_parts, contradictions
 from stacaster.item_table.parts import (
     FIRST_PART,
-    PartChanges,
-    change_parts,
-    contradictions,
     has_small_parts,
     iter_parts,
     list_parts,

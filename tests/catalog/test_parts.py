@@ -28,9 +28,11 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     parts = sys.modules["stacaster.item_table.parts"]
+    growth = sys.modules["stacaster.item_table.growth"]
     database = sys.modules["stacaster.item_table.database"]
     monkeypatch.setattr(parts, "PART_ROWS", 12)
-    monkeypatch.setattr(parts, "SMALL_ROWS", 4)
+    monkeypatch.setattr(growth, "PART_ROWS", 12)
+    monkeypatch.setattr(growth, "SMALL_ROWS", 4)
     monkeypatch.setattr(database, "_LARGE_ROWS", 8)
     monkeypatch.setattr(database, "_RECENT_ROWS", 6)
 
