@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from stacaster import item_table
 from stacaster.catalog.commit import changing
 from stacaster.catalog.documents import documents_of, root_document
-from stacaster.catalog.inspection import Problem, folder_of, inspect
+from stacaster.catalog.far_files import lost_addresses, schema_problem
+from stacaster.catalog.inspection import Findings, Problem, folder_of, inspect
 from stacaster.errors import CatalogError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
@@ -30,12 +31,21 @@ QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""
 
 
-def check_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
+def check_catalog(
+    path: str | os.PathLike[str],
+    *,
+    deep: bool = False,
+    network: bool = False,
+    schemas: str | os.PathLike[str] | None = None,
+) -> list[Problem]:
     """Compare files, JSON, parquet mirrors and database of a catalog with each other.
 
     Args:
         path: Folder of the catalog.
-        deep: Decode all pixels as well, and validate each file as Cloud Optimized GeoTIFF.
+        deep: Decode all pixels as well, validate each file as Cloud Optimized GeoTIFF and each document by the schemas
+            of STAC, which come with pystac.
+        network: Ask also whether files elsewhere are there; no login is sent.
+        schemas: Folder with JSON schemas of extensions, for ``deep``.
 
     Returns:
         What is wrong; empty when all is well.
@@ -47,9 +57,34 @@ def check_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[P
     if store.is_interrupted():
         store.recover()
     try:
-        return inspect(store, deep=deep).problems
+        state = inspect(store, deep=deep)
+        if deep:
+            _check_schemas(store, state, None if schemas is None else Path(schemas))
+        if network:
+            items = {
+                f"{folder_of(name, item)}/{item_id}.json": item
+                for name, found in state.items.items()
+                for item_id, item in found.items()
+            }
+            for place, text in lost_addresses(items):
+                state.say(place, text, "none")
+        return state.problems
     finally:
         item_table.close_databases()
+
+
+def _check_schemas(store: CatalogStore, state: Findings, schemas: Path | None) -> None:
+    documents = ["catalog.json", *(f"{name}/collection.json" for name in state.items)]
+    named = [(place, json.loads((store.root / place).read_bytes())) for place in documents if _is_sound(state, place)]
+    items = [(f"{folder_of(name, i)}/{i['id']}.json", i) for name, found in state.items.items() for i in found.values()]
+    for place, document in [*named, *items]:
+        problem = schema_problem(document, schemas)
+        if problem is not None:
+            state.say(place, f"does not fit the schema {problem}", "none")
+
+
+def _is_sound(state: Findings, place: str) -> bool:
+    return not any(problem.place == place for problem in state.problems)
 
 
 def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:

@@ -27,7 +27,7 @@ from stacaster.version import __version__
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is written; raised when the same source would give another item."""
 
 _BATCH = 16
@@ -116,7 +116,9 @@ def _asset(band: Any, found: RemoteContent, folder: Path) -> RemoteAsset:
     if needs_vrt(file.href, found.content.layers[band.layer], band, count=found.counts[file.name]):
         path = folder / f"{band.band.name}.vrt"
         write_vrt(path, band, href=file.href, source_band=number, collection=found.collection)
-        return RemoteAsset(href=f"./{path.name}", media_type=stac.VRT_TYPE)
+        content = path.read_bytes()
+        own = multihash(hashlib.sha256(content).hexdigest())
+        return RemoteAsset(href=f"./{path.name}", media_type=stac.VRT_TYPE, size=len(content), checksum=own)
     checksum = as_multihash(file.checksum_kind, file.checksum)
     return RemoteAsset(href=file.href, media_type=stac.COG_TYPE, size=file.size, checksum=checksum)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,19 @@ COLLECTION = "aster-l1t-003"
 def made_item(number: int, *, version: int = 1, **properties: Any) -> dict[str, Any]:
     """Return an item whose assets are small files."""
     item = make_item(number, **{"stacaster:fingerprint": f"1220{number:04d}{version}", **properties})
+    item["links"].append({"rel": "collection", "href": "../../collection.json", "type": "application/json"})
     for name, asset in item["assets"].items():
         content = f"{number} {version} {name}".encode()
         asset |= {"file:size": len(content), "file:checksum": "1220" + hashlib.sha256(content).hexdigest()}
     return item
 
 
-def stage(folder: Path, item: dict[str, Any], *, version: int = 1) -> StagedItem:
-    """Write the folder of an item."""
+def stage(folder: Path, item: dict[str, Any], *, version: int = 1, only: Sequence[str] | None = None) -> StagedItem:
+    """Write the folder of an item, with the files of all its assets or only of some."""
     folder.mkdir(parents=True)
     (folder / f"{item['id']}.json").write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     number = int(item["id"].split("-")[1])
-    for name in item["assets"]:
+    for name in item["assets"] if only is None else only:
         (folder / f"{name}.tif").write_bytes(f"{number} {version} {name}".encode())
     return StagedItem(item=item, folder=folder)
 

@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 import stacaster
-from stacaster.catalog import Catalog
+from stacaster.catalog import Catalog, commit_items
 from stacaster.errors import CatalogError
+from stacaster.store import CatalogStore
+from tests.answers import Answers
+from tests.catalog.made_items import made_item, stage
 
 COLLECTION = "aster-l1t-003"
 
@@ -169,3 +172,25 @@ def test_in_a_shell(copy: Path, repository: Path) -> None:
     assert listed.returncode == 7 and json.loads(listed.stdout)[0]["place"] == "index.duckdb"
     assert run("--fix").returncode == 0 and run("--deep").returncode == 0
     assert run("--login", "--fix").returncode == 2
+
+
+def test_files_elsewhere_and_schemas(tmp_path: Path, shared: Path) -> None:
+    store = CatalogStore(tmp_path / "c")
+    with Answers({"/there.tif": 200, "/login.tif": 401, "/gone.tif": 404}) as address:
+        item = made_item(1)
+        for key, name in (("X1", "there"), ("X2", "login"), ("X3", "gone")):
+            item["assets"][key] = {"href": f"{address}/{name}.tif?signature=secret", "roles": ["data"]}
+        item["assets"]["X4"] = {"href": "http://127.0.0.1:9/x.tif"}
+        with store.staging() as staging:
+            commit_items(store, [stage(staging / "x", item | {"assets": dict(item["assets"])}, only=("B01", "B02"))])
+        found = stacaster.check_catalog(store.root, network=True)
+    assert [problem.text.split(" ")[0] for problem in found] == ["X3:", "X4:"] and "404" in found[0].text
+    assert "secret" not in str(found)
+    assert stacaster.check_catalog(store.root) == []
+    wrong = made_item(2)
+    wrong["properties"]["eo:cloud_cover"] = 140.5
+    with store.staging() as staging:
+        commit_items(store, [stage(staging / "x", wrong)])
+    (problem,) = stacaster.check_catalog(store.root, deep=True, schemas=shared / "schemas")
+    assert "eo: $.properties['eo:cloud_cover']" in problem.text or "cloud_cover" in problem.text
+    assert stacaster.check_catalog(store.root, deep=True) == [], "the core alone does not know clouds"

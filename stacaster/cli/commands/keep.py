@@ -21,17 +21,19 @@ if TYPE_CHECKING:
                "  stacaster doctor --catalog catalogs/demo --fix\n  stacaster doctor --login")  # fmt: skip
 @options.catalog_option
 @click.option("--fix", is_flag=True, help="Rebuild what follows from the rest; put aside what does not.")
-@click.option("--deep", is_flag=True, help="Decode all pixels as well, and validate the COGs.")
+@click.option("--deep", is_flag=True, help="Decode all pixels as well, validate COGs and STAC.")
+@click.option("--network", is_flag=True, help="Ask also whether files elsewhere are there.")
+@click.option("--schemas", metavar="DIR", help="JSON schemas of extensions, for --deep.")
 @click.option("--login", is_flag=True, help="Which Earthdata credentials are found, and whether they work.")
 @options.json_option
-def doctor(catalog: str | None, fix: bool, deep: bool, login: bool, as_json: bool) -> int:
+def doctor(catalog: str | None, login: bool, as_json: bool, **checks: Any) -> int:
     """Find out whether a catalog is true, or with --login whether the login works; exit code 7 or 5 when not."""
     import stacaster
 
     if not login:
-        return _doctor_of_catalog(catalog_path(catalog), fix=fix, deep=deep, as_json=as_json)
-    if fix or deep:
-        raise click.UsageError("--fix and --deep are for catalogs, not for --login")
+        return _doctor_of_catalog(catalog_path(catalog), as_json=as_json, **checks)
+    if any(checks.values()):
+        raise click.UsageError("--fix, --deep, --network and --schemas are for catalogs, not for --login")
     findings = stacaster.check_login()
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
@@ -41,10 +43,12 @@ def doctor(catalog: str | None, fix: bool, deep: bool, login: bool, as_json: boo
     return AuthError.exit_code if any(finding.status == "error" for finding in findings) else 0
 
 
-def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool) -> int:
+def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool, **more: Any) -> int:
     import stacaster
 
-    found = stacaster.fix_catalog(root, deep=deep) if fix else stacaster.check_catalog(root, deep=deep)
+    if fix and any(more.values()):
+        raise click.UsageError("--network and --schemas say what --fix cannot mend; leave --fix out")
+    found = stacaster.fix_catalog(root, deep=deep) if fix else stacaster.check_catalog(root, deep=deep, **more)
     show.rows([problem.to_dict() for problem in found], ("place", "text", "remedy"), as_json=as_json)
     aside = sum(problem.remedy == "quarantine" for problem in found)
     if not found:
