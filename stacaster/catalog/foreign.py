@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlparse
 import orjson
 
 from stacaster.errors import CatalogError, ReadError
-from stacaster.model import format_datetime
+from stacaster.model import ITEM_FIELDS, format_datetime
 from stacaster.products import of_collection
 from stacaster.stac import OUR_LINKS, STAC_VERSION
 
@@ -144,7 +144,7 @@ def fit_item(found: ForeignItem, *, collection: str, item_id: str) -> Document:
         document = _migrated(document, name)
     if any(mark in orjson.dumps(document) for mark in (b"null", b"{}")):
         document = _present(document)
-    properties = {key: value for key, value in document["properties"].items() if key not in _TOP_LEVEL}
+    properties = {key: value for key, value in document["properties"].items() if key not in ITEM_FIELDS}
     for key in _TIMES & set(properties):
         properties[key] = None if properties[key] is None else _in_form(properties[key])
     properties.setdefault("datetime", None)
@@ -171,7 +171,6 @@ def fit_item(found: ForeignItem, *, collection: str, item_id: str) -> Document:
     }
 
 
-_TOP_LEVEL = {"id", "collection", "geometry", "bbox", "links", "assets", "stac_version", "stac_extensions", "type"}
 _TIMES = {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
 _MOMENTS = ("datetime", "start_datetime", "end_datetime")
 

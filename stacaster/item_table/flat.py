@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stacaster.item_table.arrange import curve_positions
+from stacaster.model import ITEM_FIELDS
 
 _DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
 _PLAIN = re.compile(r"[^0-9A-Za-z_]")
-_NOT_PROPERTIES = {"id", "collection", "geometry", "bbox", "links", "assets", "stac_version", "stac_extensions", "type"}
 _FIXED = ("xmin", "ymin", "xmax", "ymax", "assets", "href", "geometry", "curve")
 
 
@@ -35,7 +35,7 @@ def flatten(table: pa.Table) -> pa.Table:
     columns["year"] = pc.cast(pc.year(pc.coalesce(times, columns["start_datetime"])), pa.int32())
     year = pc.utf8_lpad(pc.cast(columns["year"], pa.string()), 4, "0")
     href = pc.binary_join_element_wise(collections, year, ids, pc.binary_join_element_wise(ids, "json", "."), "/")
-    rest = sorted(set(table.column_names) - _NOT_PROPERTIES - set(columns))
+    rest = sorted(set(table.column_names) - ITEM_FIELDS - set(columns))
     names = plain_names(rest, taken={*columns, *_FIXED})
     for name in rest:
         kind = table[name].type

@@ -11,15 +11,16 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
-import stac_geoparquet.arrow as stac_arrow
 
 from stacaster.errors import CatalogError
 from stacaster.item_table.arrange import arrange, without_empty_fields, without_nulls
+from stacaster.model import ITEM_FIELDS, format_datetime
 
 _TIMES = {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
 _TIME_TYPE = pa.timestamp("us", tz="UTC")
 _BOX = {4: ("xmin", "ymin", "xmax", "ymax"), 6: ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")}
 _INFERRED_ANEW = 2_000
+_BATCH = 500
 
 
 def merge_items(old: pa.Table | None, items: Sequence[Mapping[str, Any]], *, removed: Collection[str] = ()) -> pa.Table:
@@ -171,10 +172,35 @@ def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[
 
 
 def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
-    for item in stac_arrow.stac_table_to_items(table):
-        plain = without_nulls(item)
-        plain["properties"].setdefault("datetime", None)
-        yield plain
+    # stac_geoparquet fails where one item has a proj:geometry and another has none.
+    times = [name for name in table.column_names if pa.types.is_timestamp(table[name].type)]
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        shapes = shapely.from_wkb(np.asarray(batch["geometry"].to_pylist(), dtype=object))
+        for row, shape in zip(batch.to_pylist(), shapes, strict=True):
+            for name in times:
+                if row[name] is not None:
+                    row[name] = format_datetime(row[name])
+            if row.get("proj:geometry") is not None:
+                row["proj:geometry"] = _geojson(shapely.from_wkb(row["proj:geometry"]))
+            for asset in (row.get("assets") or {}).values():
+                if asset is not None and asset.get("proj:geometry") is not None:
+                    asset["proj:geometry"] = _geojson(shapely.from_wkb(asset["proj:geometry"]))
+            row["geometry"] = _geojson(shape)
+            box = row["bbox"]
+            row["bbox"] = [box[name] for name in _BOX[len(box)]]
+            plain = without_nulls(row)
+            properties = {key: plain.pop(key) for key in list(plain) if key not in ITEM_FIELDS}
+            plain.setdefault("assets", {})
+            yield {"type": "Feature", **plain, "properties": {"datetime": None, **properties}}
+
+
+def _geojson(shape: Any) -> dict[str, Any]:
+    found = shapely.geometry.mapping(shape)
+    return {**found, "coordinates": _listed(found["coordinates"])}
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 
 def table_to_items(table: pa.Table) -> Iterator[dict[str, Any]]:

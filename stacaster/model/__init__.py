@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset, RemoteAsset
-from stacaster.model.documents import as_json
+from stacaster.model.documents import ITEM_FIELDS, as_json
 from stacaster.model.granules import (
     GranuleContent,
     Layer,
@@ -19,6 +19,7 @@ from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
 
 __all__ = [
+    "ITEM_FIELDS",
     "Band",
     "BandKind",
     "BandStatistics",
