@@ -73,3 +73,12 @@ def catalog_place(value: str | os.PathLike[str] | None = None) -> Path | str:
     """Return the folder of the catalog, or the address of a published one, which can only be read."""
     text = os.fspath(value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG))
     return text if "://" in text else Path(text)
+
+
+def cache_folder(value: str | os.PathLike[str] | None = None) -> Path:
+    """Return the folder of downloads: argument, ``STACASTER_CACHE_DIR``, then the user's cache folder."""
+    if value is not None:
+        return Path(value)
+    import platformdirs
+
+    return Path(os.environ.get("STACASTER_CACHE_DIR") or platformdirs.user_cache_dir("stacaster"))

@@ -18,14 +18,6 @@ from stacaster import stac
 from stacaster.config import catalog_path
 from stacaster.errors import CatalogError, UsageError
 
-_TYPES = {
-    ".tif": stac.COG_TYPE,
-    ".json": "application/json",
-    ".parquet": stac.PARQUET_TYPE,
-    ".vrt": stac.VRT_TYPE,
-    ".duckdb": "application/vnd.duckdb",
-    ".js": "text/javascript",
-}
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 _CATALOG, _BROWSER = "catalog", "browser"
@@ -181,9 +173,9 @@ class _Handler(SimpleHTTPRequestHandler):
         if part is not None:
             start, end = part
         self.send_response(HTTPStatus.OK if part is None else HTTPStatus.PARTIAL_CONTENT)
-        kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+        kind = stac.MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         is_item = path.suffix == ".json" and path.stem == path.parent.name
-        self.send_header("Content-Type", "application/geo+json" if is_item else kind)
+        self.send_header("Content-Type", stac.ITEM_TYPE if is_item else kind)
         self.send_header("Content-Length", str(end - start + 1))
         self.send_header("Accept-Ranges", "bytes")
         if part is not None:

@@ -20,6 +20,19 @@ VRT_TYPE = "application/vnd.gdal.vrt+xml"
 PARQUET_TYPE = "application/vnd.apache.parquet"
 """Media type of GeoParquet."""
 
+MEDIA_TYPES = {
+    ".tif": COG_TYPE,
+    ".json": "application/json",
+    ".parquet": PARQUET_TYPE,
+    ".vrt": VRT_TYPE,
+    ".duckdb": "application/vnd.duckdb",
+    ".png": "image/png",
+}
+"""Media type of the files of a catalog by the end of their names."""
+
+ITEM_TYPE = "application/geo+json"
+"""Media type of items."""
+
 _EXTENSIONS = {
     "classification": "v1.1.0",
     "eo": "v2.0.0",

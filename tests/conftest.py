@@ -71,6 +71,18 @@ def mount() -> Iterator[Mount]:
         subprocess.run(["umount", str(place)], check=True)
 
 
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """Address of a real S3 server."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
 @pytest.fixture(scope="session")
 def granules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the default set of simulated granules; read only."""

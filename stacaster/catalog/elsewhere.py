@@ -8,8 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from stacaster.config import cache_folder
 from stacaster.errors import CatalogError, NothingFoundError, WriteError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.objects import Objects
@@ -29,8 +28,7 @@ def keep_tables(objects: Objects) -> Path:
     Raises:
         CatalogError: There is no catalog of ours.
     """
-    cache = Path(os.environ.get("STACASTER_CACHE_DIR") or platformdirs.user_cache_dir("stacaster"))
-    folder = cache / "catalogs" / hashlib.sha256(objects.address.encode()).hexdigest()[:20]
+    folder = cache_folder() / "catalogs" / hashlib.sha256(objects.address.encode()).hexdigest()[:20]
     try:
         root = json.loads(objects.read("catalog.json"))
         names = [link["href"].removeprefix(f"{objects.address}/") for link in root["links"] if link["rel"] == "child"]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.auth import EarthdataAuth, find_credentials
+from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
-from stacaster.fetch.cache import CachedGranule, cache_folder, list_cache, prune_cache
+from stacaster.fetch.cache import CachedGranule, list_cache, prune_cache
 from stacaster.fetch.control import Cancelled, Control, TransferRules
 from stacaster.fetch.partial import Job, Line
 from stacaster.fetch.transfer import transfer
@@ -30,7 +31,6 @@ __all__ = [
     "FetchOutcome",
     "FetchReport",
     "TransferRules",
-    "cache_folder",
     "fetch",
     "list_cache",
     "prune_cache",

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 from filelock import FileLock, Timeout
 
+from stacaster.config import cache_folder
 from stacaster.errors import UsageError
 from stacaster.fetch.check import is_receipt
 
@@ -41,13 +41,6 @@ class CachedGranule:
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
         return {**vars(self), "folder": str(self.folder), "used": self.used.isoformat(timespec="seconds")}
-
-
-def cache_folder(value: str | os.PathLike[str] | None = None) -> Path:
-    """Return where downloads lie: argument, ``STACASTER_CACHE_DIR``, then the user's cache folder."""
-    if value is not None:
-        return Path(value)
-    return Path(os.environ.get("STACASTER_CACHE_DIR") or platformdirs.user_cache_dir("stacaster"))
 
 
 def list_cache(cache_dir: str | os.PathLike[str] | None = None, *, product: str | None = None) -> list[CachedGranule]:

@@ -14,19 +14,12 @@ from urllib.parse import quote
 import orjson
 
 from stacaster import item_table, stac
+from stacaster.checksums import digest_file
 from stacaster.errors import CatalogError, UsageError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
 from stacaster.store import CatalogStore
 
-_TYPES = {
-    ".tif": stac.COG_TYPE,
-    ".json": "application/json",
-    ".parquet": stac.PARQUET_TYPE,
-    ".vrt": stac.VRT_TYPE,
-    ".duckdb": "application/vnd.duckdb",
-    ".png": "image/png",
-}
 ASSETS, ITEMS, _TABLES, _YEARS, _COLLECTIONS, _ROOT = range(6)
 """Order of the upload: what is linked comes before what links."""
 
@@ -140,12 +133,10 @@ def _fixed(folder: Path, place: str, address: str | None) -> Entry:
     if name == "catalog.json":
         stage = _YEARS if "/" in place else _ROOT
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    digest_file(path, digest)
     return Entry(
         name=place, stage=stage, size=path.stat().st_size, mark=digest.hexdigest(),
-        content_type=_TYPES.get(path.suffix, "application/octet-stream"), content=lambda: path,
+        content_type=stac.MEDIA_TYPES.get(path.suffix, "application/octet-stream"), content=lambda: path,
     )  # fmt: skip
 
 
@@ -171,12 +162,12 @@ def _item_entries(
         mark = asset.get("file:checksum") or hashlib.sha256(path.read_bytes()).hexdigest()
         yield Entry(
             name=place, stage=ASSETS, size=size, mark=str(mark), content=lambda path=path: path,  # type: ignore[misc]
-            content_type=_TYPES.get(path.suffix, str(asset.get("type") or "application/octet-stream")),
+            content_type=stac.MEDIA_TYPES.get(path.suffix, str(asset.get("type") or "application/octet-stream")),
         )  # fmt: skip
     final = text if address is None else _rewritten(text, href, address)
     yield Entry(
         name=href, stage=ITEMS, size=len(final), mark=hashlib.sha256(final).hexdigest(),
-        content_type="application/geo+json", content=lambda: final,
+        content_type=stac.ITEM_TYPE, content=lambda: final,
     )  # fmt: skip
 
 
@@ -191,7 +182,7 @@ def _rewritten(text: bytes, place: str, address: str) -> bytes:
         target = posixpath.normpath(posixpath.join(folder, part["href"]))
         return {**part, "href": f"{address}/{quote(target)}"}
 
-    kind = "application/geo+json" if document.get("type") == "Feature" else "application/json"
+    kind = stac.ITEM_TYPE if document.get("type") == "Feature" else "application/json"
     own = {"rel": "self", "href": f"{address}/{quote(place)}", "type": kind}
     document["links"] = [own, *(absolute(link) for link in document["links"] if link["rel"] != "self")]
     if "assets" in document:

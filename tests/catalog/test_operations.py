@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -168,6 +169,8 @@ def test_hostile_names_stay_inside_and_apart(tmp_path: Path) -> None:
         "a/b",
         "a-b",
     ]
+    chance = random.Random(20261121)
+    names += ["".join(chr(chance.randint(1, 0x2FFF)) for _ in range(chance.randint(1, 30))) for _ in range(7)]
     files = tmp_path / "files"
     files.mkdir()
     features = [

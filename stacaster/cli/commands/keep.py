@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stacaster.cli import options, show
-from stacaster.config import catalog_path
+from stacaster.config import cache_folder, catalog_path
 from stacaster.errors import AuthError, CatalogError
 
 if TYPE_CHECKING:
@@ -120,7 +120,6 @@ _product_option = click.option("--product", metavar="NAME", help="Only this prod
 def cache_ls(cache_dir: str | None, product: str | None, as_json: bool) -> int:
     """List downloaded granules, those not used for longest first."""
     import stacaster
-    from stacaster.fetch import cache_folder
 
     found = stacaster.list_cache(cache_dir, product=product)
     _show(found, as_json=as_json)
