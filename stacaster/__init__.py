@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         open_catalog,
     )
     from stacaster.cube import load
+    from stacaster.cube.report import LoadReport
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
     from stacaster.export import export, export_index
@@ -56,6 +57,7 @@ __all__ = [
     "Granule",
     "GranuleSearch",
     "ItemSearch",
+    "LoadReport",
     "Outcome",
     "Problem",
     "Product",
@@ -110,6 +112,7 @@ _HOME = {
     "SqlResult": "catalog",
     "open_catalog": "catalog",
     "load": "cube",
+    "LoadReport": "cube.report",
     "StacasterError": "errors",
     "export": "export",
     "export_index": "export",

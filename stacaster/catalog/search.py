@@ -104,12 +104,13 @@ class ItemSearch:
         return write_search(self, output)
 
     def load(self, **options: Any) -> xr.Dataset:
-        """Load the items as a cube; see ``stacaster.load`` for the options."""
+        """Load the items as a cube; see ``stacaster.load`` for the options (with ``report=True`` a pair)."""
         from stacaster import cube
 
         if self.bbox is not None and not {"geobox", "like", "bbox", "geopolygon"} & set(options):
             options["bbox"] = self.bbox
-        return cube.load(list(self.items()), **options)
+        loaded: xr.Dataset = cube.load(list(self.items()), **options)
+        return loaded
 
     def __len__(self) -> int:
         return sum(1 for _ in self.items())

@@ -125,7 +125,8 @@ class SqlResult:
 
         if not len(self):
             raise NothingFoundError("the query gives no row, so there is nothing to load")
-        return cube.load(self.items(), **options)
+        loaded: xr.Dataset = cube.load(self.items(), **options)
+        return loaded
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from stacaster.cube.report import LoadReport
+
 __all__ = ["collection_config", "load", "native_geobox"]
 
 _PLACE_OPTIONS = ("crs", "resolution", "anchor", "geobox", "like")
+
+
+@overload
+def load(items: Iterable[pystac.Item], *, report: Literal[True], **options: Any) -> tuple[xr.Dataset, LoadReport]: ...
+
+
+@overload
+def load(items: Iterable[pystac.Item], *, report: Literal[False] = False, **options: Any) -> xr.Dataset: ...
 
 
 def load(
@@ -32,8 +42,9 @@ def load(
     native: bool = False,
     units: Units = "dn",
     groupby: str = "time",
+    report: bool = False,
     **options: Any,
-) -> xr.Dataset:
+) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
     """Load items as a cube with dimensions (time, y, x).
 
     Args:
@@ -44,19 +55,25 @@ def load(
         units: ``dn`` (stored numbers), ``radiance``, ``reflectance`` or ``brightness_temperature``; scale, offset, sun
             and constants of each scene are applied before scenes are fused.
         groupby: ``time``, ``solar_day``, ``id`` or the name of an item property.
-        **options: Further arguments of ``odc.stac.load``: ``crs``, ``resolution``, ``geobox``, ``like``, ``chunks``,
-            ``resampling`` and so on.
+        report: Return also what became of every item and band. A file that cannot be read is then noted, with the
+            reason, and left out of the cube; ``strict=True`` makes it an error nevertheless.
+        **options: ``strict`` (by default an error is one unless there is a report) and further arguments of
+            ``odc.stac.load``: ``crs``, ``resolution``, ``geobox``, ``like``, ``chunks``, ``resampling`` and so on.
 
     Returns:
-        Dataset with one variable a band. Stored numbers keep their type and carry ``nodata``; physical units are
-        float32 with NaN. A band that a scene lacks is nodata or NaN there, never a value.
+        Dataset with one variable a band; with ``report`` a pair of it and the report. Stored numbers keep their type
+        and carry ``nodata``; physical units are float32 with NaN. A band that a scene lacks is nodata or NaN there,
+        never a value.
 
     Raises:
         NothingFoundError: There is no item.
-        LoadError: The selection does not fit together, or an item lacks what ``units`` needs.
+        LoadError: The selection does not fit together, an item lacks what ``units`` needs, or a file cannot be read;
+            the message names the items.
         UsageError: An argument is wrong; the message lists the bands there are.
     """
     from odc.stac import load as odc_load
+
+    from stacaster.cube.report import LoadReport, ReportingDriver
 
     guard_log("odc.loader._rio")
     chosen = sorted(items, key=lambda item: (_moment(item), item.id))
@@ -68,6 +85,8 @@ def load(
     keys = list(names.values())
     config = collection_config({key: assets[key] for key in assets if _is_data(assets[key])})
     arguments = dict(options)
+    goes_on = report and not arguments.pop("strict", False)
+    arguments.pop("strict", None)
     if native:
         _refuse_place(options)
         box = None if bbox is None else parse_bbox(bbox)
@@ -83,9 +102,13 @@ def load(
         "groupby": (lambda _item, _parsed, idx: rank[idx]) if by_item else groupby,
         "stac_cfg": options.get("stac_cfg") or {item.collection_id: config for item in chosen},
     }
-    hrefs = [item.assets[key].href for item in chosen for key in keys if key in item.assets]
-    if any(href.startswith("https://") or href.endswith(".vrt") for href in hrefs):
+    places = {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
+    found = LoadReport(chosen, keys)
+    arguments.setdefault("driver", ReportingDriver(found, places, goes_on=goes_on))
+    if any(href.startswith("https://") or href.endswith(".vrt") for href in places):
         arguments.setdefault("patch_url", sign)
+    if "patch_url" in arguments:
+        arguments["patch_url"] = _remembering(arguments["patch_url"], places)
     widest = _widest_type(chosen, keys)
     if widest is not None:
         arguments.setdefault("dtype", widest)
@@ -94,14 +117,28 @@ def load(
     except ValueError as error:
         raise LoadError(f"odc-stac cannot load the selection: {error}") from error
     except OSError as error:
-        raise LoadError(f"a file cannot be read: {without_queries(str(error))}") from None
+        at = "".join(f"{entry.item_id} {entry.band}: " for entry in found.of("failed"))
+        raise LoadError(f"a file cannot be read: {at}{without_queries(str(error))}") from None
     if wanted != "dn":
         slices = {key: to_units(cube[key], chosen, key, wanted) for key in keys}
         cube = _fuse(cube.assign(slices), chosen, groupby)
     else:
         for key in keys:
             cube[key].attrs["units"] = "1"
-    return cube.rename({key: name for name, key in names.items() if name != key})
+    cube = cube.rename({key: name for name, key in names.items() if name != key})
+    return (cube, found) if report else cube
+
+
+def _remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]) -> Callable[[str], str]:
+    """Return a function that patches addresses, and remembers of which item and band each is."""
+
+    def patched(href: str) -> str:
+        address = patch(href)
+        if href in places:
+            places[address] = places[href]
+        return address
+
+    return patched
 
 
 def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
