@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 from pathlib import Path
 
 from stacaster.checksums import digest_file, new_digest
@@ -104,7 +106,8 @@ def write_receipt(target: Path, file: GranuleFile, digest: str) -> None:
         "checksum": file.checksum,
     }
     path = receipt_path(target)
-    staged = path.with_name(path.name + ".part")
+    # Who finds a file whose receipt is on its way checks it and writes the same receipt, under a name of its own.
+    staged = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     staged.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
     staged.replace(path)
 

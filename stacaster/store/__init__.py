@@ -69,12 +69,10 @@ class CatalogStore:
             path = f"{path}/{part}"
             try:
                 is_link = stat.S_ISLNK(os.lstat(path).st_mode)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 break
-            except NotADirectoryError:
-                break
-            except OSError as error:
-                raise CatalogError(f"{target[:40]!r}... is no possible place: {error.strerror}") from error
+            except (OSError, ValueError) as error:
+                raise CatalogError(f"{target[:40]!r}... is no possible place: {error}") from error
             if is_link:
                 raise CatalogError(f"{target!r} passes a symbolic link; a catalog holds none")
         return self.root.joinpath(*parts)

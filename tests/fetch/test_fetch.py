@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ import pytest
 
 import stacaster
 from stacaster.fetch import FetchReport, TransferRules
-from stacaster.model import Granule
+from stacaster.model import Granule, GranuleFile
 from stacaster.sources.umm import parse_umm
 from tests.earthdata_twin.earthdata import CDN_HOST, LOGIN_HOST, PASSWORD, USER, Earthdata
 from tests.earthdata_twin.records import DATA_HOST, aster_record
@@ -379,3 +380,27 @@ def test_no_secret_is_left_anywhere(earthdata: Earthdata, tmp_path: Path, caplog
 
     shown += repr(find_credentials()) + repr(EarthdataAuth(find_credentials()))
     assert "canary-token" not in written + shown and "canary-signature" not in written + shown
+
+
+def test_a_receipt_written_by_several_at_once(tmp_path: Path) -> None:
+    from stacaster.fetch.check import is_trusted, write_receipt
+
+    target = tmp_path / "a.hdf"
+    target.write_bytes(CONTENT)
+    file = GranuleFile(name="a.hdf", href="https://example.com/a.hdf")
+    problems: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for _ in range(100):
+                write_receipt(target, file, "ab")
+        except OSError as error:
+            problems.append(error)
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert not problems and is_trusted(target, file)
+    assert len(list(tmp_path.iterdir())) == 2, "the file and its receipt"
