@@ -313,3 +313,19 @@ def test_the_command_line(s3: Proxy, copy: Catalog) -> None:
     assert len(json.loads(listed.stdout)["features"]) == 2, listed.stderr
     refused = run("remove", "--catalog", target(), "--datetime", "2003")
     assert refused.returncode == 2 and "read only" in refused.stderr
+
+
+@pytest.mark.parametrize("href", ["../../collection.json", "../x/../../collection.json", "./../collection.json"])
+def test_a_hostile_catalog_writes_nothing_outside_the_cache(
+    s3: Proxy, copy: Catalog, tmp_path: Path, href: str
+) -> None:
+    stacaster.publish(target(), catalog=copy.root)
+    far = open_objects(target())
+    root = json.loads(far.read("catalog.json"))
+    root["links"].append({"rel": "child", "href": href})
+    far.put("catalog.json", json.dumps(root).encode(), content_type="application/json")
+    before = {path for path in tmp_path.rglob("*") if "cache" not in path.parts}
+    with pytest.raises(CatalogError, match="no place inside"):
+        stacaster.open_catalog(target())
+    assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
+    assert not list((tmp_path / "cache").rglob("collection.json"))

@@ -41,7 +41,8 @@ def import_items(
 ) -> Report:
     """Take the items of a static catalog, an item collection or stac-geoparquet into a catalog.
 
-    Assets on this disk are copied and get a checksum; assets elsewhere stay where they are. Items that are there
+    Assets on this disk are copied, wherever the source says they lie, and get a checksum; assets elsewhere stay where
+    they are. Items that are there
     already, unchanged, are skipped, so that a run that was interrupted is finished by the same call.
 
     Args:

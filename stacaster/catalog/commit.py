@@ -116,10 +116,12 @@ def ready_database(store: CatalogStore, transaction: Transaction) -> Path | None
     current = store.root / DATABASE
     if current.exists():
         return current
+    made = transaction.folder / "remade" / DATABASE
+    if made.exists():
+        return made
     parts = {path.parent.name: item_table.iter_parts(path.parent) for path in first_parts(store)}
     if not parts:
         return None
-    made = transaction.folder / "remade" / DATABASE
     made.parent.mkdir()
     item_table.build_database(made, parts)
     return made

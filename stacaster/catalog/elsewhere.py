@@ -12,6 +12,7 @@ from stacaster.config import cache_folder
 from stacaster.errors import CatalogError, NothingFoundError, WriteError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.objects import Objects
+from stacaster.store import CatalogStore
 
 _MARKS = "marks.json"
 
@@ -26,7 +27,7 @@ def keep_tables(objects: Objects) -> Path:
         Folder of the copies.
 
     Raises:
-        CatalogError: There is no catalog of ours.
+        CatalogError: There is no catalog of ours, or it names places outside it.
     """
     folder = cache_folder() / "catalogs" / hashlib.sha256(objects.address.encode()).hexdigest()[:20]
     try:
@@ -38,6 +39,9 @@ def keep_tables(objects: Objects) -> Path:
         raise CatalogError(f"catalog.json of {objects.address} is no STAC catalog: {error}") from error
     # With --base-url the links are addresses, whose ends are the places here.
     collections = ["/".join(name.split("/")[-2:]) for name in names]
+    for name in collections:
+        # Names come from elsewhere: none may lead out of the cache.
+        CatalogStore(folder).resolve(name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         marks = _marks(folder)

@@ -159,3 +159,13 @@ def test_a_small_collection_is_one_file_whatever_its_history(store: CatalogStore
     other = CatalogStore(tmp_path / "other")
     commit(other, [1, 5, 9])
     assert content_of(store.root) == content_of(other.root)
+
+
+def test_a_commit_makes_a_lost_database_again(store: CatalogStore, tmp_path: Path) -> None:
+    commit(store, [1, 2, 3])
+    (store.root / item_table.DATABASE).unlink()
+    assert commit(store, [3, 4]) == ["skipped", "ingested"]
+    assert ids_everywhere(store.root) == [f"item-{number:05d}" for number in (1, 2, 3, 4)]
+    (store.root / item_table.DATABASE).unlink()
+    remove_items(store, [(COLLECTION, "item-00002")])
+    assert check_catalog(store.root) == [] and len(ids_everywhere(store.root)) == 3
