@@ -329,3 +329,23 @@ def test_a_hostile_catalog_writes_nothing_outside_the_cache(
         stacaster.open_catalog(target())
     assert {path for path in tmp_path.rglob("*") if "cache" not in path.parts} == before
     assert not list((tmp_path / "cache").rglob("collection.json"))
+
+
+def test_without_credentials(s3: Proxy, copy: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    # Nothing listens there: what a machine outside a cloud finds.
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises((AuthError, FetchError)) as caught:
+        stacaster.publish(target(), catalog=copy.root)
+    assert names_with_keys(monkeypatch, s3) == [] and caught.value.exit_code in (5, 6)
+    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    stacaster.publish(target(), catalog=copy.root)
+    assert len(stacaster.open_catalog(target()).search()) == 8, "a public bucket needs none"
+
+
+def names_with_keys(monkeypatch: pytest.MonkeyPatch, s3: Proxy) -> list[str]:
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        return names(s3)

@@ -90,6 +90,12 @@ class BucketObjects:
         """Return what an error of obstore means; its text may quote signed headers, so only the code goes on."""
         kind, text = type(error).__name__, str(error)
         place = f"{self.address}/{name}".rstrip("/")
+        if "169.254.169.254" in text or "metadata.google" in text:
+            # Without keys obstore asks the machine, as if it stood in a cloud.
+            return AuthError(
+                f"no credentials for {self.address} are in the environment: set AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or AWS_SKIP_SIGNATURE=true for a public bucket"
+            )
         if "NoSuchBucket" in text:
             return NothingFoundError(f"the bucket of {self.address} does not exist")
         for code in ("ExpiredToken", "InvalidAccessKeyId", "SignatureDoesNotMatch", "RequestTimeTooSkewed"):
