@@ -48,8 +48,8 @@ def test_rustac_reads_mirror_and_catalog(catalog: Catalog) -> None:
 
 def test_gdal_reads_an_item_collection_as_one_raster(catalog: Catalog, tmp_path: Path) -> None:
     with rasterio.Env() as env:
-        if "STACIT" not in env.drivers():
-            pytest.skip("this GDAL has no STACIT driver")
+        if "STACIT" not in env.drivers() or tuple(map(int, rasterio.__gdal_version__.split(".")[:2])) < (3, 10):
+            pytest.skip("this GDAL has no STACIT driver that knows proj:code")
     item = next(iter(catalog.search(datetime="2003").items()))
     catalog.search(ids=[item.id]).write(tmp_path / "items.json")
     with (
