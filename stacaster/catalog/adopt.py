@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain, count, islice
 from pathlib import Path
@@ -27,6 +28,7 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each item with the number done, the number known so far, and the outcome."""
 
 _BATCH = 2_000
+_THREADS = 4
 _TAKEN = {"items", "stacaster_state"}
 
 
@@ -106,21 +108,32 @@ class _Import:
     def commit(self, batch: list[ForeignItem | ReadError], staging: Path) -> Iterator[Outcome]:
         """Stage and commit some items."""
         staged: list[tuple[ForeignItem, StagedItem]] = []
-        for number, entry in enumerate(batch):
+        fitted: list[tuple[ForeignItem, dict[str, Any]]] = []
+        for entry in batch:
             if isinstance(entry, ReadError):
                 yield _failed(entry)
                 continue
             try:
                 item = self._fit(entry)
-                key = (item["collection"], item["id"])
-                if key in self.seen:
-                    yield Outcome(granule=str(entry.document["id"]), status="skipped", collection=key[0],
-                                  item_id=key[1], reason="it came twice in this run")  # fmt: skip
-                    continue
-                self.seen.add(key)
-                staged.append((entry, self._stage(entry, item, staging / str(number))))
-            except (StacasterError, OSError) as error:
+            except StacasterError as error:
                 yield _failed(error, name=str(entry.document.get("id")))
+                continue
+            key = (item["collection"], item["id"])
+            if key in self.seen:
+                yield Outcome(granule=str(entry.document["id"]), status="skipped", collection=key[0],
+                              item_id=key[1], reason="it came twice in this run")  # fmt: skip
+                continue
+            self.seen.add(key)
+            fitted.append((entry, item))
+        with ThreadPoolExecutor(_THREADS) as pool:
+            # Making folders and files is waiting for the file system.
+            places = (staging / str(number) for number in range(len(fitted)))
+            made = pool.map(lambda pair, place: self._try_to_stage(pair[0], pair[1], place), fitted, places)
+            for (entry, _), found in zip(fitted, made, strict=True):
+                if isinstance(found, StagedItem):
+                    staged.append((entry, found))
+                else:
+                    yield found
         known = self.foreign.collections
         documents = {plain: known[name] for name, plain in self.names.items() if name in known}
         statuses: list[Any] = []
@@ -168,6 +181,12 @@ class _Import:
             names = chain((plain, f"{plain}-imported"), (f"{plain}-imported-{number}" for number in count(2)))
             self.names[name] = next(free for free in names if known.get(free.lower(), free) == free)
         return self.names[name]
+
+    def _try_to_stage(self, entry: ForeignItem, item: dict[str, Any], folder: Path) -> StagedItem | Outcome:
+        try:
+            return self._stage(entry, item, folder)
+        except (StacasterError, OSError) as error:
+            return _failed(error, name=str(entry.document.get("id")))
 
     def _stage(self, entry: ForeignItem, item: dict[str, Any], folder: Path) -> StagedItem:
         properties = item["properties"]

@@ -105,7 +105,7 @@ def append_recent(old: Path, new: Path, added: Mapping[str, pa.Table]) -> bool:
             return False
         known = {name for source in sources[1:] for name in _collections(connection, source)}
         for name in sorted(known | set(added)):
-            _write_table(connection, name, sources=sources[1:], pieces=added.get(name, ()))
+            _write_table(connection, name, sources=sources[1:], pieces=added.get(name, ()), is_sorted=False)
         ((generation,),) = connection.execute(f"select generation from {sources[0]}.{_STATE}").fetchall()  # noqa: S608 - names of ours
         _finish(connection, base=generation)
         for source in sources:
@@ -156,8 +156,9 @@ def _write_table(
     pieces: Rows = (),
     sources: Sequence[str] = (),
     gone: Sequence[str] = (),
+    is_sorted: bool = True,
 ) -> None:
-    """Write the table of one collection from rows and from databases, in the order of the curve."""
+    """Write the table of one collection from rows and from databases, in the order of the curve or as they come."""
     table = quoted(f"{_PREFIX}{name}")
     selects = [
         f"select * from {source}.{table} where not list_contains(?, id)"  # noqa: S608 - quoted
@@ -174,7 +175,7 @@ def _write_table(
         connection.unregister("fresh")
         selects.append(f"select * from piece_{number}")  # noqa: S608 - literals
     # One piece lies in its order already.
-    order = " order by curve, datetime, id" if len(selects) > 1 else ""
+    order = " order by curve, datetime, id" if is_sorted and len(selects) > 1 else ""
     if selects:
         text = " union all by name ".join(selects)
         connection.execute(f"create table {table} as select * from ({text}){order}", values)  # noqa: S608 - quoted
