@@ -70,12 +70,11 @@ class ItemSearch:
         import pyarrow as pa
 
         database = self.root / item_table.DATABASE
-        columns = item_table.run_sql(database, "select * from items limit 0").column_names
+        columns = item_table.item_columns(database)
         wanted = [item_table.column_of(name, columns) for name in self.fields] or columns
         wanted = [*wanted, *(name for name in ("geometry",) if name not in wanted)]
         chosen = ", ".join(
-            "st_aswkb(geometry) as geometry" if name == "geometry" else '"' + name.replace('"', '""') + '"'
-            for name in wanted
+            "st_aswkb(geometry) as geometry" if name == "geometry" else item_table.quoted(name) for name in wanted
         )
         keys = [f"{item.collection_id}/{item.id}" for item in self.items()]
         text = f"select collection || '/' || id as key, {chosen} from items where list_contains(?, key)"  # noqa: S608 - quoted

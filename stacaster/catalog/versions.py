@@ -42,7 +42,7 @@ def find_versions(database: Path, *, without: Collection[Key] = ()) -> list[list
         database: Database of the catalog.
         without: Items that are about to go.
     """
-    columns = item_table.run_sql(database, "select * from items limit 0").column_names
+    columns = item_table.item_columns(database)
     name = "coalesce(title, id)" if "title" in columns else "id"
     query = f"select collection, id, href, {name} as name from items order by collection, id"  # noqa: S608 - literals
     by_scene: dict[str, list[Version]] = {}
@@ -92,7 +92,7 @@ def add_links(
 
 def has_links(database: Path) -> bool:
     """Tell whether items of a catalog say something about their versions."""
-    return "deprecated" in item_table.run_sql(database, "select * from items limit 0").column_names
+    return "deprecated" in item_table.item_columns(database)
 
 
 def _said(chains: list[list[Version]]) -> Iterator[tuple[Key, dict[str, Version]]]:

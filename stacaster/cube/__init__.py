@@ -85,8 +85,8 @@ def load(
     keys = list(names.values())
     config = collection_config({key: assets[key] for key in assets if _is_data(assets[key])})
     arguments = dict(options)
-    goes_on = report and not arguments.pop("strict", False)
-    arguments.pop("strict", None)
+    is_strict = arguments.pop("strict", False)
+    goes_on = report and not is_strict
     if native:
         _refuse_place(options)
         box = None if bbox is None else parse_bbox(bbox)

@@ -1,6 +1,6 @@
 """The item table: all items of a collection as stac-geoparquet, and of a catalog in a DuckDB database."""
 
-from stacaster.item_table.connection import DATABASE, RECENT, close_databases, run_sql
+from stacaster.item_table.connection import DATABASE, RECENT, close_databases, item_columns, quoted, run_sql
 from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.item_table.find import FoundItem, ItemQuery, find_items
@@ -38,6 +38,7 @@ __all__ = [
     "has_small_parts",
     "ids_of_year",
     "is_unsettled",
+    "item_columns",
     "iter_parts",
     "known_items",
     "list_parts",
@@ -45,6 +46,7 @@ __all__ = [
     "merge_items",
     "name_addresses",
     "parse_items",
+    "quoted",
     "read_items_parquet",
     "rebase_hrefs",
     "refresh_database",

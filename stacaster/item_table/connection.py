@@ -203,6 +203,16 @@ def run_sql(
 _QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
+def item_columns(database: Path) -> list[str]:
+    """Return the columns of the view ``items``.
+
+    Raises:
+        CatalogError: The database cannot be opened.
+    """
+    with open_tables(database) as opened:
+        return list(opened.columns)
+
+
 def _run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any]) -> pa.Table:
     try:
         relation = connection.sql(query, params=list(parameters) or None)

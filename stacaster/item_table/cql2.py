@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.item_table.connection import quoted
+from stacaster.item_table.flat import plain_name
 
 SpatialTest = Callable[[str, Mapping[str, Any]], list[str]]
 """Returns ``collection/id`` of the items whose footprint passes a spatial test against a geometry."""
@@ -31,7 +32,6 @@ _TEMPORAL = {
     "t_equals": "{a0} = {b0} and {a1} = {b1}",
 }
 _TIME_COLUMNS = {"datetime": ("start_datetime", "end_datetime")}
-_PLAIN = re.compile(r"[^0-9A-Za-z_]")
 _FIRST, _LAST = dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)
 
 
@@ -67,8 +67,8 @@ def column_of(name: str, columns: Sequence[str]) -> str:
         UsageError: There is none; the message names the nearest.
     """
     bare = name.removeprefix("properties.")
-    whole = _PLAIN.sub("_", bare).lower()
-    short = _PLAIN.sub("_", bare.partition(":")[2]).lower()
+    whole = plain_name(bare).lower()
+    short = plain_name(bare.partition(":")[2]).lower()
     for candidate in (bare, whole, short):
         if candidate in columns and candidate:
             return candidate
@@ -151,7 +151,7 @@ class _Compiler:
         """Return a node that is a number, text, time or property."""
         if isinstance(node, Mapping):
             if "property" in node:
-                return _quoted(column_of(str(node["property"]), self._columns))
+                return quoted(column_of(str(node["property"]), self._columns))
             if "timestamp" in node or "date" in node:
                 return self._bind(_moment(str(node.get("timestamp") or node.get("date"))))
             if "op" in node:
@@ -185,7 +185,7 @@ class _Compiler:
         if prop in _TIME_COLUMNS:
             start, end = _TIME_COLUMNS[str(prop)]
         else:
-            start = end = _quoted(column_of(str(prop), self._columns))
+            start = end = quoted(column_of(str(prop), self._columns))
         low, high = _interval(right)
         template = _TEMPORAL[name]
         # Values are bound in the order in which they stand in the text.
@@ -233,10 +233,6 @@ def _moment(text: str, *, end: bool = False) -> dt.datetime:
     if end and len(text) == len("2003-01-31"):
         moment += dt.timedelta(days=1) - dt.timedelta(microseconds=1)
     return moment
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _shown(node: Any) -> str:

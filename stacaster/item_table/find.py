@@ -11,7 +11,7 @@ from typing import Any
 
 from stacaster.areas import bounds_of
 from stacaster.errors import UsageError
-from stacaster.item_table.connection import Tables, ask, ask_rows, kept_open
+from stacaster.item_table.connection import Tables, ask, ask_rows, kept_open, quoted
 from stacaster.item_table.cql2 import column_of, compile_filter, parse_filter
 
 BBox = tuple[float, float, float, float]
@@ -118,8 +118,7 @@ def _conditions(query: ItemQuery, values: list[Any]) -> list[str]:
 def _ordered(name: str, columns: Sequence[str]) -> str:
     column = column_of(name.lstrip("+-").strip(), columns)
     direction = "desc" if name.startswith("-") else "asc"
-    quoted = '"' + column.replace('"', '""') + '"'
-    return f"{quoted} {direction} nulls last"
+    return f"{quoted(column)} {direction} nulls last"
 
 
 def _rows_touching(bbox: BBox | None, opened: Tables) -> tuple[str, list[Any]]:

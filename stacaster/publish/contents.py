@@ -102,7 +102,7 @@ def take_snapshot(store: CatalogStore, staging: Path, *, base_url: str | None) -
             if source.exists():
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, folder / place)
-    columns = item_table.run_sql(folder / DATABASE, "select * from items limit 0").column_names
+    columns = item_table.item_columns(folder / DATABASE)
     mark = "stacaster_fingerprint" if "stacaster_fingerprint" in columns else "null"
     rows = item_table.run_sql(folder / DATABASE, f"select href, {mark} as mark from items order by href")  # noqa: S608 - literals
     for place in places:

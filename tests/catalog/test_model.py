@@ -63,10 +63,9 @@ class CatalogMachine(RuleBasedStateMachine):
     def ingest_and_be_killed(self, numbers: list[int], step: int) -> None:
         """The journal is written; after some renames the process dies. Who comes next finishes the commit."""
         self.version += 1
-        was_killed = self._kill_after(step, lambda: commit(self.store, numbers, version=self.version))
+        self._kill_after(step, lambda: commit(self.store, numbers, version=self.version))
         self.store.recover()
         self.model |= dict.fromkeys(numbers, self.version)
-        del was_killed
 
     def _kill_after(self, step: int, action: Any) -> bool:
         left = step
