@@ -16,8 +16,8 @@ from stacaster.catalog.archive import archive_items
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
 from stacaster.catalog.elsewhere import keep_tables
+from stacaster.catalog.findings import Problem
 from stacaster.catalog.health import check_catalog, fix_catalog
-from stacaster.catalog.inspection import Problem
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table

@@ -9,23 +9,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from stacaster import item_table
 from stacaster.catalog.commit import changing
 from stacaster.catalog.documents import documents_of, root_document
 from stacaster.catalog.far_files import lost_addresses, schema_problem
-from stacaster.catalog.inspection import Findings, Problem, folder_of, inspect
+from stacaster.catalog.findings import Problem
+from stacaster.catalog.inspection import inspect
+from stacaster.catalog.spool import Spool
 from stacaster.errors import CatalogError
 from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
 from stacaster.store import CatalogStore, Transaction
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""
@@ -56,35 +56,35 @@ def check_catalog(
     store = _store(path)
     if store.is_interrupted():
         store.recover()
-    try:
-        state = inspect(store, deep=deep)
+    folder = None if schemas is None else Path(schemas)
+    found: list[tuple[str, str]] = []
+
+    def look(items: Mapping[str, Mapping[str, Any]]) -> None:
         if deep:
-            _check_schemas(store, state, None if schemas is None else Path(schemas))
+            found.extend(_schema_problems(items, folder))
         if network:
-            items = {
-                f"{folder_of(name, item)}/{item_id}.json": item
-                for name, found in state.items.items()
-                for item_id, item in found.items()
-            }
-            for place, text in lost_addresses(items):
-                state.say(place, text, "none")
+            found.extend(lost_addresses(items))
+
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            state = inspect(store, Path(scratch), deep=deep, look=look)
+        if deep:
+            places = ["catalog.json", *(f"{name}/collection.json" for name in state.spools)]
+            sound = (place for place in places if not state.is_named(place))
+            documents = {place: json.loads((store.root / place).read_bytes()) for place in sound}
+            found.extend(_schema_problems(documents, folder))
+        for place, text in found:
+            state.say(place, text, "none")
         return state.problems
     finally:
         item_table.close_databases()
 
 
-def _check_schemas(store: CatalogStore, state: Findings, schemas: Path | None) -> None:
-    documents = ["catalog.json", *(f"{name}/collection.json" for name in state.items)]
-    named = [(place, json.loads((store.root / place).read_bytes())) for place in documents if _is_sound(state, place)]
-    items = [(f"{folder_of(name, i)}/{i['id']}.json", i) for name, found in state.items.items() for i in found.values()]
-    for place, document in [*named, *items]:
+def _schema_problems(documents: Mapping[str, Mapping[str, Any]], schemas: Path | None) -> Iterator[tuple[str, str]]:
+    for place, document in documents.items():
         problem = schema_problem(document, schemas)
         if problem is not None:
-            state.say(place, f"does not fit the schema {problem}", "none")
-
-
-def _is_sound(state: Findings, place: str) -> bool:
-    return not any(problem.place == place for problem in state.problems)
+            yield place, f"does not fit the schema {problem}"
 
 
 def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
@@ -103,43 +103,39 @@ def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Pro
     """
     store = _store(path)
     with changing(store) as transaction:
-        state = inspect(store, deep=deep)
+        scratch = transaction.folder / "inspection"
+        scratch.mkdir()
+        state = inspect(store, scratch, deep=deep, mend=transaction.put_file)
         if not state.problems:
             return []
-        kept = {name: items for name, items in state.items.items() if items}
+        kept = {name: spool for name, spool in state.spools.items() if spool.rows}
         if not kept:
             raise CatalogError(f"no item of {store.root.name} is left to build a catalog from; ingest again")
-        tables = {name: item_table.merge_items(None, list(items.values())) for name, items in kept.items()}
         _put_aside(store, state.aside)
         for place in state.aside:
             transaction.remove(place)
-        for name, items in kept.items():
-            for document in items.values():
-                transaction.put_file(as_json(document), f"{folder_of(name, document)}/{document['id']}.json")
-        _rebuild(store, transaction, tables)
-        dropped = sorted({path.parent.name for path in store.root.glob("*/collection.json")} - set(tables))
+        _rebuild(store, transaction, kept, scratch / DATABASE)
+        dropped = sorted({path.parent.name for path in store.root.glob("*/collection.json")} - set(kept))
         transaction.put_file(as_json(root_document(store, {}, dropped=dropped)), "catalog.json")
-        for name in sorted({*dropped, *state.items} - set(kept)):
+        for name in sorted({*dropped, *state.spools} - set(kept)):
             if (store.root / name).exists():
                 transaction.remove(name)
     return state.problems
 
 
-def _rebuild(store: CatalogStore, transaction: Transaction, tables: Mapping[str, pa.Table]) -> None:
+def _rebuild(store: CatalogStore, transaction: Transaction, spools: Mapping[str, Spool], database: Path) -> None:
     """Put tables, database and documents that follow from the items into a transaction."""
-    database = transaction.folder / DATABASE
-    item_table.build_database(database, tables)
     database = transaction.put_file(database, DATABASE)
     if (store.root / RECENT).exists():
         transaction.remove(RECENT)
-    for name, table in tables.items():
-        parts = item_table.make_parts(table)
-        documents = documents_of(store, database, name, parts=list(parts))
-        collection = json.loads(documents[f"{name}/collection.json"])
-        for part, rows in parts.items():
-            path = transaction.folder / f"{name}-{part}"
-            item_table.write_items_parquet(rows, path, collection=collection)
-            transaction.put_file(path, f"{name}/{part}")
+    for name, spool in spools.items():
+        parts = item_table.part_names(spool.rows)
+        documents = documents_of(store, database, name, parts=parts)
+        folder = transaction.folder / f"parts-{name}"
+        folder.mkdir()
+        item_table.write_parts(folder, spool, collection=json.loads(documents[f"{name}/collection.json"]))
+        for part in parts:
+            transaction.put_file(folder / part, f"{name}/{part}")
         for path in item_table.list_parts(store.root / name):
             if path.name not in parts:
                 transaction.remove(f"{name}/{path.name}")

@@ -9,14 +9,16 @@ from stacaster.item_table.parts import (
     FIRST_PART,
     has_small_parts,
     iter_parts,
+    iter_rows,
     list_parts,
-    make_parts,
     name_addresses,
+    part_names,
     read_items_parquet,
     write_items_parquet,
     write_parts,
+    write_rows,
 )
-from stacaster.item_table.rows import merge_items, parse_items, rebase_hrefs, table_to_items, year_of
+from stacaster.item_table.rows import join, merge_items, parse_items, rebase_hrefs, table_to_items, year_of
 from stacaster.item_table.summary import TableSummary, count_items, ids_of_year, known_items, summarise
 
 __all__ = [
@@ -40,12 +42,14 @@ __all__ = [
     "is_unsettled",
     "item_columns",
     "iter_parts",
+    "iter_rows",
+    "join",
     "known_items",
     "list_parts",
-    "make_parts",
     "merge_items",
     "name_addresses",
     "parse_items",
+    "part_names",
     "quoted",
     "read_items_parquet",
     "rebase_hrefs",
@@ -55,5 +59,6 @@ __all__ = [
     "table_to_items",
     "write_items_parquet",
     "write_parts",
+    "write_rows",
     "year_of",
 ]

@@ -72,6 +72,25 @@ def iter_parts(folder: Path) -> Iterator[pa.Table]:
         yield read_items_parquet(path)
 
 
+def iter_rows(path: Path, count: int) -> Iterator[pa.Table]:
+    """Yield the rows of one part, so many at a time.
+
+    Raises:
+        CatalogError: The file is no parquet file, or is damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=count):
+                yield pa.Table.from_batches([batch])
+    except (pa.ArrowException, OSError) as error:
+        raise CatalogError(f"{path.parent.name}/{path.name} cannot be read: {error}") from error
+
+
+def write_rows(table: pa.Table, path: Path) -> None:
+    """Write rows that are read again soon."""
+    pq.write_table(table, path, compression="lz4")
+
+
 def write_items_parquet(table: pa.Table, path: Path, *, collection: Mapping[str, Any]) -> None:
     """Write a part as stac-geoparquet 1.1 with the collection in its metadata."""
     collections = {str(collection["id"]): dict(collection)}
@@ -152,10 +171,9 @@ def has_small_parts(folder: Path) -> bool:
     return len(parts) > 1 and sum(count_rows(path) < PART_ROWS for path in parts) > 1
 
 
-def make_parts(table: pa.Table) -> dict[str, pa.Table]:
-    """Cut an arranged table into full parts and a last one, by name."""
-    starts = range(0, table.num_rows, PART_ROWS)
-    return {name_of(number): table.slice(start, PART_ROWS) for number, start in enumerate(starts)}
+def part_names(rows: int) -> list[str]:
+    """Return the names of the parts that ``write_parts`` makes of so many rows."""
+    return [name_of(number) for number in range(-(-rows // PART_ROWS))]
 
 
 def count_rows(path: Path) -> int:

@@ -194,3 +194,56 @@ def test_files_elsewhere_and_schemas(tmp_path: Path, shared: Path) -> None:
     (problem,) = stacaster.check_catalog(store.root, deep=True, schemas=shared / "schemas")
     assert "eo: $.properties['eo:cloud_cover']" in problem.text or "cloud_cover" in problem.text
     assert stacaster.check_catalog(store.root, deep=True) == [], "the core alone does not know clouds"
+
+
+def test_a_large_catalog_is_compared_some_items_at_a_time(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same findings and the same bytes, however few items are in memory."""
+    from stacaster.catalog import inspection, item_inspection
+
+    for seed in range(6):
+        roots = [tmp_path / f"{seed}-{kind}" for kind in ("whole", "cut")]
+        for root in roots:
+            shutil.copytree(catalog.root, root)
+            done = damage(root, random.Random(seed))
+        whole = (stacaster.check_catalog(roots[0]), stacaster.fix_catalog(roots[0]))
+        with monkeypatch.context() as small:
+            small.setattr(item_inspection, "_AT_A_TIME", 2)
+            small.setattr(inspection, "_AT_A_TIME", 3)
+            assert (stacaster.check_catalog(roots[1]), stacaster.fix_catalog(roots[1])) == whole, done
+            assert stacaster.check_catalog(roots[1]) == []
+        assert content(roots[1]) == content(roots[0]), done
+
+
+def test_rows_on_disk_leave_no_memory_behind(tmp_path: Path) -> None:
+    import pyarrow as pa
+
+    from stacaster.catalog.spool import Spool
+
+    spool = Spool(tmp_path / "rows")
+    spool.add([made_item(n) for n in range(100)])
+    before = pa.total_allocated_bytes()
+    for turn in range(5):
+        spool.add([made_item(100 + 400 * turn + n) for n in range(400)])
+    assert pa.total_allocated_bytes() - before < 50_000
+    assert spool.rows == 2_100 and sum(table.num_rows for table in spool) == 2_100
+    assert len({table.schema for table in spool}) == 1
+
+
+def test_a_document_under_another_year(copy: Path, catalog: Catalog) -> None:
+    """Row and database agree, so the document is written where it belongs, and the other folder is put aside."""
+    path = min(copy.glob("*/*/*/*.json"))
+    wrong = path.parents[2] / "1999" / path.stem
+    wrong.mkdir(parents=True)
+    document = json.loads(path.read_text())
+    document["properties"]["datetime"] = "1999-01-01T00:00:00Z"
+    path.unlink()
+    (wrong / path.name).write_text(json.dumps(document))
+    found = {problem.remedy: problem.place for problem in stacaster.check_catalog(copy)}
+    assert found == {
+        "rebuild": path.relative_to(copy).as_posix(),
+        "quarantine": (wrong / path.name).relative_to(copy).as_posix(),
+    }
+    stacaster.fix_catalog(copy)
+    assert content(copy) == content(catalog.root)
