@@ -62,6 +62,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def in_text(path: Path) -> str:
+    """Return a path as it is written between quotes in SQL."""
+    return str(path).replace("'", "''")
+
+
 def _mark(path: Path) -> tuple[int, ...] | None:
     try:
         status = path.stat()
@@ -96,8 +101,7 @@ def attached(connection: duckdb.DuckDBPyConnection, database: Path) -> list[str]
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    text = str(path).replace("'", "''")
-    connection.execute(f"attach '{text}' as {name} (read_only)")
+    connection.execute(f"attach '{in_text(path)}' as {name} (read_only)")
 
 
 def _connect(database: Path, tables: Mapping[str, pa.Table]) -> Tables:

@@ -6,17 +6,19 @@ one again. That one says which state of the large one it belongs to, so that rea
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
 
 from stacaster.errors import SpaceError, WriteError, is_space_error
-from stacaster.item_table.connection import DATABASE, RECENT, attached, open_tables, quoted
+from stacaster.item_table.connection import DATABASE, RECENT, attached, in_text, open_tables, quoted
 from stacaster.item_table.flat import flatten, plain_name
 
 _LARGE_ROWS = 20_000
@@ -96,7 +98,7 @@ def append_recent(old: Path, new: Path, added: Mapping[str, pa.Table]) -> bool:
     Raises:
         WriteError: It cannot be written.
     """
-    with _writing(new) as connection:
+    with _writing_soon(new) as connection:
         sources = attached(connection, old)
         if _count(connection, sources[:1]) < _LARGE_ROWS:
             return False
@@ -108,8 +110,6 @@ def append_recent(old: Path, new: Path, added: Mapping[str, pa.Table]) -> bool:
             _write_table(connection, name, sources=sources[1:], pieces=added.get(name, ()), is_sorted=False)
         ((generation,),) = connection.execute(f"select generation from {sources[0]}.{_STATE}").fetchall()  # noqa: S608 - names of ours
         _finish(connection, base=generation)
-        for source in sources:
-            connection.execute(f"detach {source}")
     return True
 
 
@@ -126,15 +126,48 @@ def is_unsettled(database: Path) -> bool:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
+    with _failing_as_ours(path):
         connection = duckdb.connect(str(path), config=dict(_WRITER))
         try:
             yield connection
         finally:
             connection.close()
+
+
+@contextmanager
+def _failing_as_ours(path: Path) -> Iterator[None]:
+    try:
+        yield
     except duckdb.Error as error:
         kind = SpaceError if is_space_error(error) else WriteError
         raise kind(f"{path.name} cannot be written: {str(error).partition(chr(10))[0]}") from error
+
+
+_engine_lock = Lock()
+_engines: dict[int, duckdb.DuckDBPyConnection] = {}
+"""An open DuckDB by process: to start one costs more than a thousand rows."""
+
+
+@contextmanager
+def _writing_soon(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Like ``_writing``, for few rows: nothing goes to the disk in between."""
+    with _engine_lock, _failing_as_ours(path):
+        own = os.getpid()
+        if own not in _engines:
+            _engines[own] = duckdb.connect(":memory:", config={**_WRITER, "temp_directory": ""})
+        connection = _engines[own]
+        try:
+            connection.execute(f"attach '{in_text(path)}' as written")
+            connection.execute("use written")
+            yield connection
+            connection.execute("use memory")
+            query = "select database_name from duckdb_databases() where not internal and database_name <> 'memory'"
+            for (name,) in connection.execute(query).fetchall():
+                connection.execute(f"detach {quoted(name)}")
+        except BaseException:
+            # What it holds open after an error is not known.
+            _engines.pop(own).close()
+            raise
 
 
 def _collections(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:
@@ -166,14 +199,19 @@ def _write_table(
         if name in _collections(connection, source)
     ]
     values = [list(gone)] * len(selects)
+    columns = "* replace (st_geomfromwkb(geometry) as geometry)"
     staged = []
-    for number, piece in enumerate([pieces] if isinstance(pieces, pa.Table) else pieces):
-        connection.register("fresh", flatten(piece))
-        staged.append(f"piece_{number}")
-        columns = "* replace (st_geomfromwkb(geometry) as geometry)"
-        connection.execute(f"create temp table piece_{number} as select {columns} from fresh")  # noqa: S608 - literals
-        connection.unregister("fresh")
-        selects.append(f"select * from piece_{number}")  # noqa: S608 - literals
+    if isinstance(pieces, pa.Table):
+        connection.register("fresh", flatten(pieces))
+        selects.append(f"select {columns} from fresh")  # noqa: S608 - literals
+    else:
+        # One piece at a time is in memory.
+        for number, piece in enumerate(pieces):
+            connection.register("fresh", flatten(piece))
+            staged.append(f"piece_{number}")
+            connection.execute(f"create temp table piece_{number} as select {columns} from fresh")  # noqa: S608 - literals
+            connection.unregister("fresh")
+            selects.append(f"select * from piece_{number}")  # noqa: S608 - literals
     # One piece lies in its order already.
     order = " order by curve, datetime, id" if is_sorted and len(selects) > 1 else ""
     if selects:
@@ -181,6 +219,8 @@ def _write_table(
         connection.execute(f"create table {table} as select * from ({text}){order}", values)  # noqa: S608 - quoted
     for piece_name in staged:
         connection.execute(f"drop table {piece_name}")
+    if not staged:
+        connection.unregister("fresh")
 
 
 def _finish(connection: duckdb.DuckDBPyConnection, *, base: str | None = None) -> None:
