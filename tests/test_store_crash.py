@@ -172,7 +172,8 @@ def test_kill_at_random_moments(
     assert partial > 5
 
 
-def _strace() -> str:
+def usable_strace() -> str:
+    """Return the program, or skip the test where it cannot work."""
     found = shutil.which("strace")
     if found is None:
         pytest.skip("strace is not installed")
@@ -187,7 +188,7 @@ def _strace() -> str:
 def test_kill_at_every_system_call(
     syscall: str, script: Path, run_again: Callable[[Path], None], undisturbed: dict[str, str], tmp_path: Path
 ) -> None:
-    strace = _strace()
+    strace = usable_strace()
     log = tmp_path / "log"
     command = [sys.executable, str(script)]
     # Without --seccomp-bpf: with it strace 6.1 does not deliver injected signals.

@@ -20,15 +20,15 @@ from stacaster.checksums import digest_file, multihash
 from stacaster.config import catalog_path
 from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError
 from stacaster.item_table import contradictions, year_of
-from stacaster.model import Outcome, Report, as_json
+from stacaster.model import Outcome, Report, as_json, many_documents
 from stacaster.products import of_collection
 from stacaster.store import CatalogStore, safe_id
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each item with the number done, the number known so far, and the outcome."""
 
-_BATCH = 2_000
-_THREADS = 4
+_BATCH = 4_000
+_THREADS = 2
 _TAKEN = {"items", "stacaster_state"}
 
 
@@ -79,7 +79,9 @@ def import_items(
     waiting = chain(first, found)
     while batch := list(islice(waiting, _BATCH)):
         with run.store.staging() as staging:
-            for outcome in run.commit(batch, staging):
+            with many_documents():
+                made = list(run.commit(batch, staging))
+            for outcome in made:
                 say(outcome)
     settle(run.store)
     return Report(tuple(sorted(outcomes, key=lambda item: (item.collection or "", item.granule, item.item_id or ""))))
@@ -126,9 +128,11 @@ class _Import:
             self.seen.add(key)
             fitted.append((entry, item))
         with ThreadPoolExecutor(_THREADS) as pool:
-            # Making folders and files is waiting for the file system.
+            # Files to be copied are worth threads, documents alone are not.
+            is_copied = any(local_path(a["href"]) for _, item in fitted for a in item["assets"].values())
             places = (staging / str(number) for number in range(len(fitted)))
-            made = pool.map(lambda pair, place: self._try_to_stage(pair[0], pair[1], place), fitted, places)
+            each = pool.map if self.copy and is_copied else map
+            made = each(lambda pair, place: self._try_to_stage(pair[0], pair[1], place), fitted, places)
             for (entry, _), found in zip(fitted, made, strict=True):
                 if isinstance(found, StagedItem):
                     staged.append((entry, found))

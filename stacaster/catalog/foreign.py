@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlparse
 import orjson
 
 from stacaster.errors import CatalogError, ReadError
-from stacaster.model import ITEM_FIELDS, format_datetime
+from stacaster.item_table import shapes_of
+from stacaster.model import ITEM_FIELDS, format_datetime, many_documents
 from stacaster.products import of_collection
 from stacaster.stac import OUR_LINKS, STAC_VERSION
 
@@ -106,7 +107,8 @@ class ForeignCatalog:
 
 def _read(path: Path) -> Document:
     try:
-        document = orjson.loads(path.read_bytes())
+        with many_documents():
+            document = orjson.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise CatalogError(f"{path.name} cannot be read: {error}") from error
     if not isinstance(document, dict):
@@ -194,7 +196,8 @@ def _place_problem(document: Document) -> str | None:
     import shapely
 
     try:
-        empty = shapely.geometry.shape(document["geometry"]).is_empty
+        (shape,) = shapes_of([document["geometry"]])
+        empty = shape.is_empty
     except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
         return f"it has no geometry ({error})"
     return "its geometry is empty" if empty else None

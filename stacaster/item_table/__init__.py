@@ -18,7 +18,7 @@ from stacaster.item_table.parts import (
     write_parts,
     write_rows,
 )
-from stacaster.item_table.rows import join, merge_items, parse_items, rebase_hrefs, table_to_items, year_of
+from stacaster.item_table.rows import join, merge_items, parse_items, rebase_hrefs, shapes_of, table_to_items, year_of
 from stacaster.item_table.summary import TableSummary, count_items, ids_of_year, known_items, summarise
 
 __all__ = [
@@ -55,6 +55,7 @@ __all__ = [
     "rebase_hrefs",
     "refresh_database",
     "run_sql",
+    "shapes_of",
     "summarise",
     "table_to_items",
     "write_items_parquet",

@@ -132,8 +132,21 @@ def _with_wkb(asset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _wkb(shapes: Sequence[Any]) -> list[bytes]:
-    found: list[bytes] = shapely.to_wkb([shapely.geometry.shape(shape) for shape in shapes], flavor="iso").tolist()
+    found: list[bytes] = shapely.to_wkb(shapes_of(shapes), flavor="iso").tolist()
     return found
+
+
+def shapes_of(documents: Sequence[Any]) -> Any:
+    """Return GeoJSON geometries as an array of shapes.
+
+    Raises:
+        shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError: One is none.
+    """
+    try:
+        return shapely.from_geojson([orjson.dumps(document) for document in documents])
+    except (shapely.errors.GEOSException, TypeError):
+        # Slower, and does not mind rings that are not closed.
+        return np.array([shapely.geometry.shape(document) for document in documents], dtype=object)
 
 
 def _box(boxes: Sequence[Sequence[float]]) -> pa.Array:

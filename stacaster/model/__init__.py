@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset, RemoteAsset
-from stacaster.model.documents import ITEM_FIELDS, as_json
+from stacaster.model.documents import ITEM_FIELDS, as_json, many_documents
 from stacaster.model.granules import (
     GranuleContent,
     Layer,
@@ -43,4 +43,5 @@ __all__ = [
     "SceneBand",
     "as_json",
     "format_datetime",
+    "many_documents",
 ]

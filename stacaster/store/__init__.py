@@ -270,7 +270,7 @@ class Transaction:
             staged: Folder inside a staging folder of this catalog.
             target: Place inside the catalog.
         """
-        self._store.resolve(target)
+        is_new = not self._store.resolve(target).exists()
         inner = self.folder / f"d{len(self._puts)}"
         staged.rename(inner)
         for name in walk(inner):
@@ -280,7 +280,8 @@ class Transaction:
                 fsync_file(Path(name))
         if not self._syncs_all:
             fsync_directory(inner)
-        self._add("directory", inner, target, mark=folder_mark(inner))
+        # Only an exchange needs to be told from one that happened already.
+        self._add("directory", inner, target, mark="" if is_new else folder_mark(inner))
 
     def put_file(self, content: bytes | Path, target: str) -> Path:
         """Put bytes, or a staged file, in the place of ``target``; the same bytes are not written again.
