@@ -29,6 +29,9 @@ if TYPE_CHECKING:
         open_catalog,
     )
     from stacaster.cube import load
+    from stacaster.cube.grids import GridCheck, check_grid, load_tree
+    from stacaster.cube.planning import LoadPlan, plan
+    from stacaster.cube.points import sample
     from stacaster.cube.report import LoadReport
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
@@ -56,7 +59,9 @@ __all__ = [
     "Finding",
     "Granule",
     "GranuleSearch",
+    "GridCheck",
     "ItemSearch",
+    "LoadPlan",
     "LoadReport",
     "Outcome",
     "Problem",
@@ -70,6 +75,7 @@ __all__ = [
     "__version__",
     "all_products",
     "check_catalog",
+    "check_grid",
     "check_login",
     "compute_index",
     "dedupe",
@@ -85,11 +91,14 @@ __all__ = [
     "iter_granules",
     "list_cache",
     "load",
+    "load_tree",
     "open_catalog",
     "open_remote",
+    "plan",
     "prune_cache",
     "publish",
     "register",
+    "sample",
     "sample_data",
     "search",
     "search_tiles",
@@ -112,6 +121,12 @@ _HOME = {
     "SqlResult": "catalog",
     "open_catalog": "catalog",
     "load": "cube",
+    "GridCheck": "cube.grids",
+    "LoadPlan": "cube.planning",
+    "check_grid": "cube.grids",
+    "load_tree": "cube.grids",
+    "plan": "cube.planning",
+    "sample": "cube.points",
     "LoadReport": "cube.report",
     "StacasterError": "errors",
     "export": "export",

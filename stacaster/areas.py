@@ -10,6 +10,7 @@ from stacaster.errors import UsageError
 
 _MAX_POINTS = 300
 _MAX_PARTS = 20
+_MAX_RADIUS = 500_000.0
 
 
 def as_geometry(value: Any) -> Mapping[str, Any]:
@@ -42,6 +43,74 @@ def bounds_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
 
     west, south, east, north = shapely.geometry.shape(dict(geometry)).bounds
     return float(west), float(south), float(east), float(north)
+
+
+def checked_area(geometry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a geometry in degrees that is valid and has an area: crossed rings are put right.
+
+    Raises:
+        UsageError: It has no area, or is not in degrees.
+    """
+    import shapely
+
+    try:
+        shape = shapely.make_valid(shapely.geometry.shape(dict(geometry)))
+    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"the geometry cannot be read: {error}") from error
+    west, south, east, north = shape.bounds if not shape.is_empty else (0, 0, 0, 0)
+    if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):
+        raise UsageError(
+            f"the geometry reaches from {west:g}, {south:g} to {east:g}, {north:g}, which is not in degrees; "
+            "give longitude and latitude (EPSG:4326), or a file or GeoDataFrame that says its CRS"
+        )
+    parts = list(_polygons(shape))
+    if not parts or not shape.area:
+        raise UsageError(f"the geometry is a {geometry.get('type')} without an area; use point= and radius=")
+    mapped: dict[str, Any] = shapely.geometry.mapping(parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts))
+    return mapped
+
+
+def box_around(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    """Return the smallest box around a geometry; west > east when it lies on both sides of the antimeridian."""
+    import antimeridian
+    import shapely
+
+    shape = shapely.geometry.shape(dict(geometry))
+    west, south, east, north = shape.bounds
+    if west > -180 or east < 180:
+        return float(west), float(south), float(east), float(north)
+    west, south, east, north = antimeridian.bbox(shape)
+    return float(west), float(south), float(east), float(north)
+
+
+def circle(longitude: float, latitude: float, *, radius: float) -> dict[str, Any]:
+    """Return a circle on the ground as GeoJSON, split at the antimeridian.
+
+    Args:
+        longitude: Degrees.
+        latitude: Degrees.
+        radius: Metres.
+
+    Raises:
+        UsageError: The radius is not positive, or the point is no place.
+    """
+    import antimeridian
+    import shapely
+    from pyproj import Geod
+
+    if not 0 < radius <= _MAX_RADIUS:
+        raise UsageError(f"radius is {radius:g}, but metres above 0 and up to {_MAX_RADIUS:g} are needed")
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise UsageError(f"point is {longitude:g}, {latitude:g}, but longitude and latitude in degrees are needed")
+    count = 72
+    bearings = [-360.0 * step / count for step in range(count)]
+    lon, lat, _ = Geod(ellps="WGS84").fwd([longitude] * count, [latitude] * count, bearings, [radius] * count)
+    ring = [*zip(lon, lat, strict=True), (lon[0], lat[0])]
+    if max(lon) - min(lon) < 180:
+        mapped: dict[str, Any] = shapely.geometry.mapping(shapely.Polygon(ring))
+        return mapped
+    fixed: dict[str, Any] = antimeridian.fix_geojson({"type": "Polygon", "coordinates": [ring]})
+    return fixed
 
 
 def box_shape(bbox: tuple[float, float, float, float]) -> Any:

@@ -6,12 +6,11 @@ rule; Thome et al. (2001) and Smith for solar irradiances; Planck's law at effec
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from stacaster.errors import UsageError
+from stacaster.errors import UsageError, nearest
 
 _VNIR_SWIR = ("B01", "B02", "B03N", "B04", "B05", "B06", "B07", "B08", "B09")
 _TIR = ("B10", "B11", "B12", "B13", "B14")
@@ -56,6 +55,24 @@ THERMAL_CONSTANTS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 """(K1 in W m-2 sr-1 um-1, K2 in K) by set and band; ``effective`` is Planck's law at 8.291 to 11.318 um."""
 
 
+SOURCES: Mapping[str, str] = {
+    "thome": "Thome et al. (2001), as used by LP DAAC",
+    "smith": "Smith, as used by Google Earth Engine",
+    "effective": "Planck's law at the effective wavelengths 8.291, 8.634, 9.075, 10.657 and 11.318 um",
+    "rounded": "second published set, effective wavelengths 8.287, 8.635, 9.079, 10.659 and 11.289 um",
+}
+"""Where the sets of constants come from."""
+
+WAVELENGTHS: Mapping[str, float] = dict(zip(_TIR, (8.291, 8.634, 9.075, 10.657, 11.318), strict=True))
+"""Effective wavelength of the thermal bands by band, um; the set ``effective`` belongs to them."""
+
+PLANCK_C1 = 1.191042972e8
+"""First radiation constant for spectral radiance, 2 h c^2, W um4 m-2 sr-1 (CODATA 2018)."""
+
+PLANCK_C2 = 14387.7688
+"""Second radiation constant, h c / k, um K (CODATA 2018)."""
+
+
 def unit_conversion(band: str, gain: str) -> float:
     """Return the unit conversion coefficient of an ASTER band at a gain, W m-2 sr-1 um-1 a count.
 
@@ -64,9 +81,9 @@ def unit_conversion(band: str, gain: str) -> float:
     """
     code = gain.upper()
     if code not in UCC:
-        raise UsageError(f"gain is {gain!r}; {_nearest(code, UCC)}")
+        raise UsageError(f"gain is {gain!r}; {nearest(code, UCC)}")
     if band not in UCC[code]:
-        raise UsageError(f"band {band!r} has no gain {code}; {_nearest(band, UCC[code])}")
+        raise UsageError(f"band {band!r} has no gain {code}; {nearest(band, UCC[code])}")
     return UCC[code][band]
 
 
@@ -77,9 +94,9 @@ def solar_irradiance(band: str, *, name: str = "thome") -> float:
         UsageError: There is no such set, or no such band in it.
     """
     if name not in ESUN:
-        raise UsageError(f"irradiance set is {name!r}; {_nearest(name, ESUN)}")
+        raise UsageError(f"irradiance set is {name!r}; {nearest(name, ESUN)}")
     if band not in ESUN[name]:
-        raise UsageError(f"band {band!r} has no solar irradiance; {_nearest(band, ESUN[name])}")
+        raise UsageError(f"band {band!r} has no solar irradiance; {nearest(band, ESUN[name])}")
     return ESUN[name][band]
 
 
@@ -90,9 +107,9 @@ def thermal_constants(band: str, *, name: str = "effective") -> tuple[float, flo
         UsageError: There is no such set, or the band is not thermal.
     """
     if name not in THERMAL_CONSTANTS:
-        raise UsageError(f"set of thermal constants is {name!r}; {_nearest(name, THERMAL_CONSTANTS)}")
+        raise UsageError(f"set of thermal constants is {name!r}; {nearest(name, THERMAL_CONSTANTS)}")
     if band not in THERMAL_CONSTANTS[name]:
-        raise UsageError(f"band {band!r} has no thermal constants; {_nearest(band, THERMAL_CONSTANTS[name])}")
+        raise UsageError(f"band {band!r} has no thermal constants; {nearest(band, THERMAL_CONSTANTS[name])}")
     return THERMAL_CONSTANTS[name][band]
 
 
@@ -140,7 +157,51 @@ def brightness_temperature(radiance: Any, *, k1: float, k2: float) -> Any:
     return k2 / np.log(k1 / usable + 1.0)
 
 
-def _nearest(wrong: str, names: Iterable[str]) -> str:
-    known = list(names)
-    close = difflib.get_close_matches(wrong, known, n=3, cutoff=0.0)
-    return f"nearest are {', '.join(close)}; all are {', '.join(known)}"
+def planck_radiance(temperature: Any, *, wavelength: float) -> Any:
+    """Return the spectral radiance of a black body: c1 / (wavelength^5 (exp(c2 / (wavelength T)) - 1)).
+
+    Args:
+        temperature: Kelvin.
+        wavelength: Micrometres.
+
+    Returns:
+        W m-2 sr-1 um-1.
+    """
+    import numpy as np
+
+    return PLANCK_C1 / (wavelength**5 * np.expm1(PLANCK_C2 / (wavelength * temperature)))
+
+
+def planck_temperature(radiance: Any, *, wavelength: float) -> Any:
+    """Return the temperature of a black body from its spectral radiance: the inverse of ``planck_radiance``.
+
+    Args:
+        radiance: W m-2 sr-1 um-1; NaN comes out where it is not positive.
+        wavelength: Micrometres.
+
+    Returns:
+        Kelvin.
+    """
+    k1, k2 = PLANCK_C1 / wavelength**5, PLANCK_C2 / wavelength
+    return brightness_temperature(radiance, k1=k1, k2=k2)
+
+
+def surface_temperature(radiance: Any, *, k1: float, k2: float, emissivity: float, sky_irradiance: float = 0.0) -> Any:
+    """Return the temperature of a surface of known emissivity: (L - (1 - e) E / pi) / e, then Planck's law backwards.
+
+    The radiance should be that at the ground; at-sensor radiance such as AST_L1T's leaves the air in.
+
+    Args:
+        radiance: Spectral radiance, W m-2 sr-1 um-1.
+        k1: W m-2 sr-1 um-1.
+        k2: Kelvin.
+        emissivity: Above 0, up to 1.
+        sky_irradiance: Irradiance from the sky in the band, W m-2 um-1.
+
+    Raises:
+        UsageError: The emissivity is none.
+    """
+    if not 0 < emissivity <= 1:
+        raise UsageError(f"emissivity is {emissivity}, but a number above 0 and up to 1 is needed")
+    emitted = (radiance - (1 - emissivity) * sky_irradiance / math.pi) / emissivity
+    return brightness_temperature(emitted, k1=k1, k2=k2)

@@ -18,8 +18,10 @@ StacasterError            exit code 1
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+from collections.abc import Iterable
 
 PARTIAL_EXIT_CODE = 4
 """Exit code of a run in which some granules failed and others did not."""
@@ -133,3 +135,10 @@ def is_space_error(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS):
         return True
     return any(words in str(error) for words in _SPACE_WORDS)
+
+
+def nearest(wrong: str, names: Iterable[str]) -> str:
+    """Return words for a message: the names nearest to a wrong one, and all there are."""
+    known = [str(name) for name in names]
+    close = difflib.get_close_matches(str(wrong), known, n=3, cutoff=0.0)
+    return f"nearest are {', '.join(close)}; all are {', '.join(known)}"

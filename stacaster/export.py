@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.cube.units import Units
 from stacaster.errors import ExportError, SpaceError, UsageError, is_space_error
 from stacaster.indices import compute_index, get_index
 
@@ -34,10 +33,10 @@ def export(
     bbox: str | None = None,
     datetime: str | None = None,
     collection: str | None = None,
-    units: Units = "dn",
     overwrite: bool = False,
+    **options: Any,
 ) -> Path:
-    """Load bands of a catalog on the scenes' own grid and write them to a NetCDF file.
+    """Load bands of a catalog, without ``crs`` on the scenes' own grid, and write them to a NetCDF file.
 
     Args:
         output: File to write, ending in ``.nc``.
@@ -46,8 +45,8 @@ def export(
         bbox: West, south, east, north in degrees.
         datetime: Time or range, such as ``2001`` or ``2001-01-01/2001-06-30``.
         collection: Collection; not needed when the catalog has one.
-        units: ``dn``, ``radiance``, ``reflectance`` or ``brightness_temperature``.
         overwrite: Replace a file that exists.
+        **options: ``units``, ``mask``, ``intersects`` and the other arguments of ``Catalog.load``.
 
     Returns:
         Path of the file.
@@ -59,8 +58,8 @@ def export(
         ExportError: The file cannot be written.
     """
     target = _target(output, overwrite)
-    cube = _load(catalog, bands=tuple(bands) or None, bbox=bbox, datetime=datetime, collection=collection, units=units)
-    return write_netcdf(cube, target)
+    place = {"bbox": bbox, "datetime": datetime, "collection": collection}
+    return write_netcdf(_load(catalog, bands=tuple(bands) or None, **place, **options), target)
 
 
 def export_index(
@@ -103,22 +102,23 @@ def export_index(
 
 
 def _load(
-    catalog: str | os.PathLike[str] | None, *, bands: Sequence[str] | None, collection: str | None, **query: Any
+    catalog: str | os.PathLike[str] | None, *, bands: Sequence[str] | None, collection: str | None, **options: Any
 ) -> xr.Dataset:
+    from stacaster.catalog.cubes import select
+    from stacaster.cube import load
+
     opened = open_catalog(catalog_place(catalog))
-    units = query.pop("units")
-    search = opened.search(
-        bbox=query["bbox"], datetime=query["datetime"], collections=_one(opened.collections, collection)
-    )
+    asked = {"datetime": options.pop("datetime"), "filter": options.pop("filter", None)}
+    search = select(opened, asked | {"collections": _one(opened.collections, collection)}, options)
     items = list(search.items())
     if bands is not None:
         # When no scene has any of the bands, loading says which there are.
         items = [item for item in items if any(_has(item, name) for name in bands)] or items
-    from stacaster.cube import load
-
     # Chunks keep memory at a few blocks a worker, however large the cube is.
-    chunks = {"x": 4 * _CHUNK, "y": 4 * _CHUNK}
-    return load(items, bands=bands, bbox=query["bbox"], native=True, units=units, chunks=chunks)
+    options.setdefault("chunks", {"x": 4 * _CHUNK, "y": 4 * _CHUNK})
+    options.setdefault("native", not {"crs", "geobox", "like"} & set(options))
+    cube: xr.Dataset = load(items, bands=bands, **search.placed(options))
+    return cube
 
 
 def _has(item: Any, name: str) -> bool:

@@ -15,6 +15,7 @@ from stacaster.catalog.adopt import import_items
 from stacaster.catalog.archive import archive_items
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
+from stacaster.catalog.describe import as_html, collection_rows
 from stacaster.catalog.elsewhere import keep_tables
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.health import check_catalog, fix_catalog
@@ -22,14 +23,17 @@ from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
 from stacaster.catalog.supersede import Superseded, dedupe
-from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.conditions import read_area
+from stacaster.errors import CatalogError, UsageError
 from stacaster.item_table import DATABASE
 from stacaster.objects import Objects, is_address, open_objects
 from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import pystac
     import xarray as xr
+    from odc.geo.geobox import GeoBox
 
 __all__ = [
     "Catalog",
@@ -107,7 +111,7 @@ class Catalog:
 
         Args:
             bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-            intersects: GeoJSON geometry, or anything with ``__geo_interface__``.
+            intersects: GeoJSON geometry, a file with polygons, or anything with ``__geo_interface__``.
             datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
             collections: Collection ids.
             ids: Item ids.
@@ -125,9 +129,9 @@ class Catalog:
         for name in names or ():
             self.collection(name)
         box = None if bbox is None else query.parse_bbox(bbox)
-        area = None if intersects is None else as_geometry(intersects)
+        area = None if intersects is None else as_geometry(read_area(intersects))
         asked = item_table.ItemQuery(
-            bbox=box if box is not None or area is None else bounds_of(area),
+            bbox=box if area is None else box or bounds_of(area),
             datetime=None if datetime is None else query.parse_datetime(datetime),
             collections=names,
             ids=ids,
@@ -154,17 +158,35 @@ class Catalog:
         filter: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name in STAC
         **options: Any,
     ) -> xr.Dataset:
-        """Search and load in one call; further options are those of ``stacaster.load``.
+        """Search and load in one call; further options are those of ``stacaster.load``."""
+        from stacaster.catalog.cubes import select
+
+        conditions = {"bbox": bbox, "intersects": intersects, "datetime": datetime, "collections": collections}
+        return select(self, conditions | {"ids": ids, "filter": filter}, options).load(**options)
+
+    def geobox(self, bbox: str | Sequence[float] | None = None, **conditions: Any) -> GeoBox:
+        """Return the scenes' own pixel grid over a box, for ``geobox=`` of ``load``.
+
+        Args:
+            bbox: West, south, east, north in degrees; None takes all scenes whole.
+            **conditions: ``bands`` (default: those with the smallest pixels), and those of ``search``.
 
         Raises:
             NothingFoundError: No item fits.
+            LoadError: The scenes do not share one grid.
         """
-        asked = {"bbox": bbox, "datetime": datetime, "collections": collections, "ids": ids, "filter": filter}
-        search = self.search(intersects=intersects, **asked)  # type: ignore[arg-type]
-        if not search.found:
-            text = ", ".join(f"{key} {value}" for key, value in asked.items() if value is not None) or "everything"
-            raise NothingFoundError(f"no item of {self.name} fits {text}")
-        return search.load(**options)
+        from stacaster.catalog.cubes import geobox_of
+
+        bands = conditions.pop("bands", None)
+        return geobox_of(self.search(bbox=bbox, **conditions), bands)
+
+    def sample(self, points: Any, *, datetime: str | None = None, **options: Any) -> gpd.GeoDataFrame:
+        """Take the values of scenes at points; options are ``collections`` and those of ``stacaster.sample``."""
+        from stacaster.catalog.cubes import sample_catalog
+
+        return sample_catalog(
+            self, points, {"datetime": datetime, "collections": options.pop("collections", None)}, options
+        )
 
     def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
@@ -183,7 +205,7 @@ class Catalog:
         return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
 
     def remove(self, *, dry_run: bool = False, **conditions: Any) -> list[str]:
-        """Remove items from the catalog, with their files; the same call may be repeated.
+        """Remove items from the catalog, with their files.
 
         Args:
             dry_run: Change nothing.
@@ -197,8 +219,7 @@ class Catalog:
             CatalogError: The catalog is damaged or locked for too long.
         """
         store = self._store()
-        given = {key: value for key, value in conditions.items() if value is not None}
-        if not given:
+        if not (given := {key: value for key, value in conditions.items() if value is not None}):
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
         return [item_id for _, item_id in remove_items(store, keys, dry_run=dry_run)]
@@ -217,8 +238,8 @@ class Catalog:
         Returns:
             Ids of the items.
         """
-        given = {key: value for key, value in conditions.items() if value is not None}
         self._store()
+        given = {key: value for key, value in conditions.items() if value is not None}
         return archive_items(self.search(**given), output, remove=remove, dry_run=dry_run)
 
     def close(self) -> None:
@@ -233,32 +254,11 @@ class Catalog:
 
     def info(self) -> dict[str, Any]:
         """Return collections with number of items, extent and bytes as plain data."""
-        rows = []
-        for name in self.collections:
-            document = self.collection(name)
-            counted = item_table.count_items(self.root / DATABASE, name)
-            extent = document["extent"]
-            row = {
-                "collection": name,
-                "title": document["title"],
-                "items": counted,
-                "bbox": extent["spatial"]["bbox"][0],
-                "interval": extent["temporal"]["interval"][0],
-            }
-            rows.append(row)
         interrupted = self.objects is None and self._store().is_interrupted()
-        return {"catalog": self.name, "collections": rows, "interrupted_commit": interrupted}
+        return {"catalog": self.name, "collections": collection_rows(self), "interrupted_commit": interrupted}
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><td>{escape(row['collection'])}</td><td>{row['items']}</td><td>{escape(row['title'])}</td>"
-            f"<td>{escape(' to '.join(row['interval']))}</td></tr>"
-            for row in self.info()["collections"]
-        )
-        head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
-        return f"<b>{escape(self.name)}</b><table>{head}{rows}</table>"
+        return as_html(self)
 
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:

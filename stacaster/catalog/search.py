@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from stacaster.cube.planning import LoadPlan
+
 
 @dataclass(frozen=True, kw_only=True)
 class ItemSearch:
@@ -103,13 +105,29 @@ class ItemSearch:
         return write_search(self, output)
 
     def load(self, **options: Any) -> xr.Dataset:
-        """Load the items as a cube; see ``stacaster.load`` for the options (with ``report=True`` a pair)."""
+        """Load the items as a cube; see ``stacaster.load`` for the options (with ``report=True`` a pair).
+
+        The box of the search is that of the cube; of a polygon, what lies outside is no data. Options of place say
+        otherwise.
+        """
         from stacaster import cube
 
-        if self.bbox is not None and not {"geobox", "like", "bbox", "geopolygon"} & set(options):
-            options["bbox"] = self.bbox
-        loaded: xr.Dataset = cube.load(list(self.items()), **options)
+        loaded: xr.Dataset = cube.load(list(self.items()), **self.placed(options))
         return loaded
+
+    def plan(self, **options: Any) -> LoadPlan:
+        """Say what ``load`` would read and make, before it does."""
+        from stacaster.cube.planning import plan
+
+        return plan(self.items(), **self.placed(options))
+
+    def placed(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Return options of a load with the place of the search, where they name none."""
+        if {"bbox", "intersects", "region", "point"} & set(options):
+            return options
+        if self.intersects is not None:
+            return options | {"intersects": self.intersects}
+        return options if self.bbox is None or {"geobox", "like"} & set(options) else options | {"bbox": self.bbox}
 
     def __len__(self) -> int:
         return sum(1 for _ in self.items())

@@ -77,6 +77,66 @@ def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
     return dict(value.split("=", 1) for value in values) or None
 
 
+def point(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Return ``LON,LAT`` as numbers."""
+    if value is None:
+        return None
+    try:
+        longitude, latitude = (float(part) for part in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter("LON,LAT in degrees is needed") from error
+    return longitude, latitude
+
+
+_UNITS: tuple[Decorator, ...] = (
+    click.option("--units", default="dn", show_default=True, metavar="NAME",
+                 help="dn, radiance, reflectance, brightness_temperature or surface_temperature."),
+    click.option("--esun", metavar="NAME", help="Set of solar irradiances: thome or smith. [default: each item's]"),
+    click.option("--thermal", metavar="NAME", help="Set of K1 and K2: effective or rounded. [default: effective]"),
+    click.option("--emissivity", type=float, metavar="E", help="Of the surface, for surface_temperature."),
+)  # fmt: skip
+
+_CUBE: tuple[Decorator, ...] = (
+    catalog_option,
+    click.option("--bands", multiple=True, metavar="NAME", help="Band or common name; may be repeated. [default: all]"),
+    bbox_option,
+    click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons; pixels outside are no data."),
+    click.option("--region", metavar="NAME", help="Named region, or an area of the file of --intersects."),
+    click.option("--point", metavar="LON,LAT", callback=point, help="Centre of a circle."),
+    click.option("--radius", type=float, metavar="M", help="Radius of the circle in metres."),
+    datetime_option,
+    collection_option,
+    click.option("--filter", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'."),
+    *_UNITS,
+    click.option("--mask", multiple=True, metavar="NAME",
+                 help="fill, saturated, swir_dead, cloud, snow, water or ASSET=CLASS; may be repeated."),
+    click.option("--groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]"),
+    click.option("--crs", metavar="CRS", help="CRS of the cube. [default: the scenes' own grid]"),
+    click.option("--resolution", type=float, metavar="N", help="Pixel size, with --crs."),
+    click.option("--source", is_flag=True, help="Add the scene of each pixel."),
+    click.option("--n-obs", is_flag=True, help="Add the number of scenes with a value."),
+)  # fmt: skip
+
+
+def cube_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what chooses and shapes a cube to a command; values that were not given are None or empty."""
+    for option in reversed(_CUBE):
+        function = option(function)
+    return function
+
+
+def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add units and their constants to a command."""
+    for option in reversed(_UNITS):
+        function = option(function)
+    return function
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {key: value for key, value in values.items() if value is not None and value != () and value is not False}
+
+
 _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--source", default="cmr", show_default=True, metavar="NAME",
                  help="cmr, asf, planetary-computer, earth-search, address of a STAC API, or folder of a catalog."),

@@ -2,29 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from stacaster import calibrate
-from stacaster.errors import LoadError, UsageError
+from stacaster.errors import LoadError, UsageError, nearest
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
+    from numpy.typing import NDArray
 
-Units = Literal["dn", "radiance", "reflectance", "brightness_temperature"]
+Units = Literal["dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature"]
 """What the values of a cube mean."""
 
-UNITS: tuple[Units, ...] = ("dn", "radiance", "reflectance", "brightness_temperature")
+UNITS: tuple[Units, ...] = ("dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature")
 """All units that ``load`` knows."""
 
 _ATTRS = {
     "radiance": {"units": "W m-2 sr-1 um-1", "long_name": "spectral radiance at the sensor"},
     "reflectance": {"units": "1", "long_name": "reflectance at the top of the atmosphere"},
     "brightness_temperature": {"units": "K", "long_name": "brightness temperature at the sensor"},
+    "surface_temperature": {"units": "K", "long_name": "surface temperature"},
 }
+_RADIANCE_UNIT = "W m-2 sr-1 um-1"
+_TABLE_BYTES = 2
+_TABLES = 256
+_AT_A_TIME = 65_536
+_THREADS = min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Constants:
+    """Constants of the formulas, beside those that each scene brings."""
+
+    esun: str | None = None
+    """Set of solar irradiances in ``calibrate.ESUN``; None takes what each item says."""
+    thermal: str = "effective"
+    """Set of K1 and K2 in ``calibrate.THERMAL_CONSTANTS``."""
+    emissivity: float | None = None
+    """Of the surface, for ``surface_temperature``."""
+    sky_irradiance: float = 0.0
+    """W m-2 um-1, for ``surface_temperature``."""
+
+
+def read_constants(options: Mapping[str, Any]) -> Constants:
+    """Return the constants among the options of a load.
+
+    Raises:
+        UsageError: A set is not known; the message names the nearest.
+    """
+    names = ("esun", "thermal", "emissivity", "sky_irradiance")
+    found = Constants(**{key: options[key] for key in names if options.get(key) is not None})
+    for name, known in ((found.esun, calibrate.ESUN), (found.thermal, calibrate.THERMAL_CONSTANTS)):
+        if name is not None and name not in known:
+            raise UsageError(f"set of constants is {name!r}; {nearest(name, known)}")
+    if found.emissivity is not None and not 0 < found.emissivity <= 1:
+        raise UsageError(f"emissivity is {found.emissivity}, but a number above 0 and up to 1 is needed")
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """The formula of one band of one scene: plain numbers, so that workers get it cheaply."""
+
+    units: str
+    scale: float
+    offset: float
+    nodata: float | None
+    factor: float = 1.0
+    thermal: tuple[float, float] | None = None
+    emissivity: float = 1.0
+    sky_irradiance: float = 0.0
+
+    def physical(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+        """Return values in physical units, NaN where there is no data."""
+        with np.errstate(invalid="ignore"):
+            values = calibrate.radiance(stored.astype("float64"), self.scale, self.offset) * self.factor
+            if self.thermal is not None:
+                k1, k2 = self.thermal
+                if self.units == "surface_temperature":
+                    values = calibrate.surface_temperature(
+                        values, k1=k1, k2=k2, emissivity=self.emissivity, sky_irradiance=self.sky_irradiance
+                    )
+                else:
+                    values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
+        if self.nodata is not None:
+            values = np.where(stored == self.nodata, np.nan, values)
+        found: NDArray[np.float32] = values.astype("float32")
+        return found
 
 
 def check_units(name: str) -> Units:
@@ -36,10 +109,12 @@ def check_units(name: str) -> Units:
     for known in UNITS:
         if name == known:
             return known
-    raise UsageError(f"units is {name!r}, but one of {', '.join(UNITS)} is needed")
+    raise UsageError(f"units is {name!r}; {nearest(name, UNITS)}")
 
 
-def to_units(stored: xr.DataArray, items: Sequence[pystac.Item], band: str, units: Units) -> xr.DataArray:
+def to_units(
+    stored: xr.DataArray, items: Sequence[pystac.Item], band: str, units: Units, constants: Constants | None = None
+) -> xr.DataArray:
     """Return one band in physical units, float32, with NaN where there is no data.
 
     Args:
@@ -47,38 +122,109 @@ def to_units(stored: xr.DataArray, items: Sequence[pystac.Item], band: str, unit
         items: One item a slice.
         band: Asset key.
         units: What to return; not ``dn``.
+        constants: Constants of the formulas.
 
     Raises:
-        LoadError: An item lacks what the formula needs.
+        LoadError: An item lacks what the formula needs, or the items store the band in different units.
+        UsageError: A set of constants is not known, or has no such band.
     """
-    import xarray as xr
-
-    def along_time(values: Sequence[float]) -> xr.DataArray:
-        return xr.DataArray(np.asarray(values, dtype="float64"), dims=("time",))
-
-    fields = [_fields(item, band) for item in items]
-    nodata = {field["nodata"] for field in fields if field is not None and field.get("nodata") is not None}
-    valid = xr.ones_like(stored, dtype=bool) if not nodata else stored != next(iter(nodata))
-    scale = along_time([np.nan if field is None else _need(field, "raster:scale", units) for field in fields])
-    offset = along_time([np.nan if field is None else _need(field, "raster:offset", units) for field in fields])
-    values = calibrate.radiance(stored.astype("float64"), scale, offset)
-    if units == "reflectance":
-        factors = [np.nan if field is None else _reflectance_factor(field, item)
-                   for field, item in zip(fields, items, strict=True)]  # fmt: skip
-        values = values * along_time(factors)
-    elif units == "brightness_temperature":
-        k1, k2 = calibrate.thermal_constants(band)
-        values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
-    result: xr.DataArray = values.where(valid).astype("float32")
+    known = constants or Constants()
+    _require_one_unit(items, band, units)
+    nodata = stored.attrs.get("nodata")
+    scenes = [_scene(item, band, units, known, nodata) for item in items]
+    result: xr.DataArray = stored.copy(data=_converted(stored.data, scenes))
     kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
-    result.attrs = kept | _ATTRS[units]
+    result.attrs = kept | _ATTRS[units] | _sources(items, band, units, known)
     result.encoding = {}
     return result
 
 
-def _fields(item: pystac.Item, band: str) -> dict[str, Any] | None:
+def _converted(data: Any, scenes: Sequence[_Scene]) -> Any:
+    if isinstance(data, np.ndarray):
+        # Most of the time goes into memory that is touched for the first time, which several threads do side by side.
+        result = np.empty(data.shape, dtype="float32")
+        step = -(-data.shape[1] // _THREADS)
+        parts = [slice(start, start + step) for start in range(0, data.shape[1], step)]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(lambda rows: _block(data[:, rows], scenes=scenes, result=result[:, rows]), parts))
+        return result
+    import dask.array as da
+
+    # The blocks of one slice get the formula of that slice.
+    starts = np.cumsum([0, *data.chunks[0]])
+    slices = [
+        da.map_blocks(_block, data[start:stop], scenes=tuple(scenes[start:stop]), dtype="float32")
+        for start, stop in pairwise(starts)
+    ]
+    return da.concatenate(slices, axis=0)
+
+
+def _block(
+    block: NDArray[Any], *, scenes: Sequence[_Scene], result: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    if result is None:
+        result = np.empty(block.shape, dtype="float32")
+    kind = block.dtype
+    step = max(1, _AT_A_TIME // block.shape[2])
+    for number, scene in enumerate(scenes):
+        if kind.kind not in "ui" or kind.itemsize > _TABLE_BYTES:
+            result[number] = scene.physical(block[number])
+            continue
+        table, codes = _table(scene, kind.str), block[number].view(f"u{kind.itemsize}")
+        for start in range(0, block.shape[1], step):
+            # NumPy makes eight bytes of each code on the way; of a few rows they stay in the cache.
+            np.take(table, codes[start : start + step], out=result[number, start : start + step], mode="clip")
+    return result
+
+
+@lru_cache(maxsize=_TABLES)
+def _table(scene: _Scene, kind: str) -> NDArray[np.float32]:
+    """Return the physical value of every number that a small integer type can hold."""
+    size = np.dtype(kind).itemsize
+    return scene.physical(np.arange(2 ** (8 * size), dtype=f"u{size}").view(kind))
+
+
+def _scene(item: pystac.Item, band: str, units: Units, constants: Constants, nodata: float | None) -> _Scene:
     asset = item.assets.get(band)
-    return None if asset is None else {**asset.extra_fields, "id": item.id, "band": band}
+    if asset is None:
+        # The slice is fill; whatever it holds is no value.
+        return _Scene(units=units, scale=np.nan, offset=np.nan, nodata=nodata)
+    fields = _fields(item, band)
+    own = fields.get("nodata", nodata)
+    plain = _Scene(
+        units=units,
+        scale=_need(fields, "raster:scale", units),
+        offset=_need(fields, "raster:offset", units),
+        nodata=nodata if nodata is not None else own,
+    )
+    if units == "reflectance":
+        return replace(plain, factor=_reflectance_factor(fields, item, constants))
+    if units == "radiance":
+        return plain
+    thermal = calibrate.thermal_constants(band, name=constants.thermal)
+    if units == "brightness_temperature":
+        return replace(plain, thermal=thermal)
+    if constants.emissivity is None:
+        raise UsageError("units='surface_temperature' needs emissivity=, a number above 0 and up to 1")
+    return replace(plain, thermal=thermal, emissivity=constants.emissivity, sky_irradiance=constants.sky_irradiance)
+
+
+def _fields(item: pystac.Item, band: str) -> dict[str, Any]:
+    return {**item.assets[band].extra_fields, "id": item.id, "band": band}
+
+
+def _require_one_unit(items: Sequence[pystac.Item], band: str, units: str) -> None:
+    found: dict[str, list[str]] = {}
+    for item in items:
+        if band in item.assets:
+            found.setdefault(str(item.assets[band].extra_fields.get("unit") or _RADIANCE_UNIT), []).append(item.id)
+    if len(found) > 1:
+        listed = "; ".join(f"{unit}: {', '.join(ids[:3])}" for unit, ids in sorted(found.items()))
+        raise LoadError(f"{band} is stored in several units, so it cannot be loaded as {units}: {listed}")
+    if found and next(iter(found)) != _RADIANCE_UNIT:
+        raise LoadError(
+            f"{band} is stored in {next(iter(found))}, not in radiance, so it is no {units}; use units='dn'"
+        )
 
 
 def _need(fields: dict[str, Any], name: str, units: str) -> float:
@@ -88,9 +234,15 @@ def _need(fields: dict[str, Any], name: str, units: str) -> float:
     return float(value)
 
 
-def _reflectance_factor(fields: dict[str, Any], item: pystac.Item) -> float:
+def _irradiance(fields: dict[str, Any], constants: Constants) -> float:
+    if constants.esun is not None:
+        return calibrate.solar_irradiance(fields["band"], name=constants.esun)
+    return _need(fields, "eo:solar_illumination", "reflectance")
+
+
+def _reflectance_factor(fields: dict[str, Any], item: pystac.Item, constants: Constants) -> float:
     """Return pi * d^2 / (ESUN * sin(elevation)) of one scene."""
-    irradiance = _need(fields, "eo:solar_illumination", "reflectance")
+    irradiance = _irradiance(fields, constants)
     elevation = item.properties.get("view:sun_elevation")
     if elevation is None or not float(elevation) > 0:
         raise LoadError(f"{item.id} has sun elevation {elevation}: reflectance needs the sun above the horizon")
@@ -101,3 +253,30 @@ def _reflectance_factor(fields: dict[str, Any], item: pystac.Item) -> float:
     return float(
         calibrate.toa_reflectance(1.0, esun=irradiance, sun_elevation=float(elevation), earth_sun_distance=distance)
     )
+
+
+def _sources(items: Sequence[pystac.Item], band: str, units: Units, constants: Constants) -> dict[str, Any]:
+    """Return which constants a band was made with, and where they come from."""
+    found: dict[str, Any] = {"calibration": "raster:scale and raster:offset of each scene"}
+    if units == "reflectance":
+        having = [item for item in items if band in item.assets]
+        values = sorted({_irradiance(_fields(item, band), constants) for item in having})
+        found["solar_irradiance"] = values[0] if len(values) == 1 else values
+        named = constants.esun
+        found["solar_irradiance_source"] = (
+            "eo:solar_illumination of each item" if named is None else f"{named}: {calibrate.SOURCES[named]}"
+        )
+    elif units != "radiance":
+        found["k1"], found["k2"] = calibrate.thermal_constants(band, name=constants.thermal)
+        found["thermal_constants"] = f"{constants.thermal}: {calibrate.SOURCES[constants.thermal]}"
+    if units == "surface_temperature":
+        found |= {"emissivity": constants.emissivity, "sky_irradiance": constants.sky_irradiance}
+    return found
+
+
+def convert_values(
+    stored: NDArray[np.float64], item: pystac.Item, band: str, units: Units, constants: Constants
+) -> NDArray[np.float32]:
+    """Return stored numbers of one scene, NaN where there is no data, in physical units; see ``to_units``."""
+    _require_one_unit([item], band, units)
+    return replace(_scene(item, band, units, constants, None), nodata=None).physical(stored)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 import rasterio
 import xarray as xr
@@ -23,6 +24,7 @@ import stacaster
 from stacaster.catalog import Catalog
 from stacaster.cli import cli
 from stacaster.cli.options import CONDITIONS
+from stacaster.cube.loading import OWN_OPTIONS
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003
 
@@ -200,7 +202,12 @@ def test_commands_are_twins_of_functions(name: str) -> None:
         for key in CONDITIONS:
             value = given.pop(key)
             assert value == conditions[key].default if key in conditions else value is None
-    assert set(given) - {"as_json"} == set(parameters) - {"progress"}
+    if name == "export":
+        shaping = set(inspect.signature(stacaster.load).parameters) | OWN_OPTIONS | {"crs", "resolution", "filter"}
+        for key in set(given) - set(parameters):
+            assert key in shaping, key
+            assert given.pop(key) in (None, (), False, "dn"), key
+    assert set(given) - {"as_json"} == set(parameters) - {"progress", "options"}
     for key, parameter in parameters.items():
         if parameter.default is not inspect.Parameter.empty and key != "progress":
             assert given[key] == parameter.default, key
@@ -223,3 +230,54 @@ def test_start_is_light() -> None:
     code = "import sys; from stacaster.cli import cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert {name.partition(".")[0] for name in done.stdout.split()} & heavy == set()
+
+
+def test_cubes_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path) -> None:
+    place = ("--catalog", str(catalog.root), "--datetime", "2003-08-30")
+    plan = json.loads(run("load", "--explain", "--json", *place, "--bands", "B01", "--bands", "nir").stdout)
+    assert plan["bands"] == ["B01", "nir"] and plan["items"] == 1 and plan["bytes_to_read"] > 0
+    assert "bytes_of_cube" in run("load", "--explain", *place, "--bands", "B01").stdout
+    read = run(
+        "load", "--json", *place, "--bands", "B01", "--crs", "EPSG:32754", "--resolution", "120", "--mask", "cloud"
+    )
+    assert {row["status"] for row in json.loads(read.stdout)} == {"read"} and "5 read" in read.stderr
+    assert "Warning" not in read.stderr
+    grid = run("check", "--grid", "--catalog", str(catalog.root), "--bands", "B01", "--json")
+    (row,) = json.loads(grid.stdout)
+    assert grid.returncode == 7 and not row["is_one_grid"] and set(row["crs"]) == {"EPSG:32753", "EPSG:32754"}
+    assert run("check", "--grid", *place, "--bands", "B01").returncode == 0
+    assert run("check", "--catalog", str(catalog.root)).returncode == 2
+    done = run("export", "-o", "x.nc", *place, "--bands", "B01", "--mask", "cloud", "--n-obs", "--source",
+               "--point", "138.52,-31", "--radius", "600")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "x.nc", decode_coords="all") as found:
+        assert {"B01", "n_obs", "source"} <= set(found.data_vars) and found.item.size == 1
+        assert "mask_rules" in found.B01.attrs and "masks" not in found.source.attrs
+        whole = catalog.load(bands=["B01"], datetime="2003-08-30", native=True, mask="cloud", point=(138.52, -31),
+                             radius=600)  # fmt: skip
+        assert np.array_equal(found.B01.fillna(0), whole.B01)
+
+
+def test_points_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path) -> None:
+    point = {"type": "Point", "coordinates": [138.52, -31]}
+    feature = {"type": "Feature", "properties": {"name": "a"}, "geometry": point}
+    (tmp_path / "p.geojson").write_text(json.dumps(feature))
+    place = ("--catalog", str(catalog.root), "--bands", "B13")
+    done = run("sample", "p.geojson", "-o", "v.csv", *place, "--units", "brightness_temperature")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "v.csv").read_text().splitlines()
+    assert lines[0].split(",")[:3] == ["name", "point", "item_id"] and len(lines) == 7
+    assert run("sample", "p.geojson", "-o", "v.csv", *place).returncode == 2, "a file that exists is kept"
+    assert run("sample", "p.geojson", "-o", "v.csv", *place, "--overwrite").returncode == 0
+    wrong = run("sample", "p.geojson", "-o", "v.txt", *place)
+    assert wrong.returncode == 2 and ".parquet, .gpkg, .csv" in wrong.stderr
+    assert run("sample", "p.geojson", "-o", "w.csv", *place, "--datetime", "1990").returncode == 3
+    for words, code, text in (
+        (("load", "--bands", "B99"), 2, "nearest are B09"),
+        (("load", "--bands", "B01", "--units", "radiances"), 2, "nearest are radiance"),
+        (("load", "--region", "austrlia"), 2, "did you mean australia"),
+        (("load", "--datetime", "1990"), 3, "no item of"),
+        (("load", "--point", "1"), 2, "LON,LAT"),
+    ):
+        failed = run(*words, "--catalog", str(catalog.root))
+        assert failed.returncode == code and text in failed.stderr, failed.stderr

@@ -219,9 +219,9 @@ def test_every_band_when_none_is_named(catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"bands": ["swir99"]}, "'swir99' is in none of the selected items; there are B01"),
+        ({"bands": ["swir99"]}, "'swir99' is in none of the selected items; nearest are swir16, "),
         ({"bands": []}, "bands is empty"),
-        ({"units": "kelvin"}, "one of dn, radiance, reflectance"),
+        ({"units": "kelvin"}, "'kelvin'; nearest are .*; all are dn, radiance, reflectance"),
         ({"native": True, "resolution": 10}, "resolution cannot be given"),
         ({"native": True, "crs": "EPSG:3577", "like": 1}, "crs, like cannot be given"),
         ({"bbox": "1,2,3"}, "bbox"),

@@ -115,37 +115,3 @@ def sql(
         click.echo(result.to_dataframe().to_csv(index=False), nl=False)
     else:
         show.rows(result.table.to_pylist(), result.table.column_names, as_json=as_json)
-
-
-@click.command(cls=options.BboxCommand,
-               epilog="\b\nExample:\n  stacaster export -o cube.nc --bands nir --bands red")  # fmt: skip
-@options.output_option
-@options.catalog_option
-@click.option("--bands", multiple=True, metavar="NAME", help="Band or common name; may be repeated. [default: all]")
-@options.bbox_option
-@options.datetime_option
-@options.collection_option
-@click.option("--units", default="dn", show_default=True, metavar="NAME",
-              help="dn, radiance, reflectance or brightness_temperature.")  # fmt: skip
-@options.overwrite_option
-def export(output: str, **rest: Any) -> None:
-    """Write bands of a catalog, on the scenes' own grid, to a NetCDF file."""
-    import stacaster
-
-    show.written(stacaster.export(output, **rest))
-
-
-@click.command(cls=options.BboxCommand,
-               epilog="\b\nExample:\n  stacaster index ndvi -o ndvi.nc --bbox 138,-32,139,-31")  # fmt: skip
-@click.argument("name")
-@options.output_option
-@options.catalog_option
-@options.bbox_option
-@options.datetime_option
-@options.collection_option
-@options.overwrite_option
-def index(name: str, output: str, **rest: Any) -> None:
-    """Compute a spectral index, such as ndvi, and write it to a NetCDF file."""
-    import stacaster
-
-    show.written(stacaster.export_index(name, output, **rest))

@@ -1,0 +1,77 @@
+"""From a catalog to cubes and values at points: search and load in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from stacaster import cube
+from stacaster.cube.area import find_place
+from stacaster.cube.lattice import asset_geobox
+from stacaster.cube.point_files import read_points
+from stacaster.cube.points import sample
+from stacaster.cube.selection import band_names
+from stacaster.errors import NothingFoundError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pystac
+    from odc.geo.geobox import GeoBox
+
+    from stacaster.catalog import Catalog
+    from stacaster.catalog.search import ItemSearch
+
+_OF_PLACE = ("bbox", "intersects", "region", "name_column", "point", "radius")
+_HALF_WORLD = 180.0
+
+
+def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]) -> ItemSearch:
+    """Return the items that arguments of ``Catalog.load`` choose; those of place leave ``options``.
+
+    Raises:
+        NothingFoundError: No item fits; the message says what was asked.
+    """
+    asked = {key: conditions.pop(key, None) or options.pop(key, None) for key in _OF_PLACE}
+    place = find_place(**asked)
+    box = None if place.area is not None else place.bbox
+    search = catalog.search(bbox=box, intersects=place.area, **conditions)
+    if not search.found or not len(search):
+        said = {**asked, **conditions}
+        text = ", ".join(f"{key} {str(value)[:80]}" for key, value in said.items() if value is not None)
+        raise NothingFoundError(f"no item of {catalog.name} fits {text or 'everything'}")
+    return search
+
+
+def geobox_of(search: ItemSearch, bands: str | Sequence[str] | None) -> GeoBox:
+    """Return the native grid of the scenes of a search: of some bands, or of those with the smallest pixels."""
+    items = list(search.items())
+    if not items:
+        raise NothingFoundError("the search found nothing, so there is no grid")
+    assets = {key: asset.to_dict() for item in items for key, asset in item.assets.items()}
+    keys = list(band_names(bands, assets).values())
+    if bands is None:
+        sizes = {key: _pixel(items, key) for key in keys}
+        keys = [key for key in keys if sizes[key] == min(sizes.values())]
+    box = search.bbox
+    if search.intersects is not None:
+        box = find_place(intersects=search.intersects).bbox
+    return cube.native_geobox(items, keys, bbox=box)
+
+
+def _pixel(items: Sequence[pystac.Item], key: str) -> float:
+    boxes = (asset_geobox(item, key) for item in items)
+    return min((abs(box.transform.a) for box in boxes if box is not None), default=float("inf"))
+
+
+def sample_catalog(
+    catalog: Catalog, points: Any, conditions: dict[str, Any], options: dict[str, Any]
+) -> gpd.GeoDataFrame:
+    """Return the values of a catalog's scenes at points; see ``stacaster.sample``."""
+    places = read_points(points)
+    west, south, east, north = (float(value) for value in places.total_bounds)
+    # Points on both sides of the antimeridian are compared with each scene's box instead.
+    box = None if east - west > _HALF_WORLD else (west, south, east, north)
+    search = catalog.search(bbox=box, **conditions)
+    if not len(search):
+        raise NothingFoundError(f"no item of {catalog.name} lies around the points")
+    return sample(search.items(), places, **options)

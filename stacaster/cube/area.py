@@ -1,0 +1,118 @@
+"""Where a cube lies: polygons, named regions and circles around points, as box and as mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.areas import as_geometry, box_around, checked_area, circle
+from stacaster.conditions import read_area
+from stacaster.cube.fusing import COUNT, SOURCE, nothing_of
+from stacaster.errors import LoadError, UsageError
+from stacaster.query import parse_bbox
+from stacaster.regions import region_bbox
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from odc.geo.geobox import GeoBox
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Box and area of a cube."""
+
+    bbox: Box | None = None
+    """West, south, east, north in degrees."""
+    area: Mapping[str, Any] | None = None
+    """GeoJSON geometry in degrees; what lies outside is no data."""
+
+
+def find_place(
+    *,
+    bbox: str | Sequence[float] | None = None,
+    intersects: Any | None = None,
+    region: str | None = None,
+    name_column: str | None = None,
+    point: Sequence[float] | None = None,
+    radius: float | None = None,
+) -> Place:
+    """Return the place that the arguments of ``load`` name.
+
+    Raises:
+        UsageError: They contradict each other, or one cannot be understood.
+    """
+    if (point is None) != (radius is None):
+        raise UsageError("point and radius belong together: longitude and latitude in degrees, and metres")
+    named = [
+        name for name, value in (("bbox", bbox), ("intersects", intersects), ("point", point)) if value is not None
+    ]
+    if len(named) > 1 or (region is not None and named not in ([], ["intersects"])):
+        raise UsageError(f"{', '.join([*named, *(['region'] if region else [])])} each name the area; give one of them")
+    if point is not None and radius is not None:
+        area = circle(*(float(value) for value in point), radius=float(radius))
+        return Place(bbox=box_around(area), area=area)
+    if intersects is not None:
+        area = checked_area(as_geometry(read_area(intersects, region=region, name_column=name_column)))
+        return Place(bbox=box_around(area), area=area)
+    if region is not None:
+        return Place(bbox=region_bbox(region))
+    return Place(bbox=None if bbox is None else parse_bbox(bbox))
+
+
+def cut_to(cube: xr.Dataset, area: Mapping[str, Any]) -> xr.Dataset:
+    """Return a cube without the pixels whose centre lies outside an area.
+
+    Args:
+        cube: A cube on a geobox.
+        area: GeoJSON geometry in degrees.
+
+    Raises:
+        LoadError: The area does not touch the cube, or a band has no value for no data.
+    """
+    from odc.geo.geom import Geometry
+
+    box: GeoBox = cube.odc.geobox
+    shape = Geometry(dict(area), "EPSG:4326").to_crs(box.crs, resolution="auto")
+    if not shape.intersects(box.extent):
+        raise LoadError("the area lies outside of the selected scenes' grid")
+    inside = _inside(shape, box, cube)
+    result = {}
+    for name, band in cube.data_vars.items():
+        nothing = 0 if name == COUNT else -1 if name == SOURCE else False if band.dtype == bool else nothing_of(band)
+        if nothing is None:
+            raise LoadError(f"{name} has no value for no data, so it cannot be cut to an area; use units, or bbox")
+        cut = band.where(inside, band.dtype.type(nothing))
+        cut.attrs = band.attrs
+        result[name] = cut
+    return cube.assign(result)
+
+
+def _inside(shape: Any, box: GeoBox, cube: xr.Dataset) -> xr.DataArray:
+    import xarray as xr
+
+    y, x = box.dimensions
+    first = next(iter(cube.data_vars.values()))
+    if isinstance(first.data, np.ndarray):
+        values: Any = _rasterised(shape.geom, box)
+    else:
+        import dask.array as da
+
+        rows, columns = (np.cumsum([0, *first.chunksizes[name]]) for name in (y, x))
+
+        def part(block_info: Any = None) -> Any:
+            (top, bottom), (left, right) = block_info[None]["array-location"]
+            return _rasterised(shape.geom, box[top:bottom, left:right])
+
+        values = da.map_blocks(part, chunks=(tuple(np.diff(rows)), tuple(np.diff(columns))), dtype=bool)
+    return xr.DataArray(values, dims=(y, x), coords={y: cube[y], x: cube[x]})
+
+
+def _rasterised(shape: Any, box: GeoBox) -> Any:
+    from rasterio.features import geometry_mask
+
+    return geometry_mask([shape], out_shape=box.shape, transform=box.transform, invert=True)

@@ -1,0 +1,115 @@
+"""Scenes of one group to one slice: first valid value first, with the source of each pixel where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+    from numpy.typing import NDArray
+
+SOURCE, COUNT = "source", "n_obs"
+_AT_A_TIME = 65_536
+
+
+def is_valid(band: xr.DataArray) -> xr.DataArray:
+    """Return where a band has a value."""
+    if band.dtype.kind == "f":
+        return band.notnull()
+    nodata = band.attrs.get("nodata")
+    return (band == band) if nodata is None else band != nodata  # noqa: PLR0124 - true everywhere
+
+
+def nothing_of(band: xr.DataArray) -> Any:
+    """Return the value that means no data in a band; None when it has none."""
+    return np.nan if band.dtype.kind == "f" else band.attrs.get("nodata")
+
+
+def fuse(
+    cube: xr.Dataset, groups: Sequence[Sequence[int]], items: Sequence[pystac.Item], *, source: bool, n_obs: bool
+) -> xr.Dataset:
+    """Join the slices of each group.
+
+    Args:
+        cube: One slice an item; booleans are masks and are true where one of the scenes is.
+        groups: Positions of the items of each group, in the order in which they count.
+        items: The items.
+        source: Add ``source``, the position of the scene that a pixel comes from in the coordinate ``item``: the first
+            with a value in any band; -1 where there is none.
+        n_obs: Add ``n_obs``, the number of scenes with a value in any band.
+
+    Returns:
+        One slice a group, ordered by time.
+    """
+    import xarray as xr
+
+    bands = [name for name, band in cube.data_vars.items() if band.dtype != bool]
+    if source or n_obs:
+        valid = _any_valid([cube[name] for name in bands])
+        if n_obs:
+            is_deep = max(len(group) for group in groups) > np.iinfo("uint8").max
+            cube = cube.assign({COUNT: valid.astype("uint16") if is_deep else valid})
+        if source:
+            places = xr.DataArray(np.arange(1, len(items) + 1, dtype="int32"), dims=("time",))
+            cube = cube.assign({SOURCE: valid * places - np.int32(1)})
+            cube[SOURCE].attrs = {"nodata": -1}
+    if any(len(group) > 1 for group in groups):
+        attrs = {name: band.attrs for name, band in cube.data_vars.items()}
+        cube = xr.concat([_joined(cube, group) for group in groups], dim="time").sortby("time")
+        for name, kept in attrs.items():
+            cube[name].attrs = kept
+    if source:
+        cube = cube.assign_coords(item=("item", [item.id for item in items]))
+        cube[SOURCE].attrs |= {"long_name": "scene of the pixel, as a position in the coordinate item"}
+    if n_obs:
+        cube[COUNT].attrs = {"long_name": "number of scenes with a value", "units": "1"}
+    return cube
+
+
+def _any_valid(bands: Sequence[xr.DataArray]) -> xr.DataArray:
+    """Return 1 where one of the bands has a value, else 0."""
+    import xarray as xr
+
+    nothing = [nothing_of(band) for band in bands]
+    found: xr.DataArray = xr.apply_ufunc(
+        _any_but, *bands, kwargs={"nothing": nothing}, dask="parallelized", output_dtypes=["uint8"], keep_attrs=False
+    )
+    return found
+
+
+def _any_but(*bands: NDArray[Any], nothing: Sequence[Any]) -> NDArray[np.uint8]:
+    times, rows, columns = bands[0].shape
+    found = np.zeros((times, rows, columns), dtype=bool)
+    step = max(1, _AT_A_TIME // columns)
+    for time in range(times):
+        for start in range(0, rows, step):
+            part = found[time, start : start + step]
+            for band, empty in zip(bands, nothing, strict=True):
+                values = band[time, start : start + step]
+                if empty is None:
+                    part[...] = True
+                else:
+                    part |= ~np.isnan(values) if empty != empty else values != empty  # noqa: PLR0124 - NaN
+    return found.view("uint8")
+
+
+def _joined(cube: xr.Dataset, group: Sequence[int]) -> xr.Dataset:
+    first = cube.isel(time=[group[0]])
+    for index in group[1:]:
+        other = cube.isel(time=[index]).assign_coords(time=first["time"])
+        first = first.assign({name: _over(str(name), first[name], other[name]) for name in first.data_vars})
+    return first
+
+
+def _over(name: str, first: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    if first.dtype == bool:
+        return first | other
+    if name == COUNT:
+        return first + other
+    joined = first.where(is_valid(first), other)
+    joined.attrs = first.attrs
+    return joined

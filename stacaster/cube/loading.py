@@ -1,0 +1,277 @@
+"""Items to an xarray cube: odc-stac does the reading, this adds what a truthful cube needs."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from stacaster import masks
+from stacaster.cube.area import Place, cut_to, find_place
+from stacaster.cube.fusing import fuse
+from stacaster.cube.lattice import native_geobox
+from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
+from stacaster.cube.selection import (
+    GroupBy,
+    band_names,
+    collection_config,
+    group_items,
+    is_data,
+    moment_of,
+    widest_type,
+)
+from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
+from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.http import guard_log, without_queries
+from stacaster.transport.signed import sign
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+    from stacaster.cube.report import LoadReport
+
+_PLACE_OPTIONS = ("crs", "resolution", "anchor", "geobox", "like")
+OWN_OPTIONS = {
+    "intersects", "region", "name_column", "point", "radius", "mask", "keep_masks", "cloud", "source", "n_obs", "esun",
+    "thermal", "emissivity", "sky_irradiance", "strict",
+}  # fmt: skip
+"""Options of ``load`` beside its parameters and those of ``odc.stac.load``."""
+
+_REPLACED = {"geopolygon", "intersects", "items", "fail_on_error", "lon", "lat", "fuse_func", "bands"}
+
+
+@overload
+def load(items: Iterable[pystac.Item], *, report: Literal[True], **options: Any) -> tuple[xr.Dataset, LoadReport]: ...
+
+
+@overload
+def load(items: Iterable[pystac.Item], *, report: Literal[False] = False, **options: Any) -> xr.Dataset: ...
+
+
+def load(
+    items: Iterable[pystac.Item],
+    *,
+    bands: str | Sequence[str] | None = None,
+    bbox: str | Sequence[float] | None = None,
+    native: bool = False,
+    units: Units = "dn",
+    groupby: GroupBy = "time",
+    report: bool = False,
+    **options: Any,
+) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
+    """Load items as a cube with dimensions (time, y, x).
+
+    Args:
+        items: STAC items whose assets can be opened; ``Catalog.search(...).items()`` gives such.
+        bands: Asset keys or common names; None takes every data band.
+        bbox: West, south, east, north in degrees.
+        native: Use the CRS, pixel size and lattice of the scenes, so that every pixel keeps its value bit for bit.
+        units: ``dn`` (stored numbers), ``radiance``, ``reflectance``, ``brightness_temperature`` or
+            ``surface_temperature``; scale, offset, sun and constants of each scene are applied before scenes are fused.
+        groupby: ``time``, ``solar_day``, ``id``, the name of an item property, or a function of an item.
+        report: Return also what became of every item and band. A file that cannot be read is then noted, with the
+            reason, and left out of the cube; ``strict=True`` makes it an error nevertheless.
+        **options: Of place: ``intersects`` (polygons, a file with such, a GeoDataFrame; pixels outside are no data),
+            ``region`` (by name, or one of the areas of a file), ``point`` (longitude, latitude) with ``radius`` in
+            metres. Of scenes: ``mask`` (names of ``stacaster.masks.MASKS``, or ``asset=class``), ``keep_masks`` (True
+            adds booleans, ``classes`` one band of bits), ``cloud`` (variant or thresholds of the cloud test),
+            ``source=True`` (scene of each pixel), ``n_obs=True`` (number of scenes with a value), ``strict``. Of units:
+            ``esun`` and ``thermal`` (names of sets of constants), ``emissivity``, ``sky_irradiance``. Further arguments
+            are those of ``odc.stac.load``: ``crs``, ``resolution``, ``geobox``, ``like``, ``chunks``, ``resampling``
+            and so on.
+
+    Returns:
+        Dataset with one variable a band; with ``report`` a pair of it and the report. Stored numbers keep their type
+        and carry ``nodata``; physical units are float32 with NaN. A band that a scene lacks is nodata or NaN there,
+        never a value.
+
+    Raises:
+        NothingFoundError: There is no item.
+        LoadError: The selection does not fit together, an item lacks what ``units`` needs, or a file cannot be read;
+            the message names the items.
+        UsageError: An argument is wrong; the message lists the bands there are.
+    """
+    request = read_request(
+        items, bands=bands, bbox=bbox, native=native, units=units, groupby=groupby, report=report, **options
+    )
+    cube = _read(request)
+    if request.by_item:
+        stored = cube
+        cube = _in_units(cube[request.keys], request)
+        if request.masking.names:
+            cube = apply_masks(stored, cube, request.items, request.masking, request.constants)
+        groups = group_items(request.items, groupby)
+        cube = fuse(cube, groups, request.items, source=request.source, n_obs=request.n_obs)
+    else:
+        cube = _in_units(cube, request)
+    if request.masking.keep == "classes":
+        cube = _with_bits(cube)
+    if request.place.area is not None:
+        cube = cut_to(cube, request.place.area)
+    cube = cube.rename({key: name for name, key in request.names.items() if name != key})
+    return (cube, request.report) if report else cube
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What ``load`` was asked for, checked."""
+
+    items: list[pystac.Item]
+    """In the order of their times."""
+    names: dict[str, str]
+    """Asset key by wanted name."""
+    units: Units
+    groupby: GroupBy
+    place: Place
+    masking: Masking
+    constants: Constants
+    source: bool
+    n_obs: bool
+    report: LoadReport
+    arguments: dict[str, Any]
+    """For ``odc.stac.load``."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Asset keys of the wanted bands."""
+        return list(self.names.values())
+
+    @property
+    def needed(self) -> list[str]:
+        """Asset keys of the wanted bands and of those that masks need."""
+        return list(dict.fromkeys([*self.keys, *self.masking.bands()]))
+
+    @property
+    def by_item(self) -> bool:
+        """Whether each scene is read as a slice of its own."""
+        # What is said of a pixel, and its physical value, depends on the scene.
+        is_plain = isinstance(self.groupby, str) and self.groupby != "id"
+        return self.units != "dn" or bool(self.masking.names) or self.source or self.n_obs or not is_plain
+
+
+def read_request(
+    items: Iterable[pystac.Item],
+    *,
+    bands: str | Sequence[str] | None,
+    bbox: str | Sequence[float] | None,
+    native: bool,
+    units: Units,
+    groupby: GroupBy,
+    report: bool = False,
+    **options: Any,
+) -> Request:
+    """Check the arguments of ``load``; see there."""
+    from stacaster.cube.report import LoadReport, ReportingDriver
+
+    ours = {key: options.pop(key) for key in list(options) if key in OWN_OPTIONS}
+    _check_options(options)
+    chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
+    if not chosen:
+        raise NothingFoundError("there is no item to load")
+    wanted = check_units(units)
+    assets = {key: asset.to_dict() for item in reversed(chosen) for key, asset in item.assets.items()}
+    names = band_names(bands, assets)
+    masking = read_masking(ours.get("mask"), cloud=ours.get("cloud", "paper"), keep=ours.get("keep_masks", False))
+    lacking = [key for key in masking.bands() if key not in assets]
+    if lacking:
+        raise UsageError(
+            f"mask={list(masking.names)} needs {', '.join(lacking)}, which none of the selected items has; "
+            f"they have {', '.join(sorted(assets))}"
+        )
+    asked = ("intersects", "region", "name_column", "point", "radius")
+    place = find_place(bbox=bbox, **{key: ours.get(key) for key in asked})
+    keys = list(dict.fromkeys([*names.values(), *masking.bands()]))
+    arguments = dict(options)
+    if native:
+        _refuse_place(options)
+        arguments["geobox"] = native_geobox(chosen, list(names.values()), bbox=place.bbox)
+    elif place.bbox is not None and not {"geobox", "like", "x", "y"} & set(options):
+        arguments["bbox"] = place.bbox
+    arguments["stac_cfg"] = options.get("stac_cfg") or {
+        item.collection_id: collection_config({key: assets[key] for key in assets if is_data(assets[key])})
+        for item in chosen
+    }
+    places = {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
+    found = LoadReport(chosen, keys)
+    goes_on = report and not ours.get("strict", False)
+    arguments.setdefault("driver", ReportingDriver(found, places, goes_on=goes_on))
+    if any(href.startswith("https://") or href.endswith(".vrt") for href in places):
+        arguments.setdefault("patch_url", sign)
+    if "patch_url" in arguments:
+        arguments["patch_url"] = _remembering(arguments["patch_url"], places)
+    widest = widest_type(chosen, keys)
+    if widest is not None:
+        arguments.setdefault("dtype", widest)
+    constants = read_constants(ours)
+    return Request(
+        items=chosen, names=names, units=wanted, groupby=groupby, place=place, masking=masking, constants=constants,
+        source=bool(ours.get("source")), n_obs=bool(ours.get("n_obs")), report=found, arguments=arguments,
+    )  # fmt: skip
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    from odc.stac import load as odc_load
+
+    known = {*inspect.signature(odc_load).parameters, "anchor"} - _REPLACED
+    for name in options:
+        if name not in known:
+            raise UsageError(f"load has no option {name!r}; {nearest(name, sorted(known | OWN_OPTIONS))}")
+
+
+def _read(request: Request) -> xr.Dataset:
+    from odc.stac import load as odc_load
+
+    guard_log("odc.loader._rio")
+    # rasterio says this of the array in memory that it warps into.
+    warnings.filterwarnings("ignore", message="Dataset has no geotransform", module="rasterio.warp")
+    items, keys = request.items, request.needed
+    # odc-stac takes band metadata from the first item, so one that has most of the bands goes first.
+    order = sorted(range(len(items)), key=lambda i: -sum(key in items[i].assets for key in keys))
+    rank = dict(enumerate(order))
+    groupby = (lambda _item, _parsed, idx: rank[idx]) if request.by_item else request.groupby
+    try:
+        cube: xr.Dataset = odc_load([items[i] for i in order], bands=keys, groupby=groupby, **request.arguments)
+    except ValueError as error:
+        raise LoadError(f"odc-stac cannot load the selection: {error}") from error
+    except OSError as error:
+        at = "".join(f"{entry.item_id} {entry.band}: " for entry in request.report.of("failed"))
+        raise LoadError(f"a file cannot be read: {at}{without_queries(str(error))}") from None
+    return cube
+
+
+def _in_units(cube: xr.Dataset, request: Request) -> xr.Dataset:
+    if request.units == "dn":
+        for key in request.keys:
+            cube[key].attrs["units"] = "1"
+        return cube
+    return cube.assign(
+        {key: to_units(cube[key], request.items, key, request.units, request.constants) for key in request.keys}
+    )
+
+
+def _with_bits(cube: xr.Dataset) -> xr.Dataset:
+    found = {str(name).removeprefix(PREFIX): cube[name] for name in cube.data_vars if str(name).startswith(PREFIX)}
+    bits = masks.as_bits(found)
+    bits.attrs["grid_mapping"] = "spatial_ref"
+    return cube.drop_vars([PREFIX + name for name in found]).assign(masks=bits)
+
+
+def _remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]) -> Callable[[str], str]:
+    """Return a function that patches addresses, and remembers of which item and band each is."""
+
+    def patched(href: str) -> str:
+        address = patch(href)
+        if href in places:
+            places[address] = places[href]
+        return address
+
+    return patched
+
+
+def _refuse_place(options: Mapping[str, Any]) -> None:
+    given = [name for name in _PLACE_OPTIONS if options.get(name) is not None]
+    if given:
+        raise UsageError(f"native=True takes the grid of the scenes, so {', '.join(given)} cannot be given as well")

@@ -1,0 +1,246 @@
+"""Values of scenes at points, each block of a file read once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from stacaster.cube.point_files import moments_of, read_points
+from stacaster.cube.selection import band_names, moment_of
+from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
+from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.http import without_queries
+from stacaster.transport.signed import sign
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    import pystac
+    from numpy.typing import NDArray
+
+Method = Literal["nearest", "bilinear"]
+Progress = Callable[[int, int, str], None]
+"""Called after each scene with the number done, their number, and its id."""
+
+_METHODS: tuple[Method, ...] = ("nearest", "bilinear")
+_BLOCK = 512
+_SECONDS = 1e9
+# The way from degrees to pixels is exact to about a millionth of a pixel.
+_NO_WEIGHT = 1e-6
+
+
+def sample(
+    items: Iterable[pystac.Item],
+    points: Any,
+    *,
+    bands: str | Sequence[str] | None = None,
+    method: Method = "nearest",
+    units: Units = "dn",
+    time: str | None = None,
+    closest: bool = False,
+    **options: Any,
+) -> gpd.GeoDataFrame:
+    """Take the values of scenes at points.
+
+    Args:
+        items: STAC items.
+        points: GeoDataFrame, file with points that GDAL reads, or pairs of longitude and latitude.
+        bands: Asset keys or common names; None takes every data band.
+        method: ``nearest``, or ``bilinear`` between the centres of four pixels; where one of them is no data, so is
+            the result.
+        units: As for ``load``.
+        time: Column of the points with their time (UTC where it has no zone); adds ``time_gap``.
+        closest: Keep for each point only the scene with a value that is closest in time; needs ``time``.
+        **options: ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for ``load``; ``progress``.
+
+    Returns:
+        One row a point and scene that covers it: columns of the points, ``point`` (their position), ``item_id``,
+        ``datetime``, ``time_gap`` (scene less point, seconds) and one column a band, NaN where there is no data.
+
+    Raises:
+        NothingFoundError: There is no item, or no point lies in one.
+        LoadError: A file cannot be read.
+        UsageError: An argument is wrong.
+    """
+    import geopandas
+
+    if method not in _METHODS:
+        raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
+    progress: Progress | None = options.pop("progress", None)
+    constants = _constants(options)
+    wanted = check_units(units)
+    chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
+    if not chosen:
+        raise NothingFoundError("there is no item to sample")
+    places = read_points(points)
+    if closest and time is None:
+        raise UsageError("closest=True needs time=, the column of the points with their time")
+    moments = None if time is None else moments_of(places, time)
+    assets = {key: asset.to_dict() for item in reversed(chosen) for key, asset in item.assets.items()}
+    names = band_names(bands, assets)
+    lon, lat = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
+    parts = []
+    for number, item in enumerate(chosen):
+        part = _of_item(item, names, lon, lat, method=method)
+        if part:
+            if wanted != "dn":
+                part |= {name: convert_values(part[name], item, names[name], wanted, constants) for name in names}
+            parts.append((item, part))
+        if progress is not None:
+            progress(number + 1, len(chosen), item.id)
+    if not parts:
+        raise NothingFoundError("none of the points lies in one of the selected scenes")
+    table = _table(parts, list(names), moments)
+    if closest:
+        table = _closest(table, list(names))
+    table = table.sort_values(["point", "datetime", "item_id"], ignore_index=True)
+    kept = places.reset_index(drop=True).iloc[table["point"].to_numpy()].reset_index(drop=True)
+    for name in table.columns:
+        kept[name] = table[name]
+    return geopandas.GeoDataFrame(kept, geometry=places.geometry.name, crs=places.crs)
+
+
+def _constants(options: Mapping[str, Any]) -> Constants:
+    known = {"esun", "thermal", "emissivity", "sky_irradiance"}
+    for name in options:
+        if name not in known:
+            raise UsageError(f"sample has no option {name!r}; {nearest(name, sorted(known))}")
+    return read_constants(options)
+
+
+def _of_item(
+    item: pystac.Item, names: Mapping[str, str], lon: NDArray[Any], lat: NDArray[Any], *, method: Method
+) -> dict[str, NDArray[Any]]:
+    """Return the positions of points that a scene covers, and its values there as float64, NaN for no data."""
+    found: dict[str, NDArray[Any]] = {}
+    near = np.flatnonzero(_in_box(item.bbox, lon, lat))
+    if not near.size:
+        return {}
+    for name, key in names.items():
+        if key in item.assets:
+            found[name] = _of_file(item, key, lon[near], lat[near], method=method)
+    covered = np.zeros(near.size, dtype=bool)
+    for values in found.values():
+        covered |= ~np.isnan(values)
+    if not covered.any():
+        return {}
+    empty = np.full(int(covered.sum()), np.nan)
+    return {"point": near[covered]} | {name: found[name][covered] if name in found else empty for name in names}
+
+
+def _in_box(bbox: Sequence[float] | None, lon: NDArray[Any], lat: NDArray[Any]) -> NDArray[np.bool_]:
+    if bbox is None:
+        return np.ones(lon.shape, dtype=bool)
+    half = len(bbox) // 2
+    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+    # A footprint lies a pixel or so beside the corners of the outermost pixels.
+    margin = 0.01
+    inside = (lat >= south - margin) & (lat <= north + margin)
+    width = (east - west) % 360.0 if east != west else 0.0
+    across: NDArray[np.bool_] = inside & ((lon - west + margin) % 360.0 <= width + 2 * margin)
+    return across if abs(east - west) < 360.0 else inside
+
+
+def _of_file(
+    item: pystac.Item, key: str, lon: NDArray[Any], lat: NDArray[Any], *, method: Method
+) -> NDArray[np.float64]:
+    import rasterio
+    from rasterio.warp import transform
+
+    href = item.assets[key].href
+    address = sign(href) if href.startswith("https://") or href.endswith(".vrt") else href
+    try:
+        with rasterio.open(address) as dataset:
+            x, y = transform("EPSG:4326", dataset.crs, lon, lat)
+            columns, rows = ~dataset.transform * np.array([x, y])
+            own = item.assets[key].extra_fields.get("nodata")
+            nodata = dataset.nodata if own is None else own
+            return _read_at(dataset, rows, columns, nodata=nodata, method=method)
+    except rasterio.errors.RasterioError as error:
+        raise LoadError(f"a file cannot be read: {item.id} {key}: {without_queries(str(error))}") from None
+
+
+def _read_at(
+    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, nodata: float | None, method: Method
+) -> NDArray[np.float64]:
+    """Return values at fractional pixel places (0.5 is the centre of the first pixel)."""
+    result = np.full(rows.shape, np.nan)
+    height, width = dataset.shape
+    inside = (
+        np.isfinite(rows) & np.isfinite(columns) & (rows >= 0) & (columns >= 0) & (rows < height) & (columns < width)
+    )
+    near = np.flatnonzero(inside)
+    if not near.size:
+        return result
+    tall, wide = dataset.block_shapes[0]
+    # Strips are read some at a time.
+    tall, wide = max(tall, _BLOCK), min(width, wide)
+    blocks = (rows[near] // tall).astype("int64") * math.ceil(width / wide) + (columns[near] // wide).astype("int64")
+    order = np.argsort(blocks, kind="stable")
+    starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))
+    for some in np.split(near[order], starts[1:]):
+        result[some] = _in_block(dataset, rows[some], columns[some], nodata=nodata, method=method)
+    return result
+
+
+def _in_block(
+    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, nodata: float | None, method: Method
+) -> NDArray[np.float64]:
+    from rasterio.windows import Window
+
+    height, width = dataset.shape
+    shift = 0.5 if method == "bilinear" else 0.0
+    first_row, first_column = np.floor(rows - shift).astype("int64"), np.floor(columns - shift).astype("int64")
+    step = 1 if method == "bilinear" else 0
+    top, left = max(0, int(first_row.min())), max(0, int(first_column.min()))
+    bottom, right = min(height, int(first_row.max()) + step + 1), min(width, int(first_column.max()) + step + 1)
+    pixels = dataset.read(1, window=Window(left, top, right - left, bottom - top)).astype("float64")
+    if nodata is not None:
+        pixels[pixels == nodata] = np.nan
+
+    def at(row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
+        # Beyond the outermost centres the outermost pixel goes on.
+        found: NDArray[np.float64] = pixels[
+            np.clip(row, top, bottom - 1) - top, np.clip(column, left, right - 1) - left
+        ]
+        return found
+
+    if method == "nearest":
+        return at(first_row, first_column)
+    down, across = rows - 0.5 - first_row, columns - 0.5 - first_column
+    total = np.zeros(rows.shape)
+    for row_step, row_weight in ((0, 1 - down), (1, down)):
+        for column_step, column_weight in ((0, 1 - across), (1, across)):
+            weight = row_weight * column_weight
+            # A neighbour without weight does not count, whatever it holds.
+            total += np.where(weight < _NO_WEIGHT, 0.0, weight * at(first_row + row_step, first_column + column_step))
+    return total
+
+
+def _table(
+    parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]],
+    names: Sequence[str],
+    moments: NDArray[np.datetime64] | None,
+) -> pd.DataFrame:
+    import pandas as pd
+
+    counts = [len(part["point"]) for _, part in parts]
+    times = np.array([np.datetime64(moment_of(item).replace(tzinfo=None), "ns") for item, _ in parts])
+    table = pd.DataFrame({"point": np.concatenate([part["point"] for _, part in parts])})
+    table["item_id"] = np.repeat(np.array([item.id for item, _ in parts], dtype=object), counts)
+    table["datetime"] = pd.DatetimeIndex(np.repeat(times, counts)).tz_localize("UTC")
+    if moments is not None:
+        gaps = (np.repeat(times, counts) - moments[table["point"].to_numpy()]).astype("timedelta64[ns]")
+        table["time_gap"] = gaps.astype("float64") / _SECONDS
+    for name in names:
+        table[name] = np.concatenate([part[name] for _, part in parts])
+    return table
+
+
+def _closest(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    having = table[table[list(names)].notna().any(axis=1)]
+    order = having.assign(distance=having["time_gap"].abs()).sort_values(["point", "distance", "item_id"])
+    return order.drop_duplicates("point").drop(columns="distance")

@@ -1,0 +1,123 @@
+"""What is loaded: bands by name, their types, items in order and in groups."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from stacaster.errors import LoadError, UsageError, nearest
+
+if TYPE_CHECKING:
+    import pystac
+
+GroupBy: TypeAlias = "str | Callable[[pystac.Item], Any]"
+"""``time``, ``solar_day``, ``id``, the name of a property, or a function that gives the key of an item."""
+
+
+def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the ``stac_cfg`` entry of one collection for ``odc.stac.load``.
+
+    Args:
+        assets: ``item_assets`` of a collection, or assets of an item, as plain data.
+
+    Returns:
+        Data type, nodata and unit of each asset as it is stored, and aliases from common names that one band has alone.
+    """
+    entries = {}
+    aliases: dict[str, list[str]] = {}
+    for key, asset in assets.items():
+        entries[key] = {"data_type": asset.get("data_type"), "nodata": asset.get("nodata"), "unit": "1"}
+        name = asset.get("eo:common_name")
+        if name is not None:
+            aliases.setdefault(name, []).append(key)
+    unique = {name: keys[0] for name, keys in aliases.items() if len(keys) == 1}
+    cleaned = {key: {k: v for k, v in entry.items() if v is not None} for key, entry in entries.items()}
+    return {"assets": cleaned, "aliases": unique, "warnings": "ignore"}
+
+
+def moment_of(item: pystac.Item) -> dt.datetime:
+    """Return the time of an item in UTC.
+
+    Raises:
+        LoadError: It has none.
+    """
+    moment: dt.datetime | None = item.datetime or item.common_metadata.start_datetime
+    if moment is None:
+        raise LoadError(f"{item.id} has neither datetime nor start_datetime")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)
+
+
+def is_data(asset: Mapping[str, Any]) -> bool:
+    """Tell whether an asset holds pixels."""
+    return "data" in (asset.get("roles") or ())
+
+
+def band_names(bands: str | Sequence[str] | None, assets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the asset key of every wanted name.
+
+    Raises:
+        UsageError: No item has a band of that name; the message names the nearest.
+    """
+    data = sorted(key for key, asset in assets.items() if is_data(asset))
+    if bands is None:
+        return {key: key for key in data}
+    aliases = collection_config({key: assets[key] for key in data})["aliases"]
+    found = {}
+    for name in [bands] if isinstance(bands, str) else bands:
+        key = name if name in data else aliases.get(name)
+        if key is None:
+            raise UsageError(
+                f"band {name!r} is in none of the selected items; {nearest(name, [*data, *sorted(aliases)])}"
+            )
+        found[name] = key
+    if not found:
+        raise UsageError("bands is empty; leave it out to take every band")
+    return found
+
+
+def widest_type(items: Sequence[pystac.Item], keys: Sequence[str]) -> str | None:
+    """Return a type that holds every value when a band has several types in the selection; None when none has.
+
+    odc-stac would take the type of the first item, and cut the values of the others.
+    """
+    found: dict[str, set[str]] = {key: set() for key in keys}
+    for item in items:
+        for key in keys:
+            asset = item.assets.get(key)
+            name = None if asset is None else asset.extra_fields.get("data_type") or _band_type(asset)
+            if name is not None:
+                found[key].add(str(name))
+    if all(len(names) <= 1 for names in found.values()):
+        return None
+    return str(np.result_type(*(np.dtype(name) for names in found.values() for name in names)))
+
+
+def _band_type(asset: pystac.Asset) -> Any:
+    listed = asset.extra_fields.get("bands") or asset.extra_fields.get("raster:bands") or [{}]
+    return listed[0].get("data_type")
+
+
+def group_items(items: Sequence[pystac.Item], groupby: GroupBy) -> list[list[int]]:
+    """Return the positions of the items of each group, groups by their first item."""
+    groups: dict[Any, list[int]] = {}
+    for index, item in enumerate(items):
+        groups.setdefault(index if groupby == "id" else group_key(item, groupby), []).append(index)
+    return list(groups.values())
+
+
+def group_key(item: pystac.Item, groupby: GroupBy) -> Any:
+    """Return what items of one group share."""
+    if callable(groupby):
+        return groupby(item)
+    if groupby == "time":
+        return moment_of(item)
+    if groupby == "solar_day":
+        if item.bbox is None:
+            raise LoadError(f"{item.id} has no bbox, so its solar day is unknown")
+        west, east = item.bbox[0], item.bbox[2]
+        centre = (west + (east if east >= west else east + 360.0)) / 2
+        return (moment_of(item) + dt.timedelta(hours=((centre + 180.0) % 360.0 - 180.0) / 15.0)).date()
+    return item.properties.get(groupby)

@@ -1,0 +1,177 @@
+"""Values at points against values worked out by hand, with every block read once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyproj
+import pytest
+import rasterio
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+import stacaster
+from stacaster.catalog import Catalog
+from stacaster.cube import points as sampling
+from stacaster.cube.point_files import write_points
+from stacaster.errors import LoadError, NothingFoundError, UsageError
+from tests.cube.made_scenes import START, full, made_scene
+
+CODE = "EPSG:32754"
+
+
+def at(columns: Any, rows: Any, code: str = CODE, left: float = 300000, top: float = 6500000) -> gpd.GeoDataFrame:
+    """Points at fractional pixels of a scene; 0.5 is the centre of the first pixel."""
+    x, y = left + 30 * np.asarray(columns, float), top - 30 * np.asarray(rows, float)
+    lon, lat = pyproj.Transformer.from_crs(code, 4326, always_xy=True).transform(x, y)
+    return gpd.GeoDataFrame({"site": range(len(x))}, geometry=gpd.points_from_xy(lon, lat), crs=4326)
+
+
+def ramp(shape: tuple[int, int] = (40, 50)) -> np.ndarray:
+    """Stored numbers that are linear in place, so that bilinear values are exact: 1 + 2 column + 3 row."""
+    rows, columns = np.indices(shape)
+    return 1 + 2 * columns + 3 * rows
+
+
+def test_nearest_and_bilinear_by_hand(tmp_path: Path) -> None:
+    item = made_scene(tmp_path, "a", {"B13": ramp()})
+    columns, rows = np.array([0.5, 10.2, 10.7, 33.3, 49.4]), np.array([0.5, 5.1, 5.9, 20.5, 39.2])
+    found = stacaster.sample([item], at(columns, rows))
+    assert found.B13.tolist() == (1 + 2 * np.floor(columns) + 3 * np.floor(rows)).tolist()
+    smooth = stacaster.sample([item], at(columns, rows), method="bilinear")
+    # Beyond the outermost centres the outermost pixels go on.
+    inner_columns, inner_rows = np.clip(columns - 0.5, 0, 49), np.clip(rows - 0.5, 0, 39)
+    assert smooth.B13.to_numpy() == pytest.approx(1 + 2 * inner_columns + 3 * inner_rows, abs=2e-3)
+    assert found.item_id.tolist() == ["a"] * 5 and found.site.tolist() == [0, 1, 2, 3, 4]
+    assert found.datetime.iloc[0].to_pydatetime() == START
+
+
+def test_no_data_beside_a_point(tmp_path: Path) -> None:
+    values = ramp((8, 8))
+    values[3, 3] = 0
+    item = made_scene(tmp_path, "a", {"B13": values})
+    frame = at([3.5, 3.1, 2.5, 4.5, 3.0], [3.5, 3.1, 3.5, 3.5, 5.5])
+    assert np.isnan(stacaster.sample([item], at([3.5, 2.5], [3.5, 3.5])).set_index("point").B13.get(0, np.nan))
+    found = stacaster.sample([item], frame, method="bilinear").set_index("point").B13
+    # The first two touch the hole; the centres beside it, and a point between two other pixels, do not.
+    assert sorted(found.dropna().index) == [2, 3, 4]
+    assert found[4] == pytest.approx(1 + 2 * 2.5 + 3 * 5, abs=1e-3)
+
+
+def test_scenes_zones_and_parts_of_points(tmp_path: Path) -> None:
+    """Two scenes over one place and one in another zone: a row for each point and scene that covers it."""
+    later = START + dt.timedelta(days=16)
+    items = [
+        made_scene(tmp_path, "a", {"B13": full(100), "B14": full(200)}),
+        made_scene(tmp_path, "b", {"B13": full(300)}, moment=later),
+        made_scene(tmp_path, "c", {"B13": full(500)},
+                   geobox=GeoBox((16, 16), Affine(30, 0, 700000, 0, -30, 6500000), "EPSG:32753")),
+    ]  # fmt: skip
+    frame = at([5, 100], [5, 100])
+    far = at([4], [4], "EPSG:32753", 700000)
+    points = gpd.GeoDataFrame({"site": [0, 1, 2]}, geometry=[*frame.geometry, *far.geometry], crs=4326)
+    found = stacaster.sample(items, points.to_crs(3577))
+    assert list(zip(found.site, found.item_id, found.B13, strict=True)) == [
+        (0, "a", 100.0), (0, "b", 300.0), (2, "c", 500.0)
+    ]  # fmt: skip
+    assert found.B14.tolist()[0] == 200 and np.isnan(found.B14.to_numpy()[1:]).all()
+    assert found.crs == points.crs
+
+
+def test_the_scene_closest_in_time(tmp_path: Path) -> None:
+    items = [
+        made_scene(tmp_path, f"s{n}", {"B13": full(100 + n)}, moment=START + dt.timedelta(days=n)) for n in range(5)
+    ]
+    frame = at([5, 6], [5, 6])
+    frame["when"] = [START + dt.timedelta(days=2, hours=6), START - dt.timedelta(days=3)]
+    found = stacaster.sample(items, frame, time="when", closest=True)
+    assert found.item_id.tolist() == ["s2", "s0"] and found.time_gap.tolist() == [-6 * 3600.0, 3 * 86400.0]
+    everything = stacaster.sample(items, frame, time="when")
+    assert len(everything) == 10 and everything.time_gap.iloc[4] == 1.75 * 86400
+
+
+def test_units_at_points(tmp_path: Path) -> None:
+    item = made_scene(tmp_path, "a", {"B13": ramp()}, scale={"B13": 0.005693})
+    frame = at([10.5, 20.5], [10.5, 20.5])
+    counts = stacaster.sample([item], frame).B13.to_numpy()
+    kelvin = stacaster.sample([item], frame, units="brightness_temperature").B13.to_numpy()
+    assert kelvin == pytest.approx(1350.069147 / np.log(866.468575 / ((counts - 1) * 0.005693) + 1), abs=1e-3)
+
+
+def test_each_block_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100,000 points over a file of twelve blocks: as many reads, and the same values as rasterio gives one by one."""
+    values = (np.random.default_rng(1).integers(1, 4000, (1500, 2000))).astype("uint16")
+    item = made_scene(tmp_path, "a", {"B13": values})
+    with rasterio.open(item.assets["B13"].href) as dataset:
+        tall, wide = dataset.block_shapes[0]
+        blocks = -(-1500 // tall) * -(-2000 // wide)
+    chance = np.random.default_rng(2)
+    columns, rows = chance.uniform(0, 2000, 100_000), chance.uniform(0, 1500, 100_000)
+    reads = []
+    whole = sampling._in_block
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        reads.append(1)
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(sampling, "_in_block", counted)
+    found = stacaster.sample([item], at(columns, rows))
+    assert len(reads) == blocks and len(found) == 100_000
+    x, y = 300000 + 30 * columns[:500], 6500000 - 30 * rows[:500]
+    with rasterio.open(item.assets["B13"].href) as dataset:
+        wanted = [value[0] for value in dataset.sample(zip(x, y, strict=True))]
+    differing = np.flatnonzero(found.B13.to_numpy()[:500] != wanted)
+    # A point on the edge of a pixel may fall to either side on its way over degrees.
+    edge = np.minimum(np.abs(columns - np.round(columns)), np.abs(rows - np.round(rows)))[:500]
+    assert (edge[differing] < 1e-6).all()
+
+
+def test_over_the_antimeridian(tmp_path: Path) -> None:
+    item = made_scene(tmp_path, "a", {"B13": ramp((64, 64))},
+                      geobox=GeoBox((64, 64), Affine(30, 0, 832000, 0, -30, 8100000), "EPSG:32760"))  # fmt: skip
+    frame = at([1.5, 30.5, 62.5], [5.5, 6.5, 60.5], "EPSG:32760", 832000, 8100000)
+    found = stacaster.sample([item], frame)
+    assert found.B13.tolist() == [1 + 2 * 1 + 3 * 5, 1 + 2 * 30 + 3 * 6, 1 + 2 * 62 + 3 * 60]
+
+
+def test_points_of_a_catalog_to_files(catalog: Catalog, tmp_path: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {"name": ["a", "b"]}, geometry=gpd.points_from_xy([138.52, 138.53], [-31.0, -31.0]), crs=4326
+    )
+    found = catalog.sample(frame, bands=["B01", "nir"], datetime="2003-08-30")
+    assert list(found.columns[:2]) == ["name", "geometry"] and {"B01", "nir"} <= set(found.columns) and len(found) == 2
+    for name in ("v.parquet", "v.gpkg", "v.csv"):
+        write_points(found, tmp_path / name)
+    assert gpd.read_parquet(tmp_path / "v.parquet").B01.tolist() == found.B01.tolist()
+    assert gpd.read_file(tmp_path / "v.gpkg").nir.tolist() == found.nir.tolist()
+    text = (tmp_path / "v.csv").read_text().splitlines()
+    assert text[0].endswith("longitude,latitude") and len(text) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["v.csv", "v.gpkg", "v.parquet"]
+
+
+def test_what_cannot_be_sampled(tmp_path: Path) -> None:
+    item = made_scene(tmp_path, "a", {"B13": full(5)})
+    inside = at([5], [5])
+    for arguments, words in (
+        ({"method": "cubic"}, "method is 'cubic'; nearest are"),
+        ({"closest": True}, "needs time="),
+        ({"time": "wen"}, "no column 'wen'; nearest are"),
+        ({"bands": ["B31"]}, "'B31' is in none .* nearest are B13"),
+        ({"units": "kelvins"}, "'kelvins'; nearest are"),
+        ({"esum": "smith"}, "no option 'esum'; nearest are esun"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            stacaster.sample([item], inside, **arguments)
+    with pytest.raises(UsageError, match="Polygon"):
+        stacaster.sample([item], inside.to_crs(32754).set_geometry(inside.to_crs(32754).buffer(1)))
+    with pytest.raises(UsageError, match="which is no file"):
+        stacaster.sample([item], tmp_path / "none.gpkg")
+    with pytest.raises(NothingFoundError, match="none of the points"):
+        stacaster.sample([item], at([500], [500]))
+    Path(item.assets["B13"].href).unlink()
+    with pytest.raises(LoadError, match="a B13"):
+        stacaster.sample([item], inside)
