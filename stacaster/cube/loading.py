@@ -194,14 +194,17 @@ def read_request(
         item.collection_id: collection_config({key: assets[key] for key in assets if is_data(assets[key])})
         for item in chosen
     }
-    places = {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
     found = LoadReport(chosen, keys)
+    places = found.places
+    places |= {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
     goes_on = report and not ours.get("strict", False)
-    arguments.setdefault("driver", ReportingDriver(found, places, goes_on=goes_on))
+    arguments.setdefault("driver", ReportingDriver(found, goes_on=goes_on))
     if any(href.startswith("https://") or href.endswith(".vrt") for href in places):
         arguments.setdefault("patch_url", sign)
     if "patch_url" in arguments:
         arguments["patch_url"] = _remembering(arguments["patch_url"], places)
+    if isinstance(options.get("resampling"), Mapping):
+        arguments["resampling"] = {names.get(name, name): how for name, how in options["resampling"].items()}
     widest = widest_type(chosen, keys)
     if widest is not None:
         arguments.setdefault("dtype", widest)
@@ -239,6 +242,7 @@ def _read(request: Request) -> xr.Dataset:
     except OSError as error:
         at = "".join(f"{entry.item_id} {entry.band}: " for entry in request.report.of("failed"))
         raise LoadError(f"a file cannot be read: {at}{without_queries(str(error))}") from None
+    request.report.on_grid(cube.odc.geobox, is_lazy=bool(cube.chunks))
     return cube
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -10,14 +13,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from odc.loader._rio import RioDriver, RioReader
 
+from stacaster.cube.lattice import asset_geobox
 from stacaster.http import without_queries
 
 if TYPE_CHECKING:
     import pandas as pd
     import pystac
+    from odc.geo.geobox import GeoBox
 
-Status = Literal["read", "failed", "absent", "outside"]
-"""Pixels were read; a file could not be read; the item has no such band; nothing of it lies in the cube."""
+Status = Literal["read", "failed", "absent", "outside", "unread"]
+"""Pixels were read; a file could not be read; the item has no such band; nothing of it lies in the cube; it lies in a
+lazy cube of which that part was not computed yet."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +41,20 @@ class ReadOutcome:
 
 
 class LoadReport:
-    """What became of every item and band. Of a lazy cube it is complete when the cube was computed, in this process."""
+    """What became of every item and band.
+
+    Of a lazy cube it is complete when the cube was computed: in this process, or by workers of ``dask.distributed``,
+    whose client is asked as long as it is connected.
+    """
 
     def __init__(self, items: Iterable[pystac.Item], keys: Sequence[str]) -> None:
         self._items, self._keys = list(items), list(keys)
+        self.name = f"stacaster-{secrets.token_hex(8)}"
+        """Under this name workers tell of it."""
+        self.places: dict[str, tuple[str, str]] = {}
+        """Item id and asset key by address, as odc-stac opens it."""
+        self._grid: GeoBox | None = None
+        self._is_lazy = False
         self._lock = threading.Lock()
         self._read: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
@@ -51,20 +67,49 @@ class LoadReport:
             else:
                 self._failed[place] = problem
 
+    def on_grid(self, grid: GeoBox, *, is_lazy: bool) -> None:
+        """Say which grid the cube has, and whether its pixels are read later."""
+        self._grid, self._is_lazy = grid, is_lazy
+
+    def _gather(self) -> None:
+        """Note what workers elsewhere told."""
+        distributed = sys.modules.get("distributed")
+        if distributed is None or not self._is_lazy:
+            return
+        try:
+            events = distributed.get_client().get_events()
+        except (ValueError, OSError):
+            return
+        known = {_digest(address): place for address, place in self.places.items()}
+        for topic, entries in events.items():
+            for _, (digest, problem) in entries if str(topic).startswith(self.name) else ():
+                if digest in known:
+                    self.note(known[digest], problem=problem)
+
+    def _is_outside(self, item: pystac.Item, key: str) -> bool:
+        source = asset_geobox(item, key)
+        if not self._is_lazy or self._grid is None or source is None:
+            return not self._is_lazy
+        own = source.extent.to_crs(self._grid.crs, resolution="auto") if source.crs != self._grid.crs else source.extent
+        return not own.intersects(self._grid.extent)
+
     @property
     def outcomes(self) -> list[ReadOutcome]:
         """One entry an item and band, in the order of the items."""
+        self._gather()
         found = []
         for item in self._items:
             for key in self._keys:
                 place = (item.id, key)
-                status: Status = "outside"
+                status: Status = "unread"
                 if key not in item.assets:
                     status = "absent"
                 elif place in self._failed:
                     status = "failed"
                 elif place in self._read:
                     status = "read"
+                elif self._is_outside(item, key):
+                    status = "outside"
                 found.append(ReadOutcome(item.id, key, status, self._failed.get(place)))
         return found
 
@@ -80,7 +125,9 @@ class LoadReport:
 
     def __repr__(self) -> str:
         counts = Counter(entry.status for entry in self.outcomes)
-        words = ", ".join(f"{counts[status]} {status}" for status in ("read", "failed", "absent", "outside"))
+        known: tuple[Status, ...] = ("read", "failed", "absent", "outside", "unread")
+        said = [status for status in known if status != "unread" or counts[status]]
+        words = ", ".join(f"{counts[status]} {status}" for status in said)
         return f"<LoadReport: {words}>"
 
     def _repr_html_(self) -> str:
@@ -93,26 +140,53 @@ class ReportingDriver(RioDriver):  # type: ignore[misc]
 
     Args:
         report: The report.
-        places: Item id and asset key by address, as odc-stac opens it.
         goes_on: True notes a file that cannot be read and goes on, False lets the error through.
     """
 
-    def __init__(self, report: LoadReport, places: dict[str, tuple[str, str]], *, goes_on: bool) -> None:
+    def __init__(self, report: LoadReport, *, goes_on: bool) -> None:
         super().__init__()
-        self._report, self._places, self._goes_on = report, places, goes_on
+        self._report: LoadReport | None = report
+        self._name, self._goes_on = report.name, goes_on
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A worker elsewhere gets neither items nor addresses with every task; it tells the scheduler.
+        return {**self.__dict__, "_report": None}
 
     def open(self, src: Any, ctx: Any) -> Any:
         """Return a reader for one file."""
         return _Reader(src, ctx, self._tell(src.uri), goes_on=self._goes_on)
 
     def _tell(self, address: str) -> Callable[[str | None], None]:
-        place = self._places.get(address)
-
         def tell(problem: str | None) -> None:
-            if place is not None:
-                self._report.note(place, problem=problem)
+            if self._report is None:
+                _tell_scheduler(self._name, address, problem)
+            elif address in self._report.places:
+                self._report.note(self._report.places[address], problem=problem)
 
         return tell
+
+
+_told: set[tuple[str, str, str | None]] = set()
+
+
+def _tell_scheduler(name: str, address: str, problem: str | None) -> None:
+    """Tell of one file once; the address may hold a signature, so that only its digest goes."""
+    import distributed
+
+    entry = (name, _digest(address), problem)
+    if entry in _told:
+        return
+    _told.add(entry)
+    try:
+        worker = distributed.get_worker()
+    except ValueError:
+        return  # a process of another scheduler: the report says that it does not know
+    # A scheduler keeps so many entries a topic.
+    worker.log_event(f"{name}-{entry[1][:2]}", [entry[1], problem])
+
+
+def _digest(address: str) -> str:
+    return hashlib.sha256(address.encode()).hexdigest()[:24]
 
 
 class _Reader(RioReader):  # type: ignore[misc]

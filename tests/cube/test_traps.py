@@ -182,3 +182,29 @@ def test_wrong_names_are_told_the_nearest(tmp_path: Path) -> None:
         stacaster.load([item], resampl="cubic")
     with pytest.raises(UsageError, match="units is 'radiances'; nearest are radiance"):
         stacaster.load([item], units="radiances")
+
+
+def test_two_gains_over_one_pixel(tmp_path: Path) -> None:
+    """The first scene with a value counts, in its own gain; where it has none, the other one in its own."""
+    first, second = full(41), full(81)
+    first[:8] = 0
+    items = [
+        made_scene(tmp_path, "a", {"B01": first}, scale={"B01": 1.0}),
+        made_scene(tmp_path, "b", {"B01": second}, scale={"B01": 0.25}, moment=START + dt.timedelta(seconds=9)),
+    ]
+    cube = stacaster.load(items, native=True, units="radiance", groupby="solar_day", source=True)
+    assert (cube.B01.values[0, 8:] == 40.0).all() and (cube.B01.values[0, :8] == 20.0).all()
+    assert (cube.source.values[0, 8:] == 0).all() and (cube.source.values[0, :8] == 1).all()
+
+
+def test_resampling_per_band_by_any_name(tmp_path: Path) -> None:
+    values = np.random.default_rng(4).integers(1, 255, (32, 32))
+    item = made_scene(tmp_path, "a", {"B01": values, "B03N": values})
+    item.assets["B03N"].extra_fields["eo:common_name"] = "nir"
+    box = GeoBox((16, 16), Affine(60, 0, 300000, 0, -60, 6500000), "EPSG:32754")
+    asked: dict[str, Any] = {"bands": ["B01", "nir"], "geobox": box}
+    cube = stacaster.load([item], **asked, resampling={"nir": "average", "*": "nearest"})
+    other = stacaster.load([item], **asked, resampling={"B03N": "average", "*": "nearest"})
+    assert cube.identical(other) and not np.array_equal(cube.nir, cube.B01)
+    mean = values[:2, :2].mean()
+    assert abs(float(cube.nir[0, 0, 0]) - mean) <= 1
