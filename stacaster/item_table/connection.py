@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from stacaster.errors import CatalogError, UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DATABASE = "index.duckdb"
 """Name of the database in a catalog."""
@@ -51,10 +55,10 @@ class Tables:
     """What the items are read from: the view ``items``, or its only table, which is faster."""
 
     @cached_property
-    def crossing(self) -> list[tuple[float, float, float, float]]:
-        """Boxes of items across the antimeridian."""
+    def crossing(self) -> NDArray[np.float64]:
+        """West, south, east and north of items across the antimeridian, one row each side of the boxes."""
         boxes = f"select distinct xmin, ymin, xmax, ymax from {self.source} where xmin > xmax"  # noqa: S608 - quoted
-        return self.raw.cursor().execute(boxes).fetchall()  # type: ignore[no-any-return]
+        return np.array(self.raw.cursor().execute(boxes).fetchall(), dtype="float64").reshape(-1, 4).T
 
 
 def quoted(name: str) -> str:
@@ -155,7 +159,6 @@ def _lay_beside(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Tabl
 
 
 def _intersect(left: pa.Array, right: pa.Array) -> pa.Array:
-    import numpy as np
     import shapely
 
     one, other = (shapely.from_wkb(np.asarray(part.to_pylist(), dtype=object)) for part in (left, right))

@@ -74,8 +74,9 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
             found = compile_filter(tree, columns=columns, spatial=partial(_spatial, database))
             tests.append(found.sql)
             values += found.values
-        order = [*(_ordered(name, columns) for name in query.sortby), *_ORDER]
-    text = f"select {', '.join(_ORDER)}, href from {rows_of} where {' and '.join(tests)}"  # noqa: S608 - only literals and quoted columns
+        if query.sortby:
+            order = [*(_ordered(name, columns) for name in query.sortby), *_ORDER]
+    text = f"select {', '.join(_ORDER)}, href from {rows_of} where {' and '.join(tests or ['true'])}"  # noqa: S608 - only literals and quoted columns
     if query.limit is not None:
         order = order or _ORDER
         values.append(query.limit)
@@ -97,7 +98,7 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
 
 def _conditions(query: ItemQuery, values: list[Any]) -> list[str]:
     """Return the conditions on time, collections and ids; their values are added to ``values``."""
-    tests = ["true"]
+    tests = []
     if query.datetime is not None:
         start, end = (
             None if moment is None else moment.astimezone(dt.UTC).replace(tzinfo=None) for moment in query.datetime
@@ -127,9 +128,8 @@ def _rows_touching(bbox: BBox | None, opened: Tables) -> tuple[str, list[Any]]:
         return opened.source, []
     west, south, east, north = bbox
     # Plain comparisons let DuckDB skip blocks of rows, but miss items across the antimeridian.
-    is_plain = west <= east and not any(
-        y0 <= north and y1 >= south and (x0 <= east or x1 >= west) for x0, y0, x1, y1 in opened.crossing
-    )
+    x0, y0, x1, y1 = opened.crossing
+    is_plain = west <= east and not bool(((y0 <= north) & (y1 >= south) & ((x0 <= east) | (x1 >= west))).any())
     text, values = ("ymin <= ? and ymax >= ? and xmin <= ? and xmax >= ?", [north, south, east, west])
     if not is_plain:
         text, values = _touching(bbox)
