@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
+# A hundredth of a millimetre or so beside the antimeridian; two sides of it are apart in the CRS by degrees or metres.
+_NEAR = 1e-10
+_FAR = 1.0
+
 Box = tuple[float, float, float, float]
 
 
@@ -62,6 +66,28 @@ def find_place(
     if region is not None:
         return Place(bbox=region_bbox(region))
     return Place(bbox=None if bbox is None else parse_bbox(bbox))
+
+
+def require_no_edge(bbox: Box, crs: Any) -> None:
+    """Refuse a box across the antimeridian in a CRS that ends there: the cube would go around the whole Earth.
+
+    Raises:
+        UsageError: It is so; the message names another CRS.
+    """
+    west, south, east, north = bbox
+    if west <= east or crs is None or str(crs).lower() == "utm":
+        return
+    from pyproj import Transformer
+
+    transformer = Transformer.from_crs(4326, str(crs), always_xy=True)
+    middle = (south + north) / 2
+    x, y = transformer.transform([180 - _NEAR, -180 + _NEAR], [middle, middle])
+    if abs(x[0] - x[1]) + abs(y[0] - y[1]) > _FAR:
+        zone = (32600 if middle >= 0 else 32700) + (60 if 180 - west >= east + 180 else 1)
+        raise UsageError(
+            f"the box crosses the antimeridian, where {crs} ends: the cube would go around the whole Earth; "
+            f"give a CRS that goes on there, such as EPSG:{zone}, or load each side by itself"
+        )
 
 
 def cut_to(cube: xr.Dataset, area: Mapping[str, Any]) -> xr.Dataset:

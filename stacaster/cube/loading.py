@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from stacaster import masks
-from stacaster.cube.area import Place, cut_to, find_place
+from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
@@ -189,6 +189,7 @@ def read_request(
         _refuse_place(options)
         arguments["geobox"] = native_geobox(chosen, list(names.values()), bbox=place.bbox)
     elif place.bbox is not None and not {"geobox", "like", "x", "y"} & set(options):
+        require_no_edge(place.bbox, options.get("crs"))
         arguments["bbox"] = place.bbox
     arguments["stac_cfg"] = options.get("stac_cfg") or {
         item.collection_id: collection_config({key: assets[key] for key in assets if is_data(assets[key])})
