@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import ExportError, SpaceError, UsageError, is_space_error
-from stacaster.indices import compute_index, get_index
+from stacaster.indices import compute_index, get_index, own_index
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,6 +70,7 @@ def export_index(
     bbox: str | None = None,
     datetime: str | None = None,
     collection: str | None = None,
+    mask: Sequence[str] = (),
     overwrite: bool = False,
 ) -> Path:
     """Compute a spectral index over items of a catalog and write it to a NetCDF file.
@@ -77,12 +78,13 @@ def export_index(
     Scenes that lack a band of the index, such as night scenes, are left out.
 
     Args:
-        name: Name of the index, such as ``ndvi``.
+        name: Name of the index, such as ``ndvi``, or a formula such as ``(B05 + B07) / B06`` of reflectances.
         output: File to write, ending in ``.nc``.
         catalog: Folder of the catalog.
         bbox: West, south, east, north in degrees.
         datetime: Time or range.
         collection: Collection; not needed when the catalog has one.
+        mask: Masks as for ``load``.
         overwrite: Replace a file that exists.
 
     Returns:
@@ -94,11 +96,11 @@ def export_index(
         LoadError: The items do not share one grid.
         ExportError: The file cannot be written.
     """
-    index = get_index(name)
+    index = get_index(name) if name.strip().isidentifier() else own_index(name)
     target = _target(output, overwrite)
     place = {"bbox": bbox, "datetime": datetime, "collection": collection}
-    cube = _load(catalog, bands=index.bands, units=index.units, **place)
-    return write_netcdf(compute_index(cube, name).to_dataset(), target)
+    cube = _load(catalog, bands=index.bands, units=index.units, mask=list(mask), **place)
+    return write_netcdf(compute_index(cube, index).to_dataset(), target)
 
 
 def _load(

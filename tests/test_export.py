@@ -48,7 +48,7 @@ def test_index_of_the_wrong_cube(catalog: Catalog, cube: xr.Dataset) -> None:
     counts = catalog.load(bands=["nir", "red"], native=True, datetime="2003")
     with pytest.raises(LoadError, match="load with units='reflectance'"):
         stacaster.compute_index(counts, "ndvi")
-    with pytest.raises(UsageError, match="'evi9' is no index; there is ndvi"):
+    with pytest.raises(UsageError, match="'evi9' is no index; nearest are ndvi"):
         stacaster.compute_index(cube, "evi9")
 
 

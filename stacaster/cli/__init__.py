@@ -32,7 +32,7 @@ def cli(context: click.Context, debug: bool) -> None:
       stacaster sample-data granules
       stacaster ingest granules --catalog catalogs/demo
       stacaster sql --catalog catalogs/demo "select id, datetime, cloud_cover from items"
-      stacaster index ndvi -o ndvi.nc --catalog catalogs/demo --datetime 2003
+      stacaster index compute ndvi -o ndvi.nc --catalog catalogs/demo --datetime 2003
     """
     context.obj = {"debug": debug}
 

@@ -86,10 +86,10 @@ def test_export_and_index(run: Any, catalog: Catalog, tmp_path: Path) -> None:
     with xr.open_dataset(tmp_path / "cube.nc", mask_and_scale=False) as cube:
         expected = catalog.load(bands=["nir", "red"], native=True, datetime="2003")
         assert (cube.nir == expected.nir).all() and cube.nir.dtype == "uint8"
-    done = run("index", "ndvi", "-o", "ndvi.nc", *place)
+    done = run("index", "compute", "ndvi", "-o", "ndvi.nc", *place)
     assert done.returncode == 0, done.stderr
-    assert run("index", "ndvi", "-o", "ndvi.nc", *place).returncode == 2
-    assert run("index", "ndvi", "-o", "ndvi.nc", "--overwrite", *place).returncode == 0
+    assert run("index", "compute", "ndvi", "-o", "ndvi.nc", *place).returncode == 2
+    assert run("index", "compute", "ndvi", "-o", "ndvi.nc", "--overwrite", *place).returncode == 0
     with (
         rasterio.open(f"netcdf:{tmp_path / 'ndvi.nc'}:ndvi")
         if _has_netcdf()
@@ -117,7 +117,7 @@ def _has_netcdf() -> bool:
         (["ingest", "page.hdf"], 7, "HTML page"),
         (["items", "--catalog", "nowhere"], 7, "holds no catalog.json"),
         (["sql", "select 1", "--catalog", "nowhere"], 7, "holds no catalog.json"),
-        (["index", "evi9", "-o", "x.nc"], 2, "no index; there is ndvi"),
+        (["index", "compute", "evi9", "-o", "x.nc"], 2, "no index; nearest are ndvi"),
         (["export", "-o", "x.tif"], 2, "a name ending in .nc"),
         (["export", "-o", "no/folder/x.nc", "--catalog", "{catalog}"], 2, "does not exist"),
         (["export", "-o", "x.nc", "--catalog", "{catalog}", "--datetime", "1999"], 3, "no item"),
@@ -183,7 +183,7 @@ def test_help_of_every_command_has_an_example(run: Any) -> None:
 TWINS: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "ingest": (stacaster.ingest, ["x"]),
     "export": (stacaster.export, ["-o", "x.nc"]),
-    "index": (stacaster.export_index, ["ndvi", "-o", "x.nc"]),
+    "index compute": (stacaster.export_index, ["ndvi", "-o", "x.nc"]),
     "sample-data": (stacaster.sample_data, ["x"]),
 }
 """Function of each command, and the arguments that must be given."""
@@ -193,7 +193,10 @@ TWINS: dict[str, tuple[Callable[..., Any], list[str]]] = {
 def test_commands_are_twins_of_functions(name: str) -> None:
     function, needed = TWINS[name]
     parameters = inspect.signature(function).parameters
-    given = cli.commands[name].make_context(name, list(needed)).params
+    found: Any = cli
+    for word in name.split():
+        found = found.commands[word]
+    given = found.make_context(name, list(needed)).params
     if name == "ingest":
         searched = inspect.signature(stacaster.ingest_search).parameters
         for key in ("product", "cache_dir", "discard_source", "no_copy"):
@@ -281,3 +284,25 @@ def test_points_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path) 
     ):
         failed = run(*words, "--catalog", str(catalog.root))
         assert failed.returncode == code and text in failed.stderr, failed.stderr
+
+
+def test_indices_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path) -> None:
+    rows = json.loads(run("index", "list", "--json").stdout)
+    assert len(rows) > 50 and {"name", "expression", "citation", "display_range", "needs_swir"} <= set(rows[0])
+    some = json.loads(run("index", "list", "--json", "--bands", "B05", "--bands", "B07").stdout)
+    assert {row["name"] for row in some} == {"ga_aloh_composition", "ko_kaolinite", "ratio_5_7"}
+    assert run("index", "list", "--bands", "B99").returncode == 3
+    assert "Rouse" in run("index", "show", "ndvi", "--cite").stdout
+    assert json.loads(run("index", "show", "KLI", "--json").stdout)["bands"] == ["B04", "B05", "B08", "B06"]
+    place = ("--catalog", str(catalog.root), "--datetime", "2003-08-30")
+    done = run("index", "compute", "(B05 + B07) / B06", "-o", "own.nc", *place, "--mask", "cloud")
+    assert done.returncode == 0, done.stderr
+    with xr.open_dataset(tmp_path / "own.nc") as found:
+        assert found.own.attrs["expression"] == "(B05 + B07) / B06"
+        cube = catalog.load(
+            bands=["B05", "B06", "B07"], units="reflectance", native=True, mask="cloud", datetime="2003-08-30"
+        )
+        ratio = (cube.B05.astype(float) + cube.B07) / cube.B06
+        assert np.allclose(found.own, ratio, rtol=1e-6, equal_nan=True) and int(found.own.count()) > 100
+    wrong = run("index", "compute", "B05 + open('x')", "-o", "x.nc", *place)
+    assert wrong.returncode == 2 and ">>>open" in wrong.stderr
