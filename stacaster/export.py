@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.errors import ExportError, SpaceError, UsageError, is_space_error
+from stacaster.errors import UsageError
 from stacaster.indices import compute_index, get_index, own_index
+from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -183,14 +184,8 @@ def write_netcdf(cube: xr.Dataset, path: Path) -> Path:
             prepared[name].attrs = {**prepared[name].attrs, **fields}
     encoding["time"] = {"units": "microseconds since 1970-01-01T00:00:00", "dtype": "int64", "calendar": "standard"}
     prepared.attrs = {"Conventions": "CF-1.8", **cube.attrs}
-    staged = path.with_name(f".{path.name}.part")
-    try:
+    with complete_file(path) as staged:
         prepared.to_netcdf(staged, engine="h5netcdf", encoding=encoding)
-        staged.replace(path)
-    except (OSError, RuntimeError, ValueError) as error:
-        staged.unlink(missing_ok=True)
-        kind = SpaceError if is_space_error(error) else ExportError
-        raise kind(f"{path.name} cannot be written: {error}") from error
     return path
 
 

@@ -31,11 +31,12 @@ def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]
     Raises:
         NothingFoundError: No item fits; the message says what was asked.
     """
-    asked = {key: conditions.pop(key, None) or options.pop(key, None) for key in _OF_PLACE}
+    asked = {key: conditions.pop(key, None) for key in _OF_PLACE}
+    asked |= {key: options.pop(key) for key in _OF_PLACE if key in options}
     place = find_place(**asked)
     box = None if place.area is not None else place.bbox
     search = catalog.search(bbox=box, intersects=place.area, **conditions)
-    if not search.found or not len(search):
+    if next(search.items(), None) is None:
         said = {**asked, **conditions}
         text = ", ".join(f"{key} {str(value)[:80]}" for key, value in said.items() if value is not None)
         raise NothingFoundError(f"no item of {catalog.name} fits {text or 'everything'}")
@@ -72,6 +73,6 @@ def sample_catalog(
     # Points on both sides of the antimeridian are compared with each scene's box instead.
     box = None if east - west > _HALF_WORLD else (west, south, east, north)
     search = catalog.search(bbox=box, **conditions)
-    if not len(search):
+    if next(search.items(), None) is None:
         raise NothingFoundError(f"no item of {catalog.name} lies around the points")
     return sample(search.items(), places, **options)

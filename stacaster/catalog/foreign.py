@@ -144,7 +144,8 @@ def fit_item(found: ForeignItem, *, collection: str, item_id: str) -> Document:
         raise ReadError(f"{name} is no usable STAC item: {problem}", granule=name)
     if document.get("stac_version") != STAC_VERSION:
         document = _migrated(document, name)
-    if any(mark in orjson.dumps(document) for mark in (b"null", b"{}")):
+    text = orjson.dumps(document)
+    if b"null" in text or b"{}" in text:
         document = _present(document)
     properties = {key: value for key, value in document["properties"].items() if key not in ITEM_FIELDS}
     for key in _TIMES & set(properties):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table
 from stacaster.catalog.search import absolute, read_item
-from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.errors import NothingFoundError, UsageError
 from stacaster.objects import Objects
+from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -60,13 +61,8 @@ class SqlResult:
         import pyarrow.parquet as pq
 
         path = Path(output)
-        part = path.with_name(f".{path.name}.part")
-        try:
+        with complete_file(path) as part:
             pq.write_table(self.table, part, compression="zstd")
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
         return path
 
     def items(self) -> list[pystac.Item]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.errors import NothingFoundError, UsageError
+from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch
@@ -38,14 +39,8 @@ def write_search(search: ItemSearch, output: str | os.PathLike[str]) -> Path:
         raise UsageError(f"output is {path.name!r}, but a name ending in {', '.join(_WRITERS)} is needed")
     if not len(search):
         raise NothingFoundError("the search found nothing to write")
-    part = path.with_name(f".{path.stem}.part{path.suffix}")
-    try:
+    with complete_file(path) as part:
         writer(search, part)
-        part.replace(path)
-    except OSError as error:
-        raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.errors import ExportError, UsageError, nearest
+from stacaster.errors import UsageError, nearest
+from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -93,8 +94,7 @@ def write_points(frame: gpd.GeoDataFrame, output: str | os.PathLike[str]) -> Pat
     """
     path = check_output(output)
     kind = path.suffix.lower()
-    part = path.with_name(f".{path.stem}.part{kind}")
-    try:
+    with complete_file(path) as part:
         if kind == ".parquet":
             frame.to_parquet(part)
         elif kind == ".gpkg":
@@ -102,9 +102,4 @@ def write_points(frame: gpd.GeoDataFrame, output: str | os.PathLike[str]) -> Pat
         else:
             places = {"longitude": frame.geometry.x, "latitude": frame.geometry.y}
             frame.drop(columns=frame.geometry.name).assign(**places).to_csv(part, index=False)
-        part.replace(path)
-    except OSError as error:
-        raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
     return path

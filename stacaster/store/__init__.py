@@ -255,6 +255,7 @@ class Transaction:
     def __init__(self, store: CatalogStore, folder: Path) -> None:
         self._store = store
         self.folder = folder
+        self._place = folder.relative_to(store.root / _STATE / _STAGING).as_posix()
         self._puts: list[dict[str, Any]] = []
         self._syncs_all = False
         self._removals: list[dict[str, Any]] = []
@@ -307,8 +308,7 @@ class Transaction:
         self._removals.append({"kind": "remove", "target": target})
 
     def _add(self, kind: str, inner: Path, target: str, **rest: str) -> None:
-        staged = inner.relative_to(self._store.root / _STATE / _STAGING).as_posix()
-        self._puts.append({"kind": kind, "staged": staged, "target": target, **rest})
+        self._puts.append({"kind": kind, "staged": f"{self._place}/{inner.name}", "target": target, **rest})
 
     def commit(self) -> None:
         """Write the journal and carry it out."""

@@ -240,6 +240,9 @@ def test_each_part_of_the_instrument_on_its_own_grid(catalog: Catalog) -> None:
 
 
 def test_a_catalog_loads_an_area(catalog: Catalog) -> None:
+    frame = gpd.GeoDataFrame(geometry=[shapely.box(138.52, -31.005, 138.53, -30.995)], crs=4326).to_crs(3577)
+    box = catalog.load(bands=["B01"], intersects=frame, datetime="2003-08-30", native=True)
+    assert 0.9 < float((box.B01 != 0).mean()) <= 1
     area = shapely.geometry.mapping(shapely.Polygon([(138.52, -31.005), (138.53, -31.005), (138.525, -30.995)]))
     cube = catalog.load(bands=["B01"], intersects=area, datetime="2003-08-30", native=True)
     share = float((cube.B01 != 0).mean())
