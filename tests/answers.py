@@ -31,3 +31,4 @@ class Answers:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
+        self._server.server_close()
