@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OF_PLACE = ("bbox", "intersects", "region", "name_column", "point", "radius")
 _HALF_WORLD = 180.0
+_MARGIN = 1e-6
 
 
 def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]) -> ItemSearch:
@@ -64,6 +65,16 @@ def _pixel(items: Sequence[pystac.Item], key: str) -> float:
     return min((abs(box.transform.a) for box in boxes if box is not None), default=float("inf"))
 
 
+def _widened(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:
+    """Return a box that has an area, also around a single point: some versions of GEOS find nothing in one without."""
+    return (
+        max(-180.0, west - _MARGIN),
+        max(-90.0, south - _MARGIN),
+        min(180.0, east + _MARGIN),
+        min(90.0, north + _MARGIN),
+    )
+
+
 def sample_catalog(
     catalog: Catalog, points: Any, conditions: dict[str, Any], options: dict[str, Any]
 ) -> gpd.GeoDataFrame:
@@ -71,7 +82,7 @@ def sample_catalog(
     places = read_points(points)
     west, south, east, north = (float(value) for value in places.total_bounds)
     # Points on both sides of the antimeridian are compared with each scene's box instead.
-    box = None if east - west > _HALF_WORLD else (west, south, east, north)
+    box = None if east - west > _HALF_WORLD else _widened(west, south, east, north)
     search = catalog.search(bbox=box, **conditions)
     if next(search.items(), None) is None:
         raise NothingFoundError(f"no item of {catalog.name} lies around the points")

@@ -201,7 +201,9 @@ class _Reader(RioReader):  # type: ignore[misc]
         try:
             roi, pixels = super().read(cfg, dst_geobox, dst=dst, selection=selection)
         except Exception as error:
-            self._tell(" ".join(without_queries(str(error)).split()) or type(error).__name__)
+            # rasterio's own words lead to those of GDAL, which say what is wrong.
+            said = str(error.__cause__ or error)
+            self._tell(" ".join(without_queries(said).split()) or type(error).__name__)
             if not self._goes_on:
                 raise
             empty = np.s_[0:0, 0:0]

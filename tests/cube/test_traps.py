@@ -53,6 +53,7 @@ def test_a_truncated_file_is_told(tmp_path: Path, chunks: Any) -> None:
     cube, report = stacaster.load(items, native=True, chunks=chunks, report=True)
     assert (cube.B13.values[0] > 0).all()
     assert [(entry.item_id, entry.status) for entry in report.outcomes] == [("s0", "read"), ("s1", "failed")]
+    assert "previous exception" not in str(report.of("failed")[0].reason)
     with pytest.raises(LoadError, match="s1 B13"):
         stacaster.load(items, native=True, report=True, strict=True)
     with pytest.raises(UsageError, match="no option 'fail_on_error'"):
