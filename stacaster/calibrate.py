@@ -87,17 +87,38 @@ def unit_conversion(band: str, gain: str) -> float:
     return UCC[code][band]
 
 
+def known_set(name: str, sets: Mapping[str, Any]) -> str:
+    """Return the name of a set of constants when it is one of ``ESUN`` or ``THERMAL_CONSTANTS``.
+
+    Raises:
+        UsageError: There is no such set; the message names the nearest.
+    """
+    if name not in sets:
+        raise UsageError(f"set of constants is {name!r}; {nearest(name, sets)}")
+    return name
+
+
+def checked_emissivity(emissivity: float) -> float:
+    """Return an emissivity.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not 0 < emissivity <= 1:
+        raise UsageError(f"emissivity is {emissivity}, but a number above 0 and up to 1 is needed")
+    return emissivity
+
+
 def solar_irradiance(band: str, *, name: str = "thome") -> float:
     """Return the exo-atmospheric solar irradiance of an ASTER band at 1 au, W m-2 um-1.
 
     Raises:
         UsageError: There is no such set, or no such band in it.
     """
-    if name not in ESUN:
-        raise UsageError(f"irradiance set is {name!r}; {nearest(name, ESUN)}")
-    if band not in ESUN[name]:
-        raise UsageError(f"band {band!r} has no solar irradiance; {nearest(band, ESUN[name])}")
-    return ESUN[name][band]
+    known = ESUN[known_set(name, ESUN)]
+    if band not in known:
+        raise UsageError(f"band {band!r} has no solar irradiance; {nearest(band, known)}")
+    return known[band]
 
 
 def thermal_constants(band: str, *, name: str = "effective") -> tuple[float, float]:
@@ -106,11 +127,10 @@ def thermal_constants(band: str, *, name: str = "effective") -> tuple[float, flo
     Raises:
         UsageError: There is no such set, or the band is not thermal.
     """
-    if name not in THERMAL_CONSTANTS:
-        raise UsageError(f"set of thermal constants is {name!r}; {nearest(name, THERMAL_CONSTANTS)}")
-    if band not in THERMAL_CONSTANTS[name]:
-        raise UsageError(f"band {band!r} has no thermal constants; {nearest(band, THERMAL_CONSTANTS[name])}")
-    return THERMAL_CONSTANTS[name][band]
+    known = THERMAL_CONSTANTS[known_set(name, THERMAL_CONSTANTS)]
+    if band not in known:
+        raise UsageError(f"band {band!r} has no thermal constants; {nearest(band, known)}")
+    return known[band]
 
 
 def earth_sun_distance(day_of_year: float) -> float:
@@ -201,7 +221,6 @@ def surface_temperature(radiance: Any, *, k1: float, k2: float, emissivity: floa
     Raises:
         UsageError: The emissivity is none.
     """
-    if not 0 < emissivity <= 1:
-        raise UsageError(f"emissivity is {emissivity}, but a number above 0 and up to 1 is needed")
+    checked_emissivity(emissivity)
     emitted = (radiance - (1 - emissivity) * sky_irradiance / math.pi) / emissivity
     return brightness_temperature(emitted, k1=k1, k2=k2)

@@ -107,7 +107,7 @@ def export_index(
 def _load(
     catalog: str | os.PathLike[str] | None, *, bands: Sequence[str] | None, collection: str | None, **options: Any
 ) -> xr.Dataset:
-    from stacaster.catalog.cubes import select
+    from stacaster.catalog.cubes import select, shaped
     from stacaster.cube import load
 
     opened = open_catalog(catalog_place(catalog))
@@ -117,10 +117,7 @@ def _load(
     if bands is not None:
         # When no scene has any of the bands, loading says which there are.
         items = [item for item in items if any(_has(item, name) for name in bands)] or items
-    # Chunks keep memory at a few blocks a worker, however large the cube is.
-    options.setdefault("chunks", {"x": 4 * _CHUNK, "y": 4 * _CHUNK})
-    options.setdefault("native", not {"crs", "geobox", "like"} & set(options))
-    cube: xr.Dataset = load(items, bands=bands, **search.placed(options))
+    cube: xr.Dataset = load(items, bands=bands, **shaped(search, options))
     return cube
 
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.formulas import Formula, parse_formula
-from stacaster.instruments.aster import SWIR_CUTOFF
+from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_SWIR = {f"B{number:02d}" for number in range(4, 10)} | {"swir16"}
+_SWIR = {name for band in BANDS if band.group == "SWIR" for name in (band.name, band.common_name)} - {None}
 # ASTER's bands under the common names of STAC.
 _SAME = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
 _SAME |= {key: name for name, key in _SAME.items()}

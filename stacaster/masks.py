@@ -121,7 +121,7 @@ def nacma(
     Returns:
         Booleans; False where a value is missing (NaN).
     """
-    limits = _thresholds(thresholds)
+    limits = cloud_thresholds(thresholds)
     return (
         nacma_without_swir(green, red, nir, temperature, thresholds=limits)
         & (ndsi(green, swir) < limits.snow)
@@ -137,7 +137,7 @@ def nacma_without_swir(
 
     This is weaker: snow, and bright ground that is cold, pass as cloud. It is for scenes after SWIR died.
     """
-    limits = _thresholds(thresholds)
+    limits = cloud_thresholds(thresholds)
     return (
         (red > limits.red)
         & (temperature < limits.temperature)
@@ -146,7 +146,12 @@ def nacma_without_swir(
     )
 
 
-def _thresholds(wanted: CloudThresholds | str) -> CloudThresholds:
+def cloud_thresholds(wanted: CloudThresholds | str) -> CloudThresholds:
+    """Return the thresholds of a variant of ``NACMA``, or those that were given.
+
+    Raises:
+        UsageError: There is no such variant; the message names the nearest.
+    """
     if isinstance(wanted, CloudThresholds):
         return wanted
     if wanted not in NACMA:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table, query
-from stacaster.areas import as_geometry, bounds_of
+from stacaster.areas import bounds_of
 from stacaster.catalog.adopt import import_items
 from stacaster.catalog.archive import archive_items
 from stacaster.catalog.commit import StagedItem, commit_items, settle
@@ -129,7 +129,7 @@ class Catalog:
         for name in names or ():
             self.collection(name)
         box = None if bbox is None else query.parse_bbox(bbox)
-        area = None if intersects is None else as_geometry(read_area(intersects))
+        area = None if intersects is None else read_area(intersects)
         asked = item_table.ItemQuery(
             bbox=box if area is None else box or bounds_of(area),
             datetime=None if datetime is None else query.parse_datetime(datetime),

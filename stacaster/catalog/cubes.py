@@ -10,7 +10,7 @@ from stacaster.cube.area import find_place
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
-from stacaster.cube.selection import band_names
+from stacaster.cube.selection import CHUNKS, assets_of, band_names
 from stacaster.errors import NothingFoundError
 
 if TYPE_CHECKING:
@@ -44,13 +44,18 @@ def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]
     return search
 
 
+def shaped(search: ItemSearch, options: dict[str, Any]) -> dict[str, Any]:
+    """Return options of a load: in pieces, in the place of the search, on the scenes' own grid unless they name one."""
+    is_native = not {"crs", "geobox", "like"} & set(options)
+    return search.placed({"chunks": CHUNKS, "native": is_native, **options})
+
+
 def geobox_of(search: ItemSearch, bands: str | Sequence[str] | None) -> GeoBox:
     """Return the native grid of the scenes of a search: of some bands, or of those with the smallest pixels."""
     items = list(search.items())
     if not items:
         raise NothingFoundError("the search found nothing, so there is no grid")
-    assets = {key: asset.to_dict() for item in items for key, asset in item.assets.items()}
-    keys = list(band_names(bands, assets).values())
+    keys = list(band_names(bands, assets_of(items)).values())
     if bands is None:
         sizes = {key: _pixel(items, key) for key in keys}
         keys = [key for key in keys if sizes[key] == min(sizes.values())]

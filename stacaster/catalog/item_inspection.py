@@ -68,10 +68,11 @@ class ItemInspection:
         for part in item_table.list_parts(folder) or [folder / item_table.FIRST_PART]:
             for table, rows in self._batches(part):
                 fresh = self._fresh(part, rows)
-                self._settle([_Pair(self._document(row, standing), row) for row in fresh], table)
+                documents = [self._document(name, standing.pop(name, None), row) for name, row in fresh.items()]
+                self._settle([_Pair(*pair) for pair in zip(documents, fresh.values(), strict=True)], table)
         left = iter(sorted(standing.items()))
         while some := list(islice(left, _AT_A_TIME)):
-            found = [self._lone_document(item_id, year) for item_id, year in some]
+            found = [self._document(item_id, year) for item_id, year in some]
             self._settle([_Pair(document, None) for document in found if document is not None], None)
         self._find_strays(folder)
 
@@ -84,39 +85,31 @@ class ItemInspection:
             what = "is missing" if not part.exists() else f"is damaged: {str(error)[:100]}"
             self._findings.say(f"{self._name}/{part.name}", what, "rebuild")
 
-    def _fresh(self, part: Path, rows: Sequence[Item]) -> list[Item]:
-        fresh = {}
+    def _fresh(self, part: Path, rows: Sequence[Item]) -> dict[str, Item]:
+        fresh: dict[str, Item] = {}
         for row in rows:
             item_id = str(row["id"])
             if item_id in self._years or item_id in fresh:
                 self._findings.say(f"{self._name}/{part.name}", f"has {item_id} a second time", "rebuild")
             else:
                 fresh[item_id] = row
-        return list(fresh.values())
+        return fresh
 
-    def _document(self, row: Item, standing: dict[str, str]) -> Item | None:
-        """Return the JSON of a row; what is wrong with it is said."""
-        wanted = folder_of(self._name, row)
-        year = standing.pop(str(row["id"]), None)
+    def _document(self, item_id: str, year: str | None, row: Item | None = None) -> Item | None:
+        """Return the JSON that stands in a year; what is wrong with it is said."""
         if year is None:
             return None
-        place = f"{self._name}/{year}/{row['id']}"
+        place = f"{self._name}/{year}/{item_id}"
         found = self._read(place, row)
         if isinstance(found, dict):
             return found
-        is_known = place == wanted
-        self._findings.say(f"{place}/{row['id']}.json" if is_known else place, found, _remedy(is_known=is_known))
+        if row is not None and place == folder_of(self._name, row):
+            self._findings.say(f"{place}/{item_id}.json", found, "rebuild")
+        else:
+            self._findings.say(place, found, "quarantine")
         return None
 
-    def _lone_document(self, item_id: str, year: str) -> Item | None:
-        place = f"{self._name}/{year}/{item_id}"
-        found = self._read(place)
-        if isinstance(found, dict):
-            return found
-        self._findings.say(place, found, _remedy(is_known=False))
-        return None
-
-    def _read(self, place: str, row: Item | None = None) -> Item | str:
+    def _read(self, place: str, row: Item | None) -> Item | str:
         """Return the document in an item's folder, or what is wrong with it."""
         item_id = place.rpartition("/")[2]
         try:
@@ -229,10 +222,6 @@ class ItemInspection:
 
     def _say_stray(self, path: Path) -> None:
         self._findings.say(path.relative_to(self._store.root).as_posix(), "is no part of the catalog", "quarantine")
-
-
-def _remedy(*, is_known: bool) -> str:
-    return "rebuild" if is_known else "quarantine"
 
 
 def _documents(folder: Path) -> Iterator[tuple[str, str]]:

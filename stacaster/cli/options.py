@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -63,11 +63,16 @@ _INGEST: tuple[Decorator, ...] = (
 )
 
 
-def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a conversion to a command."""
-    for option in reversed(_INGEST):
+def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add options to a command; help shows them in their order."""
+    for option in reversed(options):
         function = option(function)
     return function
+
+
+def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a conversion to a command."""
+    return _with(_INGEST, function)
 
 
 def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
@@ -120,16 +125,12 @@ _CUBE: tuple[Decorator, ...] = (
 
 def cube_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what chooses and shapes a cube to a command; values that were not given are None or empty."""
-    for option in reversed(_CUBE):
-        function = option(function)
-    return function
+    return _with(_CUBE, function)
 
 
 def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add units and their constants to a command."""
-    for option in reversed(_UNITS):
-        function = option(function)
-    return function
+    return _with(_UNITS, function)
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
@@ -182,9 +183,7 @@ CONDITIONS = (
 
 def conditions_of_search(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the conditions of a search to a command."""
-    for option in reversed(_CONDITIONS):
-        function = option(function)
-    return function
+    return _with(_CONDITIONS, function)
 
 
 def search_options(function: Callable[..., Any]) -> Callable[..., Any]:

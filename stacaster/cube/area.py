@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.areas import as_geometry, box_around, checked_area, circle
+from stacaster.areas import box_around, checked_area, circle
 from stacaster.conditions import read_area
 from stacaster.cube.fusing import COUNT, SOURCE, nothing_of
 from stacaster.errors import LoadError, UsageError
 from stacaster.query import parse_bbox
-from stacaster.regions import region_bbox
+from stacaster.regions import BBox, region_bbox
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 _NEAR = 1e-10
 _FAR = 1.0
 
-Box = tuple[float, float, float, float]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Box and area of a cube."""
 
-    bbox: Box | None = None
+    bbox: BBox | None = None
     """West, south, east, north in degrees."""
     area: Mapping[str, Any] | None = None
     """GeoJSON geometry in degrees; what lies outside is no data."""
@@ -61,14 +59,14 @@ def find_place(
         area = circle(*(float(value) for value in point), radius=float(radius))
         return Place(bbox=box_around(area), area=area)
     if intersects is not None:
-        area = checked_area(as_geometry(read_area(intersects, region=region, name_column=name_column)))
+        area = checked_area(read_area(intersects, region=region, name_column=name_column))
         return Place(bbox=box_around(area), area=area)
     if region is not None:
         return Place(bbox=region_bbox(region))
     return Place(bbox=None if bbox is None else parse_bbox(bbox))
 
 
-def require_no_edge(bbox: Box, crs: Any) -> None:
+def require_no_edge(bbox: BBox, crs: Any) -> None:
     """Refuse a box across the antimeridian in a CRS that ends there: the cube would go around the whole Earth.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import load
-from stacaster.cube.selection import band_names
+from stacaster.cube.selection import assets_of, band_names
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.products import of_collection
 
@@ -67,8 +67,7 @@ def check_grid(items: Iterable[pystac.Item], *, bands: str | Sequence[str] | Non
     chosen = list(items)
     if not chosen:
         raise NothingFoundError("there is no item to check")
-    assets = {key: asset.to_dict() for item in chosen for key, asset in item.assets.items()}
-    return [_check(chosen, key) for key in band_names(bands, assets).values()]
+    return [_check(chosen, key) for key in band_names(bands, assets_of(chosen)).values()]
 
 
 def _check(items: Sequence[pystac.Item], key: str) -> GridCheck:
@@ -128,8 +127,7 @@ def load_tree(items: Iterable[pystac.Item], **options: Any) -> xr.DataTree:
         raise NothingFoundError("there is no item to load")
     if options.get("report"):
         raise UsageError("load_tree gives no report; load the parts one by one")
-    assets = {key: asset.to_dict() for item in chosen for key, asset in item.assets.items()}
-    names = band_names(options.pop("bands", None), assets)
+    names = band_names(options.pop("bands", None), assets_of(chosen))
     parts: dict[str, list[str]] = defaultdict(list)
     for name, key in names.items():
         parts[_part(chosen, key)].append(name)

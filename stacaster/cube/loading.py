@@ -15,6 +15,7 @@ from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
 from stacaster.cube.selection import (
     GroupBy,
+    assets_of,
     band_names,
     collection_config,
     group_items,
@@ -97,13 +98,19 @@ def load(
     request = read_request(
         items, bands=bands, bbox=bbox, native=native, units=units, groupby=groupby, report=report, **options
     )
+    cube = carry_out(request)
+    return (cube, request.report) if report else cube
+
+
+def carry_out(request: Request) -> xr.Dataset:
+    """Return the cube that was asked for."""
     cube = _read(request)
     if request.by_item:
         stored = cube
         cube = _in_units(cube[request.keys], request)
         if request.masking.names:
             cube = apply_masks(stored, cube, request.items, request.masking, request.constants)
-        groups = group_items(request.items, groupby)
+        groups = group_items(request.items, request.groupby)
         cube = fuse(cube, groups, request.items, source=request.source, n_obs=request.n_obs)
     else:
         cube = _in_units(cube, request)
@@ -111,8 +118,7 @@ def load(
         cube = _with_bits(cube)
     if request.place.area is not None:
         cube = cut_to(cube, request.place.area)
-    cube = cube.rename({key: name for name, key in request.names.items() if name != key})
-    return (cube, request.report) if report else cube
+    return cube.rename({key: name for name, key in request.names.items() if name != key})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +129,8 @@ class Request:
     """In the order of their times."""
     names: dict[str, str]
     """Asset key by wanted name."""
+    needed: list[str]
+    """Asset keys of the wanted bands and of those that masks need."""
     units: Units
     groupby: GroupBy
     place: Place
@@ -138,11 +146,6 @@ class Request:
     def keys(self) -> list[str]:
         """Asset keys of the wanted bands."""
         return list(self.names.values())
-
-    @property
-    def needed(self) -> list[str]:
-        """Asset keys of the wanted bands and of those that masks need."""
-        return list(dict.fromkeys([*self.keys, *self.masking.bands()]))
 
     @property
     def by_item(self) -> bool:
@@ -172,7 +175,7 @@ def read_request(
     if not chosen:
         raise NothingFoundError("there is no item to load")
     wanted = check_units(units)
-    assets = {key: asset.to_dict() for item in reversed(chosen) for key, asset in item.assets.items()}
+    assets = assets_of(chosen)
     names = band_names(bands, assets)
     masking = read_masking(ours.get("mask"), cloud=ours.get("cloud", "paper"), keep=ours.get("keep_masks", False))
     lacking = [key for key in masking.bands() if key not in assets]
@@ -211,8 +214,9 @@ def read_request(
         arguments.setdefault("dtype", widest)
     constants = read_constants(ours)
     return Request(
-        items=chosen, names=names, units=wanted, groupby=groupby, place=place, masking=masking, constants=constants,
-        source=bool(ours.get("source")), n_obs=bool(ours.get("n_obs")), report=found, arguments=arguments,
+        items=chosen, names=names, needed=keys, units=wanted, groupby=groupby, place=place, masking=masking,
+        constants=constants, source=bool(ours.get("source")), n_obs=bool(ours.get("n_obs")), report=found,
+        arguments=arguments,
     )  # fmt: skip
 
 

@@ -13,13 +13,13 @@ from stacaster.cube.fusing import is_valid, nothing_of
 from stacaster.cube.selection import moment_of
 from stacaster.cube.units import Constants, to_units
 from stacaster.errors import LoadError, UsageError
-from stacaster.instruments.aster import SWIR_CUTOFF
+from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
-_SWIR = {f"B{number:02d}" for number in range(4, 10)}
+_SWIR = {band.name for band in BANDS if band.group == "SWIR"}
 Mask: TypeAlias = "dict[str, xr.DataArray] | xr.DataArray"
 """One mask for all bands, or one for each."""
 
@@ -56,8 +56,7 @@ def read_masking(mask: str | Sequence[str] | None, *, cloud: Any = "paper", keep
     names = masks.check_names([mask] if isinstance(mask, str) else mask or ())
     if keep not in (True, False, "classes"):
         raise UsageError(f"keep_masks is {keep!r}, but True, False or 'classes' is needed")
-    if isinstance(cloud, str) and cloud not in masks.NACMA:
-        masks.nacma_without_swir(0.0, 0.0, 0.0, 0.0, thresholds=cloud)
+    masks.cloud_thresholds(cloud)
     return Masking(names=tuple(names), cloud=cloud, keep=keep)
 
 

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.cube.lattice import asset_geobox
-from stacaster.cube.loading import Request, load, read_request
-from stacaster.cube.selection import group_items
+from stacaster.cube.loading import Request, carry_out, read_request
+from stacaster.cube.selection import CHUNKS, group_items
 
 if TYPE_CHECKING:
     import pystac
-    import xarray as xr
     from odc.geo.geobox import GeoBox
-
-_CHUNK = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +77,10 @@ def plan(items: Iterable[pystac.Item], **options: Any) -> LoadPlan:
         LoadError: The selection does not fit together.
         UsageError: An argument is wrong.
     """
-    chosen = list(items)
     asked = {"bands": None, "bbox": None, "native": False, "units": "dn", "groupby": "time"} | options
     asked.pop("report", None)
-    chunks = asked.pop("chunks", None) or {"x": _CHUNK, "y": _CHUNK}
-    request = read_request(chosen, **asked)
-    cube: xr.Dataset = load(chosen, chunks=chunks, **asked)  # type: ignore[assignment]
+    request = read_request(items, **asked | {"chunks": options.get("chunks") or CHUNKS})
+    cube = carry_out(request)
     box: GeoBox = cube.odc.geobox
     first = next(iter(cube.data_vars.values()))
     pieces = [band.data.numblocks for band in cube.data_vars.values()]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stacaster.cube.point_files import moments_of, read_points
-from stacaster.cube.selection import band_names, moment_of
+from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
 from stacaster.http import without_queries
@@ -79,8 +79,7 @@ def sample(
     if closest and time is None:
         raise UsageError("closest=True needs time=, the column of the points with their time")
     moments = None if time is None else moments_of(places, time)
-    assets = {key: asset.to_dict() for item in reversed(chosen) for key, asset in item.assets.items()}
-    names = band_names(bands, assets)
+    names = band_names(bands, assets_of(chosen))
     lon, lat = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
     parts = []
     for number, item in enumerate(chosen):
@@ -150,8 +149,7 @@ def _of_file(
     import rasterio
     from rasterio.warp import transform
 
-    href = item.assets[key].href
-    address = sign(href) if href.startswith("https://") or href.endswith(".vrt") else href
+    address = sign(item.assets[key].href)
     try:
         with rasterio.open(address) as dataset:
             x, y = transform("EPSG:4326", dataset.crs, lon, lat)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 GroupBy: TypeAlias = "str | Callable[[pystac.Item], Any]"
 """``time``, ``solar_day``, ``id``, the name of a property, or a function that gives the key of an item."""
+
+
+CHUNKS = {"x": 2048, "y": 2048}
+"""Pieces of a cube that keep memory at a few blocks a worker, however large it is."""
 
 
 def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -36,6 +40,16 @@ def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
     unique = {name: keys[0] for name, keys in aliases.items() if len(keys) == 1}
     cleaned = {key: {k: v for k, v in entry.items() if v is not None} for key, entry in entries.items()}
     return {"assets": cleaned, "aliases": unique, "warnings": "ignore"}
+
+
+def assets_of(items: Iterable[pystac.Item]) -> dict[str, dict[str, Any]]:
+    """Return all assets of items by key, as plain data; of several with one key the first."""
+    found: dict[str, dict[str, Any]] = {}
+    for item in items:
+        for key, asset in item.assets.items():
+            if key not in found:
+                found[key] = asset.to_dict()
+    return found
 
 
 def moment_of(item: pystac.Item) -> dt.datetime:

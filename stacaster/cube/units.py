@@ -61,11 +61,11 @@ def read_constants(options: Mapping[str, Any]) -> Constants:
     """
     names = ("esun", "thermal", "emissivity", "sky_irradiance")
     found = Constants(**{key: options[key] for key in names if options.get(key) is not None})
-    for name, known in ((found.esun, calibrate.ESUN), (found.thermal, calibrate.THERMAL_CONSTANTS)):
-        if name is not None and name not in known:
-            raise UsageError(f"set of constants is {name!r}; {nearest(name, known)}")
-    if found.emissivity is not None and not 0 < found.emissivity <= 1:
-        raise UsageError(f"emissivity is {found.emissivity}, but a number above 0 and up to 1 is needed")
+    calibrate.known_set(found.thermal, calibrate.THERMAL_CONSTANTS)
+    if found.esun is not None:
+        calibrate.known_set(found.esun, calibrate.ESUN)
+    if found.emissivity is not None:
+        calibrate.checked_emissivity(found.emissivity)
     return found
 
 

@@ -24,14 +24,14 @@ from stacaster.cli import options, show
 def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
     """Read a cube, or plan it, and say what became of every item and band; nothing is written (see export)."""
     import stacaster
-    from stacaster.catalog.cubes import select
+    from stacaster.catalog.cubes import select, shaped
 
     asked = options.given(rest)
     where = {key: asked.pop(key, None) for key in ("datetime", "filter")} | {
         "collections": asked.pop("collection", None)
     }
     search = select(show.opened(catalog), where, asked)
-    asked.setdefault("native", "crs" not in asked)
+    asked = shaped(search, asked)
     if explain:
         plan = search.plan(**asked)
         if as_json:
@@ -40,10 +40,7 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
             show.rows([{"what": key, "value": value} for key, value in plan.to_dict().items()], ("what", "value"),
                       as_json=False)  # fmt: skip
         return 0
-    # Chunks keep memory at a few blocks, however large the cube is.
-    cube, report = stacaster.load(
-        search.items(), **search.placed(asked | {"report": True, "chunks": {"x": 2048, "y": 2048}})
-    )
+    cube, report = stacaster.load(search.items(), report=True, **asked)
     sizes = {name: int(size) for name, size in cube.sizes.items()}
     for name in cube.data_vars:
         # A count would not look at integers: they are never null.

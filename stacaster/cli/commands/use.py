@@ -50,10 +50,7 @@ def items(
     """List items of a catalog, or write them to a file; --json prints a STAC item collection."""
     if output is not None and Path(output).exists() and not overwrite:
         raise click.UsageError(f"{output} exists; --overwrite replaces it")
-    from stacaster.conditions import read_area
-
-    area = None if intersects is None else read_area(intersects)
-    search = show.opened(catalog).search(intersects=area, collections=collection, filter=cql2, **rest)
+    search = show.opened(catalog).search(intersects=intersects, collections=collection, filter=cql2, **rest)
     if output is not None:
         show.written(search.write(output))
         return 0
