@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         import_items,
         open_catalog,
     )
+    from stacaster.composites import composite
     from stacaster.cube import load
     from stacaster.cube.grids import GridCheck, check_grid, load_tree
     from stacaster.cube.planning import LoadPlan, plan
@@ -77,6 +78,7 @@ __all__ = [
     "check_catalog",
     "check_grid",
     "check_login",
+    "composite",
     "compute_index",
     "dedupe",
     "diff_catalogs",
@@ -139,6 +141,7 @@ _HOME = {
     "prune_cache": "fetch",
     "fetch": "fetch",
     "draw_footprints": "footprints",
+    "composite": "composites",
     "compute_index": "indices",
     "ingest": "ingest",
     "ingest_search": "acquire",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.cube_bands import SWIR_BANDS, drop_dead_swir
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.formulas import Formula, parse_formula
-from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
+from stacaster.instruments.aster import BANDS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -219,8 +220,9 @@ def compute_index(cube: xr.Dataset, index: str | Index) -> xr.DataArray:
     first = next(iter(bands.values()))
     result: xr.DataArray = known.formula({name: band.astype("float64") for name, band in bands.items()})
     result = result.where(np.isfinite(result)).astype("float32")
-    if known.needs_swir and "time" in result.dims and _is_aster(places):
-        result = result.where(result["time"] < np.datetime64(SWIR_CUTOFF.replace(tzinfo=None)))
+    if SWIR_BANDS & set(places.values()):
+        # Landsat's and Sentinel-2's swir16 goes on.
+        result = drop_dead_swir(result)
     kept = {key: value for key, value in first.attrs.items() if key == "grid_mapping"}
     ranges = {"valid_range": known.valid_range, "display_range": known.display_range}
     result.attrs = kept | {
@@ -232,8 +234,3 @@ def compute_index(cube: xr.Dataset, index: str | Index) -> xr.DataArray:
         **{key: list(value) for key, value in ranges.items() if value is not None},
     }
     return result.rename(known.name)
-
-
-def _is_aster(places: Mapping[str, str]) -> bool:
-    """Tell whether a band is named as ASTER's SWIR is; Landsat's and Sentinel-2's swir16 goes on."""
-    return any(place in _SWIR and place.startswith("B0") for place in places.values())

@@ -1,0 +1,77 @@
+"""What indices, composites and time series share: which variables are bands, dead SWIR, periods of time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.errors import LoadError, UsageError
+from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+SWIR_BANDS = frozenset(band.name for band in BANDS if band.group == "SWIR")
+"""Asset keys of ASTER's SWIR bands."""
+
+_BESIDE = ("source", "n_obs", "spatial_ref")
+_PERIODS = {"day": "D", "month": "M", "season": "Q-NOV", "year": "Y"}
+
+
+def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Return the bands of a cube, without what stands beside them (``source``, ``n_obs``).
+
+    Raises:
+        LoadError: There is none with a dimension ``time``.
+    """
+    found = {
+        str(name): band for name, band in cube.data_vars.items() if name not in _BESIDE and band.dtype.kind in "fiu"
+    }
+    if not found or any("time" not in band.dims for band in found.values()):
+        raise LoadError("a cube with bands of dimensions (time, y, x) is needed")
+    return found
+
+
+def drop_dead_swir(band: xr.DataArray) -> xr.DataArray:
+    """Return a float array with NaN from ``SWIR_CUTOFF`` on, when ASTER's SWIR detectors were too warm."""
+    if "time" not in band.dims:
+        return band
+    return band.where(band["time"] < np.datetime64(SWIR_CUTOFF.replace(tzinfo=None)))
+
+
+def clean_bands(cube: xr.Dataset) -> xr.Dataset:
+    """Return the bands of a cube as float32, with NaN for no data and for ASTER's SWIR from ``SWIR_CUTOFF`` on.
+
+    Raises:
+        LoadError: There is no band with a dimension ``time``.
+    """
+    changed = {}
+    for name, band in band_variables(cube).items():
+        attrs = dict(band.attrs)
+        nodata = attrs.pop("nodata", None)
+        values = band.astype(np.float32)
+        if nodata is not None and not np.isnan(nodata):
+            values = values.where(band != nodata)
+        values = drop_dead_swir(values) if name in SWIR_BANDS else values
+        values.attrs = attrs
+        changed[name] = values
+    return cube[list(changed)].assign(changed)
+
+
+def period_starts(times: NDArray[Any], period: str) -> NDArray[Any]:
+    """Return the first moment of the period of each time.
+
+    Args:
+        times: Times.
+        period: ``day``, ``month``, ``season`` (from December on) or ``year``.
+
+    Raises:
+        UsageError: There is no such period.
+    """
+    import pandas as pd
+
+    if period not in _PERIODS:
+        raise UsageError(f"period is {period!r}, but one of {', '.join(_PERIODS)} is needed")
+    return np.asarray(pd.DatetimeIndex(times).to_period(_PERIODS[period]).start_time.values)
