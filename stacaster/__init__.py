@@ -49,6 +49,14 @@ if TYPE_CHECKING:
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
     from stacaster.serve import CatalogServer
+    from stacaster.timeseries import (
+        anomalies,
+        linear_trend,
+        plot_series,
+        resample_series,
+        time_series,
+        write_series,
+    )
     from stacaster.transport.signed import sign
 
 __all__ = [
@@ -75,6 +83,7 @@ __all__ = [
     "Superseded",
     "__version__",
     "all_products",
+    "anomalies",
     "check_catalog",
     "check_grid",
     "check_login",
@@ -91,21 +100,26 @@ __all__ = [
     "ingest",
     "ingest_search",
     "iter_granules",
+    "linear_trend",
     "list_cache",
     "load",
     "load_tree",
     "open_catalog",
     "open_remote",
     "plan",
+    "plot_series",
     "prune_cache",
     "publish",
     "register",
+    "resample_series",
     "sample",
     "sample_data",
     "search",
     "search_tiles",
     "sign",
+    "time_series",
     "update",
+    "write_series",
 ]
 
 _HOME = {
@@ -162,6 +176,12 @@ _HOME = {
     "search": "search",
     "search_tiles": "search",
     "sign": "transport.signed",
+    "anomalies": "timeseries",
+    "linear_trend": "timeseries",
+    "plot_series": "timeseries",
+    "resample_series": "timeseries",
+    "time_series": "timeseries",
+    "write_series": "timeseries",
 }
 
 
