@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from stacaster.cube.report import LoadReport
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
-    from stacaster.export import export, export_index
+    from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
     from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
     from stacaster.indices import compute_index
@@ -93,7 +93,9 @@ __all__ = [
     "diff_catalogs",
     "draw_footprints",
     "export",
+    "export_composite",
     "export_index",
+    "export_timeseries",
     "fetch",
     "fix_catalog",
     "import_items",
@@ -119,6 +121,7 @@ __all__ = [
     "sign",
     "time_series",
     "update",
+    "write_cube",
     "write_series",
 ]
 
@@ -146,7 +149,10 @@ _HOME = {
     "LoadReport": "cube.report",
     "StacasterError": "errors",
     "export": "export",
+    "export_composite": "export",
     "export_index": "export",
+    "export_timeseries": "export",
+    "write_cube": "export",
     "CachedGranule": "fetch",
     "FetchReport": "fetch",
     "Finding": "doctor",

@@ -205,6 +205,8 @@ def _medoid(values: NDArray[Any], whole: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 def _described(result: xr.Dataset, cube: xr.Dataset, wanted: _Wanted) -> xr.Dataset:
     times = cube["time"].values
+    # With their attributes, which say the CRS.
+    result = result.assign_coords({name: place for name, place in cube.coords.items() if "time" not in place.dims})
     citation = {"citation": _CITATIONS[wanted.method]} if wanted.method in _CITATIONS else {}
     if wanted.method == "bare_earth":
         citation["weights"] = f"exp(-{wanted.greenness:g} * max(NDVI, 0))"

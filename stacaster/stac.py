@@ -105,7 +105,7 @@ def build_item(
         extensions.add("scientific")
     described = {}
     for band in scene.bands:
-        described[band.band.name] = _asset(band, assets[band.band.name])
+        described[band.band.name] = band_asset(band, assets[band.band.name])
         extensions |= _band_extensions(band.band)
     if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
         extensions.discard("eo")
@@ -146,7 +146,8 @@ def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, 
     return links
 
 
-def _asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
+def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
+    """Describe the file of one band as a STAC asset, its href relative to the item."""
     table = band.band
     rows, cols = band.geobox.shape
     t = band.geobox.transform
@@ -170,7 +171,7 @@ def _asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     if isinstance(asset, CogAsset):
         described["stacaster:pixel_checksum"] = asset.pixel_checksum
     if table.nodata is not None:
-        described["nodata"] = table.nodata
+        described["nodata"] = nodata_of(table.nodata)
     if band.scale is not None and band.offset is not None:
         described |= {"raster:scale": float(band.scale), "raster:offset": float(band.offset)}
         if table.unit is not None:
@@ -178,6 +179,11 @@ def _asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     described |= band_fields(table) | dict(band.properties)
     described["bands"] = [_band_object(table, asset)]
     return described
+
+
+def nodata_of(value: int | float) -> int | float | str:
+    """Return a value of ``nodata`` as JSON can say it: NaN as the text that STAC has for it."""
+    return "nan" if value != value else value  # noqa: PLR0124 - only NaN differs from itself
 
 
 def _band_object(table: Band, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
@@ -369,7 +375,7 @@ def _item_asset(band: Band) -> dict[str, Any]:
         "raster:sampling": "area",
     }
     if band.nodata is not None:
-        described["nodata"] = band.nodata
+        described["nodata"] = nodata_of(band.nodata)
     if band.unit is not None:
         described["unit"] = band.unit
     return described | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}

@@ -101,9 +101,7 @@ _UNITS: tuple[Decorator, ...] = (
     click.option("--emissivity", type=float, metavar="E", help="Of the surface, for surface_temperature."),
 )  # fmt: skip
 
-_CUBE: tuple[Decorator, ...] = (
-    catalog_option,
-    click.option("--bands", multiple=True, metavar="NAME", help="Band or common name; may be repeated. [default: all]"),
+_PLACE: tuple[Decorator, ...] = (
     bbox_option,
     click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons; pixels outside are no data."),
     click.option("--region", metavar="NAME", help="Named region, or an area of the file of --intersects."),
@@ -112,7 +110,9 @@ _CUBE: tuple[Decorator, ...] = (
     datetime_option,
     collection_option,
     click.option("--filter", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'."),
-    *_UNITS,
+)
+
+_SHAPE: tuple[Decorator, ...] = (
     click.option("--mask", multiple=True, metavar="NAME",
                  help="fill, saturated, swir_dead, cloud, snow, water or ASSET=CLASS; may be repeated."),
     click.option("--groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]"),
@@ -122,10 +122,23 @@ _CUBE: tuple[Decorator, ...] = (
     click.option("--n-obs", is_flag=True, help="Add the number of scenes with a value."),
 )  # fmt: skip
 
+_CUBE: tuple[Decorator, ...] = (
+    catalog_option,
+    click.option("--bands", multiple=True, metavar="NAME", help="Band or common name; may be repeated. [default: all]"),
+    *_PLACE,
+    *_UNITS,
+    *_SHAPE,
+)  # fmt: skip
+
 
 def cube_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what chooses and shapes a cube to a command; values that were not given are None or empty."""
     return _with(_CUBE, function)
+
+
+def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what chooses and shapes a cube to a command, but its bands and units."""
+    return _with((catalog_option, *_PLACE, *_SHAPE), function)
 
 
 def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,4 +208,9 @@ cache_option: Decorator = click.option(
     "--cache-dir", metavar="DIR", help="Folder for downloads. [default: STACASTER_CACHE_DIR or user cache]"
 )
 output_option: Decorator = click.option("-o", "--output", required=True, metavar="FILE", help="File to write.")
+result_option: Decorator = click.option(
+    "-o", "--output", required=True, metavar="PATH",
+    help=".nc, .zarr, .tif, .csv or .parquet; or a folder: a catalog with a COG a band and time.",
+)  # fmt: skip
+period_option: Decorator = click.option("--period", metavar="NAME", help="One for each day, month, season or year.")
 overwrite_option: Decorator = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

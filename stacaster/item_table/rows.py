@@ -164,6 +164,10 @@ def year_of(item: Mapping[str, Any]) -> str:
     return str(properties.get("datetime") or properties["start_datetime"])[:4]
 
 
+# Relative paths are taken apart below so many folders: those of this process would be too few for hrefs that lead far up.
+_DEEP = "/-" * 200 + "/"
+
+
 def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[str, Any]:
     """Move the base of relative hrefs, of links and assets, between an item's folder and that of the collection.
 
@@ -177,7 +181,7 @@ def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[
         href = str(part["href"])
         if not href.startswith(("./", "../")):
             return dict(part)
-        place = posixpath.relpath(href, folder) if inward else posixpath.normpath(folder + href)
+        place = posixpath.relpath(_DEEP + href, _DEEP + folder) if inward else posixpath.normpath(folder + href)
         return {**part, "href": place if place.startswith("../") else f"./{place}"}
 
     assets = {key: moved(asset) for key, asset in item["assets"].items()}

@@ -51,7 +51,7 @@ def read_zones(areas: Any, geobox: GeoBox, *, name_column: str | None = None) ->
     """
     import shapely
 
-    frame = _frame(areas)
+    frame = read_frame(areas)
     names = _names(frame, name_column)
     shapes = shapely.make_valid(np.asarray(frame.geometry.array))
     shapes = _on_pixels(shapes, frame.crs, geobox)
@@ -60,7 +60,12 @@ def read_zones(areas: Any, geobox: GeoBox, *, name_column: str | None = None) ->
     return Zones(names, shapely.area(shapes), zone, cell, share)
 
 
-def _frame(areas: Any) -> gpd.GeoDataFrame:
+def read_frame(areas: Any) -> gpd.GeoDataFrame:
+    """Return polygons with a CRS.
+
+    Raises:
+        UsageError: There is no such file, or it holds something else than polygons.
+    """
     import geopandas
     import shapely
 

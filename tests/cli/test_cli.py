@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -118,7 +119,7 @@ def _has_netcdf() -> bool:
         (["items", "--catalog", "nowhere"], 7, "holds no catalog.json"),
         (["sql", "select 1", "--catalog", "nowhere"], 7, "holds no catalog.json"),
         (["index", "compute", "evi9", "-o", "x.nc"], 2, "no index; nearest are ndvi"),
-        (["export", "-o", "x.tif"], 2, "a name ending in .nc"),
+        (["export", "-o", "x.shp"], 2, "a name ending in .nc"),
         (["export", "-o", "no/folder/x.nc", "--catalog", "{catalog}"], 2, "does not exist"),
         (["export", "-o", "x.nc", "--catalog", "{catalog}", "--datetime", "1999"], 3, "no item"),
         (["export", "-o", "x.nc", "--catalog", "{catalog}", "--bands", "B01"], 1, "EPSG:32753"),
@@ -184,6 +185,8 @@ TWINS: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "ingest": (stacaster.ingest, ["x"]),
     "export": (stacaster.export, ["-o", "x.nc"]),
     "index compute": (stacaster.export_index, ["ndvi", "-o", "x.nc"]),
+    "composite": (stacaster.export_composite, ["median", "-o", "x.nc"]),
+    "timeseries": (stacaster.export_timeseries, ["-o", "x.csv"]),
     "sample-data": (stacaster.sample_data, ["x"]),
 }
 """Function of each command, and the arguments that must be given."""
@@ -205,9 +208,11 @@ def test_commands_are_twins_of_functions(name: str) -> None:
         for key in CONDITIONS:
             value = given.pop(key)
             assert value == conditions[key].default if key in conditions else value is None
-    if name == "export":
+    if "options" in parameters:
         shaping = set(inspect.signature(stacaster.load).parameters) | OWN_OPTIONS | {"crs", "resolution", "filter"}
-        for key in set(given) - set(parameters):
+        # Options that the description of the function names.
+        shaping |= set(re.findall(r"``(\w+)``", inspect.getdoc(function) or ""))
+        for key in set(given) - set(parameters) - {"as_json"}:
             assert key in shaping, key
             assert given.pop(key) in (None, (), False, "dn"), key
     assert set(given) - {"as_json"} == set(parameters) - {"progress", "options"}

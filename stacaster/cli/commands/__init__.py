@@ -1,15 +1,16 @@
 """The commands; each translates options into one call and prints what comes back."""
 
+from stacaster.cli.commands.analyse import composite, export, index, timeseries
 from stacaster.cli.commands.build import ingest, products, sample_data
 from stacaster.cli.commands.change import archive, dedupe, diff, import_items, remove, update
-from stacaster.cli.commands.cubes import check, export, index, load, sample
+from stacaster.cli.commands.cubes import check, load, sample
 from stacaster.cli.commands.find import fetch, footprints, search
 from stacaster.cli.commands.keep import cache, doctor, publish, serve
 from stacaster.cli.commands.use import info, items, sql
 
 COMMANDS = (
     search, footprints, fetch, ingest, import_items, products, info, items, sql, load, check, sample,
-    export, index,
+    export, index, composite, timeseries,
     update, remove, dedupe, archive, diff, doctor, publish, serve, cache, sample_data,
 )  # fmt: skip
 """All commands in the order of the work."""

@@ -1,4 +1,4 @@
-"""Load cubes, look at their grids, take values at points, write files."""
+"""Load cubes, look at their grids, take values at points."""
 
 from __future__ import annotations
 
@@ -99,67 +99,3 @@ def sample(points: str, output: str, catalog: str | None, collection: str | None
         asked = options.given(rest) | {"collections": collection, "progress": progress}
         found = show.opened(catalog).sample(points, **asked)
     show.written(write_points(found, output))
-
-
-@click.command(cls=options.BboxCommand,
-               epilog="\b\nExample:\n  stacaster export -o cube.nc --bands nir --bands red")  # fmt: skip
-@options.output_option
-@options.cube_options
-@options.overwrite_option
-def export(output: str, **rest: Any) -> None:
-    """Write bands of a catalog to a NetCDF file, without --crs on the scenes' own grid."""
-    import stacaster
-
-    show.written(stacaster.export(output, **options.given(rest)))
-
-
-@click.group(epilog="\b\nExample:\n  stacaster index list")
-def index() -> None:
-    """Spectral indices: which there are, where they come from, and their values."""
-
-
-@index.command("list", epilog="\b\nExample:\n  stacaster index list --bands B05 --bands B06 --bands B07")
-@click.option("--bands", multiple=True, metavar="NAME", help="Only indices that need no other bands than these.")
-@options.json_option
-def list_indices(bands: tuple[str, ...], as_json: bool) -> int:
-    """List the indices with formula, units and published range."""
-    from stacaster.indices import INDICES
-
-    found = [entry.to_dict() for entry in INDICES.values() if not bands or set(entry.bands) <= set(bands)]
-    show.rows(found, ("name", "expression", "units", "display_range", "title"), as_json=as_json)
-    return 0 if found else show.nothing("no index needs only these bands")
-
-
-@index.command("show", epilog="\b\nExample:\n  stacaster index show ga_aloh_content --cite")
-@click.argument("name")
-@click.option("--cite", is_flag=True, help="Only the citation.")
-@options.json_option
-def show_index(name: str, cite: bool, as_json: bool) -> None:
-    """Show one index."""
-    from stacaster.indices import get_index
-
-    found = get_index(name).to_dict()
-    if cite:
-        click.echo(found["citation"])
-    elif as_json:
-        click.echo(json.dumps(found, indent=2))
-    else:
-        show.rows([{"what": key, "value": value} for key, value in found.items()], ("what", "value"), as_json=False)
-
-
-@index.command("compute", cls=options.BboxCommand,
-               epilog="\b\nExamples:\n  stacaster index compute ndvi -o ndvi.nc --bbox 138,-32,139,-31\n"
-               "  stacaster index compute '(B05 + B07) / B06' -o own.nc --datetime 2003")  # fmt: skip
-@click.argument("name", metavar="NAME|FORMULA")
-@options.output_option
-@options.catalog_option
-@options.bbox_option
-@options.datetime_option
-@options.collection_option
-@click.option("--mask", multiple=True, metavar="NAME", help="Masks as for load; may be repeated.")
-@options.overwrite_option
-def compute(name: str, output: str, **rest: Any) -> None:
-    """Compute an index, or a formula of your own, over a catalog and write it to a NetCDF file."""
-    import stacaster
-
-    show.written(stacaster.export_index(name, output, **rest))

@@ -1,0 +1,132 @@
+"""What is exported: cubes of a catalog with the items that each of their times comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from stacaster.catalog import open_catalog
+from stacaster.config import catalog_place
+from stacaster.cube_bands import period_starts
+from stacaster.errors import UsageError
+from stacaster.indices import Index, compute_index, get_index, own_index
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+Progress = Callable[[int, int, str], None]
+"""Called with steps done, steps there are, and what is worked on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A cube and where it comes from."""
+
+    cube: xr.Dataset
+    """Variables of dimensions (time, y, x), or (y, x)."""
+    scenes: Sequence[Sequence[pystac.Item]] = ()
+    """Items of each time, or of the whole where there are no times; empty when they are not known."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """How it was made, as plain data."""
+
+    def only_times(self, cube: xr.Dataset, period: str | None) -> Made:
+        """Return what was made of all times, or of the times of each period."""
+        if period is None:
+            return replace(self, cube=cube, scenes=(tuple(item for group in self.scenes for item in group),))
+        starts = period_starts(self.cube["time"].values, period)
+        groups: dict[Any, list[pystac.Item]] = {}
+        for start, group in zip(starts, self.scenes, strict=True):
+            groups.setdefault(start, []).extend(group)
+        return replace(self, cube=cube, scenes=tuple(groups[start] for start in sorted(groups)))
+
+
+def find_indices(names: str | Sequence[str]) -> list[Index]:
+    """Return indices by name, or made from formulas of reflectances.
+
+    Raises:
+        UsageError: There is no such index, or they need different units.
+    """
+    wanted = [names] if isinstance(names, str) else list(names)
+    found = []
+    for number, name in enumerate(wanted, start=1):
+        is_name = name.strip().replace(":", "_").isidentifier()
+        found.append(
+            get_index(name) if is_name else own_index(name, name="own" if len(wanted) == 1 else f"own_{number}")
+        )
+    units = {index.units for index in found}
+    if len(units) > 1:
+        of = "; ".join(f"{index.name} needs {index.units}" for index in found)
+        raise UsageError(f"indices of one file need the same units, but {of}")
+    return found
+
+
+def load_made(
+    catalog: str | os.PathLike[str] | None,
+    *,
+    bands: Sequence[str] | None,
+    indices: Sequence[Index] = (),
+    **options: Any,
+) -> Made:
+    """Search and load, in pieces, without ``crs`` on the scenes' own grid.
+
+    Args:
+        catalog: Folder of the catalog.
+        bands: Bands; None takes all, or those of the indices.
+        indices: What is to be computed: their bands are loaded in their units.
+        **options: ``collection``, ``datetime``, ``filter``, and those of ``Catalog.load``.
+
+    Raises:
+        NothingFoundError: No item fits.
+        UsageError: An argument is wrong.
+        LoadError: The items do not share one grid.
+    """
+    from stacaster.catalog.cubes import select, shaped
+    from stacaster.cube import load
+    from stacaster.cube.selection import group_items, moment_of
+
+    opened = open_catalog(catalog_place(catalog))
+    asked = {"datetime": options.pop("datetime", None), "filter": options.pop("filter", None)}
+    asked["collections"] = _one(opened.collections, options.pop("collection", None))
+    given = {key: value for key, value in options.items() if value is not None}
+    if indices and given.get("units") == "dn":
+        # The default of what has no index.
+        del given["units"]
+    for index in indices:
+        if given.setdefault("units", index.units) != index.units:
+            raise UsageError(f"{index.name} needs units {index.units!r}, not {given['units']!r}")
+    wanted = list(dict.fromkeys([*(bands or ()), *(name for index in indices for name in index.bands)])) or None
+    recipe = {"catalog": opened.name, "bands": wanted, **asked, **given}
+    search = select(opened, asked, given)
+    items = sorted(search.items(), key=lambda item: (moment_of(item), item.id))
+    if wanted is not None:
+        # When no scene has any of the bands, loading says which there are.
+        items = [item for item in items if any(_has(item, name) for name in wanted)] or items
+    cube: xr.Dataset = load(items, bands=wanted, **shaped(search, given))
+    groups = group_items(items, given.get("groupby", "time"))
+    plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}
+    return Made(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
+
+
+def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:
+    """Return indices of a cube as a cube, with what stands beside the bands (``n_obs``, ``source``, ``date``)."""
+    import xarray as xr
+
+    beside = {name: cube[name] for name in ("n_obs", "source", "date") if name in cube}
+    return xr.Dataset({index.name: compute_index(cube, index) for index in indices} | beside, attrs=cube.attrs)
+
+
+def _has(item: pystac.Item, name: str) -> bool:
+    if name in item.assets:
+        return True
+    return any(asset.extra_fields.get("eo:common_name") == name for asset in item.assets.values())
+
+
+def _one(names: Sequence[str], wanted: str | None) -> str:
+    if wanted is not None:
+        return wanted
+    if len(names) != 1:
+        raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
+    return names[0]

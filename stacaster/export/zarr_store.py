@@ -1,0 +1,60 @@
+"""Zarr, with the CRS where xarray, rioxarray and GDAL look for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stacaster.errors import ExportError
+from stacaster.export.made import Progress
+from stacaster.export.netcdf import counted, described
+from stacaster.outputs import complete_folder
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_CHUNK = 512
+
+
+def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:
+    """Write a cube as Zarr (format 2, consolidated), staged beside the target and then renamed.
+
+    Args:
+        cube: Dataset with dimensions (time, y, x) or (y, x), and a CRS.
+        path: Folder to write; replaced when it exists.
+        progress: Called while pieces are computed.
+
+    Returns:
+        The path.
+
+    Raises:
+        SpaceError: The disk is full.
+        ExportError: zarr is missing, or the folder cannot be written.
+    """
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise ExportError("a .zarr needs zarr: pip install 'stacaster[zarr]'") from error
+    from pyproj import CRS
+
+    prepared, encoding = described(cube)
+    if "spatial_ref" in cube.coords:
+        # GDAL's convention beside that of CF, which it reads in other formats only.
+        place = {"wkt": CRS.from_user_input(str(cube.odc.geobox.crs)).to_wkt()}
+        for name in prepared.data_vars:
+            if prepared[name].ndim >= 2:
+                prepared[name].attrs["_CRS"] = place
+    for name, fields in encoding.items():
+        if name in prepared.data_vars and prepared[name].ndim >= 2:
+            band = prepared[name]
+            if band.chunks is None:
+                tail = tuple(min(_CHUNK, size) for size in band.shape[-2:])
+                fields["chunks"] = (1,) * (band.ndim - 2) + tail
+            else:
+                # Blocks of Dask that end at an edge of the file's blocks can be written at the same time.
+                fields["chunks"] = tuple(sizes[0] for sizes in band.chunks)
+                even = {str(dim): sizes[0] for dim, sizes in zip(band.dims, band.chunks, strict=True)}
+                prepared[name] = band.chunk(even)
+    with complete_folder(path) as staged, counted(progress, path.name):
+        prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w")
+    return path
