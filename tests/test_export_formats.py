@@ -138,8 +138,6 @@ def test_results_are_a_catalog(catalog: Catalog, results: Catalog, cube: xr.Data
     items = list(results.search().items())
     assert len(items) == cube.sizes["time"]
     assert list(results.collections) == ["ndvi-ga_green_vegetation"]
-        "ndvi-ga_green_vegetation"
-    ]
     expected = stacaster.compute_index(cube, "ndvi")
     for number, item in enumerate(items):
         asset = item.assets["ndvi"]

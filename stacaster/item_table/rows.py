@@ -164,7 +164,7 @@ def year_of(item: Mapping[str, Any]) -> str:
     return str(properties.get("datetime") or properties["start_datetime"])[:4]
 
 
-# Relative paths are taken apart below so many folders: those of this process would be too few for hrefs that lead far up.
+# Relative paths are taken apart below so many folders: those of this process may be too few for hrefs far up.
 _DEEP = "/-" * 200 + "/"
 
 
