@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stacaster.indices import compute_index
     from stacaster.ingest import ingest, update
     from stacaster.model import Granule, Outcome, Product, Report
+    from stacaster.pictures import write_picture
     from stacaster.products import all_products
     from stacaster.publish import PublishReport, publish
     from stacaster.register import register
@@ -122,6 +123,7 @@ __all__ = [
     "time_series",
     "update",
     "write_cube",
+    "write_picture",
     "write_series",
 ]
 
@@ -170,6 +172,7 @@ _HOME = {
     "Product": "model",
     "Report": "model",
     "all_products": "products",
+    "write_picture": "pictures",
     "PublishReport": "publish",
     "publish": "publish",
     "CatalogServer": "serve",

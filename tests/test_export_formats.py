@@ -277,6 +277,32 @@ def test_bare_earth_and_indices_of_it(catalog: Catalog, cube: xr.Dataset, tmp_pa
         assert found["ndvi"].values == pytest.approx(expected.values, abs=1e-5, nan_ok=True)
 
 
+def test_an_index_of_two_pixel_sizes(catalog: Catalog, tmp_path: Path) -> None:
+    # Pixels of 30 m have the centre of one of 15 m, and cover it, half of its neighbours, a quarter of the corners.
+    place: dict[str, Any] = {"datetime": "2003-08-30", **PLACE}
+    path = stacaster.export_index("B03N / B04", tmp_path / "x.nc", catalog=catalog.root, **place)
+    fine = catalog.load(bands=["B03N"], native=True, datetime="2003-08-30", units="reflectance")["B03N"][0]
+    coarse = catalog.load(bands=["B04"], native=True, units="reflectance", **place)["B04"][0]
+    weights = np.outer([0.25, 0.5, 0.25], [0.25, 0.5, 0.25])
+    with xr.open_dataset(path) as found:
+        assert np.array_equal(found.x, coarse.x) and np.array_equal(found.y, coarse.y)
+        compared = 0
+        for row in range(5, coarse.sizes["y"], 17):
+            for col in range(5, coarse.sizes["x"], 19):
+                beside = {
+                    "x": coarse.x.values[col] + np.array([-15, 0, 15]),
+                    "y": coarse.y.values[row] + np.array([15, 0, -15]),
+                }
+                near = fine.reindex(beside, method="nearest", tolerance=0.1).values
+                expected = (near * weights).sum() / coarse.values[row, col]
+                if np.isfinite(expected):
+                    # The average of stored numbers is a whole number again.
+                    step = float(0.5 * 0.0035 / coarse.values[row, col])
+                    assert found["own"].values[0, row, col] == pytest.approx(expected, abs=step)
+                    compared += 1
+        assert compared > 50
+
+
 def test_time_series_of_a_catalog(catalog: Catalog, cube: xr.Dataset, tmp_path: Path) -> None:
     import geopandas
     from shapely.geometry import box

@@ -57,7 +57,7 @@ def geobox_of(search: ItemSearch, bands: str | Sequence[str] | None) -> GeoBox:
         raise NothingFoundError("the search found nothing, so there is no grid")
     keys = list(band_names(bands, assets_of(items)).values())
     if bands is None:
-        sizes = {key: _pixel(items, key) for key in keys}
+        sizes = pixel_sizes(items, keys)
         keys = [key for key in keys if sizes[key] == min(sizes.values())]
     box = search.bbox
     if search.intersects is not None:
@@ -65,9 +65,16 @@ def geobox_of(search: ItemSearch, bands: str | Sequence[str] | None) -> GeoBox:
     return cube.native_geobox(items, keys, bbox=box)
 
 
-def _pixel(items: Sequence[pystac.Item], key: str) -> float:
-    boxes = (asset_geobox(item, key) for item in items)
-    return min((abs(box.transform.a) for box in boxes if box is not None), default=float("inf"))
+def pixel_sizes(items: Sequence[pystac.Item], bands: Sequence[str]) -> dict[str, float]:
+    """Return the smallest width of the pixels of bands, by name, in units of their CRS."""
+    names = band_names(bands, assets_of(items))
+    return {
+        name: min(
+            (abs(box.transform.a) for item in items if (box := asset_geobox(item, key)) is not None),
+            default=float("inf"),
+        )
+        for name, key in names.items()
+    }
 
 
 def _widened(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:

@@ -210,7 +210,7 @@ cache_option: Decorator = click.option(
 output_option: Decorator = click.option("-o", "--output", required=True, metavar="FILE", help="File to write.")
 result_option: Decorator = click.option(
     "-o", "--output", required=True, metavar="PATH",
-    help=".nc, .zarr, .tif, .csv or .parquet; or a folder: a catalog with a COG a band and time.",
+    help=".nc, .zarr, .tif, .csv, .parquet, .png; or a folder: a catalog with a COG a band and time.",
 )  # fmt: skip
 period_option: Decorator = click.option("--period", metavar="NAME", help="One for each day, month, season or year.")
 overwrite_option: Decorator = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

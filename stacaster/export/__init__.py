@@ -15,6 +15,7 @@ from stacaster.export.netcdf import write_netcdf
 from stacaster.export.results import write_results
 from stacaster.export.tables import write_pixels
 from stacaster.export.zarr_store import write_zarr
+from stacaster.pictures import write_picture
 from stacaster.timeseries import anomalies, linear_trend, plot_series, resample_series, time_series, write_series
 from stacaster.timeseries.tables import check_table
 
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["export", "export_composite", "export_index", "export_timeseries", "write_cube", "write_netcdf"]
-
-_WRITERS: dict[str, Callable[..., Path]] = {
-    ".nc": write_netcdf,
-    ".zarr": write_zarr,
-    ".tif": write_geotiff,
-    ".csv": write_pixels,
-    ".parquet": write_pixels,
-}
 
 
 def export(
@@ -47,8 +40,9 @@ def export(
     """Load bands of a catalog, without ``crs`` on the scenes' own grid, and write them.
 
     Args:
-        output: ``.nc`` (CF NetCDF), ``.zarr``, ``.tif`` (GeoTIFF), ``.csv`` or ``.parquet`` (one row a pixel), or a
-            folder: a catalog with one COG a band and time, whose items name the scenes they derive from.
+        output: ``.nc`` (CF NetCDF), ``.zarr``, ``.tif`` (GeoTIFF), ``.csv`` or ``.parquet`` (one row a pixel),
+            ``.png`` (picture with legend; three bands as colours), or a folder: a catalog with one COG a
+            band and time, whose items name the scenes they derive from.
         catalog: Folder of the catalog.
         bands: Asset keys or common names; empty takes every band.
         bbox: West, south, east, north in degrees.
@@ -305,3 +299,21 @@ def _box_of(areas: Any) -> str | None:
 
     west, south, east, north = (float(value) for value in read_frame(areas).to_crs(4326).total_bounds)
     return None if east - west > 180 else f"{west},{south},{east},{north}"
+
+
+def _draw(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:
+    """Draw the variables with a legend, or three bands without a published range as red, green and blue."""
+    del progress
+    bands = [str(name) for name, band in cube.data_vars.items() if name not in ("n_obs", "source", "date")]
+    is_colour = len(bands) == 3 and not any("display_range" in cube[name].attrs for name in bands)
+    return write_picture(cube[bands], path, composite=bands if is_colour else None)
+
+
+_WRITERS: dict[str, Callable[..., Path]] = {
+    ".nc": write_netcdf,
+    ".zarr": write_zarr,
+    ".tif": write_geotiff,
+    ".csv": write_pixels,
+    ".parquet": write_pixels,
+    ".png": _draw,
+}

@@ -83,7 +83,7 @@ def load_made(
         UsageError: An argument is wrong.
         LoadError: The items do not share one grid.
     """
-    from stacaster.catalog.cubes import select, shaped
+    from stacaster.catalog.cubes import geobox_of, pixel_sizes, select, shaped
     from stacaster.cube import load
     from stacaster.cube.selection import group_items, moment_of
 
@@ -104,6 +104,13 @@ def load_made(
     if wanted is not None:
         # When no scene has any of the bands, loading says which there are.
         items = [item for item in items if any(_has(item, name) for name in wanted)] or items
+    if indices and wanted is not None and not {"crs", "geobox", "like"} & set(given):
+        sizes = pixel_sizes(items, wanted)
+        coarse = [name for name in wanted if sizes[name] == max(sizes.values())]
+        if len(coarse) < len(wanted):
+            # ASTER's lattices share pixel centres: on the fine one every second centre lies between two coarse pixels.
+            given["geobox"] = geobox_of(search, coarse)
+            given.setdefault("resampling", {name: "average" for name in wanted if name not in coarse})
     cube: xr.Dataset = load(items, bands=wanted, **shaped(search, given))
     groups = group_items(items, given.get("groupby", "time"))
     plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}

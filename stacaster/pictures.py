@@ -1,0 +1,275 @@
+"""Cubes as pictures: colour composites, values with a legend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.errors import ExportError, LoadError, UsageError, nearest
+from stacaster.formulas import parse_formula
+from stacaster.outputs import complete_file
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+PERCENT = (2.0, 98.0)
+"""Percentiles of the values that become black and full colour."""
+
+_MAX_PANELS = 24
+_MAX_PIXELS = 1200
+_GA = "Cudahy (2012), ASTER Geoscience Product Notes for Australia, CSIRO and Geoscience Australia (eCat 74347)"
+# ASTER's bands under the common names of STAC, and the other way round.
+_SAME = {"B03N": "nir", "B02": "red", "B01": "green", "nir": "B03N", "red": "B02", "green": "B01"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColourComposite:
+    """Three formulas as red, green and blue."""
+
+    name: str
+    """Name, lower case."""
+    title: str
+    """What it shows."""
+    channels: tuple[str, str, str]
+    """Formulas of bands."""
+    citation: str
+    """Where it comes from."""
+
+
+COMPOSITES = {
+    entry.name: entry
+    for entry in (
+        ColourComposite(name="false_colour", title="False colour: near infrared, red, green",
+                        channels=("nir", "red", "green"), citation="usual view of VNIR"),
+        ColourComposite(name="true_colour", title="True colour: red, green, blue",
+                        channels=("red", "green", "blue"), citation="usual view; ASTER has no blue"),
+        ColourComposite(name="ga_false_colour", title="False colour", channels=("B03N", "B02", "B01"), citation=_GA),
+        ColourComposite(name="ga_regolith_ratios", title="Landsat TM regolith ratios",
+                        channels=("B03N / B02", "B03N / B07", "B04 / B07"), citation=_GA),
+        ColourComposite(name="thermal", title="Thermal infrared", channels=("B14", "B12", "B10"),
+                        citation="bands 14, 12, 10: usual view of TIR"),
+    )
+}  # fmt: skip
+"""Colour composites by name."""
+
+
+def find_composite(name: str | Sequence[str]) -> ColourComposite:
+    """Return a colour composite by name, or of three bands or formulas.
+
+    Raises:
+        UsageError: There is no such composite, or these are not three.
+    """
+    if not isinstance(name, str) or "," in name:
+        channels = tuple(part.strip() for part in (name.split(",") if isinstance(name, str) else name))
+        if len(channels) != 3:
+            raise UsageError(f"three bands are needed for red, green and blue, not {len(channels)}")
+        return ColourComposite(name="own", title=", ".join(channels), channels=channels, citation="of the user")
+    if name.lower() not in COMPOSITES:
+        raise UsageError(f"{name!r} is no colour composite; {nearest(name.lower(), COMPOSITES)}, or three bands")
+    return COMPOSITES[name.lower()]
+
+
+def to_rgb(
+    cube: xr.Dataset, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = PERCENT
+) -> xr.DataArray:
+    """Return a cube as colours.
+
+    Args:
+        cube: Dataset of dimensions (y, x), or with times, all stretched alike.
+        composite: Name of a colour composite, or three bands or formulas; None takes the first that the bands allow.
+        percent: Percentiles of the valid values that become dark and bright, for each channel.
+
+    Returns:
+        Uint8 with a last dimension ``band`` of red, green, blue and alpha; alpha is 0 where a channel has no value.
+
+    Raises:
+        UsageError: There is no such composite.
+        LoadError: The cube lacks a band.
+    """
+    import xarray as xr
+
+    chosen = possible_composite(cube) if composite is None else find_composite(composite)
+    channels = [_channel(cube, formula).compute() for formula in chosen.channels]
+    valid = np.logical_and.reduce([np.isfinite(channel.values) for channel in channels])
+    colours = [stretch(channel.values, percent=percent) for channel in channels]
+    made = np.stack([*colours, np.where(valid, 255, 0).astype(np.uint8)], axis=-1)
+    made[~valid] = 0
+    first = channels[0]
+    found = xr.DataArray(made, dims=(*first.dims, "band"), coords=first.coords)
+    found = found.assign_coords(band=["r", "g", "b", "a"])
+    found.attrs = {"long_name": chosen.title, "channels": list(chosen.channels), "citation": chosen.citation}
+    return found
+
+
+def stretch(values: NDArray[Any], *, percent: tuple[float, float] = PERCENT) -> NDArray[np.uint8]:
+    """Return values between two percentiles as 0 to 255; what is not finite becomes 0.
+
+    Raises:
+        UsageError: The percentiles are not in order between 0 and 100.
+    """
+    low, high = limits_of(values, percent=percent)
+    with np.errstate(invalid="ignore"):
+        shares = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+    return np.rint(np.nan_to_num(shares) * 255).astype(np.uint8)
+
+
+def limits_of(values: NDArray[Any], *, percent: tuple[float, float] = PERCENT) -> tuple[float, float]:
+    """Return two percentiles of the finite values; they differ.
+
+    Raises:
+        UsageError: The percentiles are not in order between 0 and 100.
+    """
+    if not 0 <= percent[0] < percent[1] <= 100:
+        raise UsageError(f"percent is {percent}, but two percentiles in order from 0 to 100 are needed")
+    valid = values[np.isfinite(values)]
+    if not valid.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(valid, percent))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def draw(
+    cube: xr.Dataset, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = PERCENT
+) -> Figure:
+    """Draw a cube: a colour composite, or each variable with a legend, one panel a time.
+
+    A variable with a published range (``display_range``, else ``valid_range``) is shown in it, another between
+    percentiles.
+
+    Args:
+        cube: Dataset of dimensions (time, y, x) or (y, x).
+        composite: Name of a colour composite, or three bands or formulas; None draws the variables.
+        percent: Percentiles where there is no published range.
+
+    Raises:
+        ExportError: matplotlib is missing, or there is too much to draw.
+        UsageError: There is no such composite.
+        LoadError: The cube lacks a band.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExportError("pictures need matplotlib: pip install 'stacaster[plot]'") from error
+    thin = _thinned(cube)
+    if composite is not None:
+        rgb = to_rgb(thin, composite, percent=percent)
+        panels: list[tuple[xr.DataArray, str | None]] = [(rgb, None)]
+    else:
+        panels = [(thin[name].compute(), str(name)) for name in thin.data_vars if thin[name].dtype.kind in "fiu"]
+    times = thin.sizes.get("time", 1)
+    if times * len(panels) > _MAX_PANELS:
+        raise ExportError(f"{times} times of {len(panels)} variables are too many for one picture; choose some")
+    across = len(panels) if len(panels) > 1 else min(4, times)
+    down = -(-times * len(panels) // across)
+    figure = Figure(figsize=(4.6 * across + 0.6, 3.9 * down + 0.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(down, across, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for column, (values, name) in enumerate(panels):
+        for number in range(times):
+            place = axes[number, column] if len(panels) > 1 else axes.flat[number]
+            part = values.isel(time=number) if "time" in values.dims else values
+            _draw_panel(figure, place, part, name, percent)
+    return figure
+
+
+def write_picture(
+    cube: xr.Dataset,
+    output: str | os.PathLike[str],
+    *,
+    composite: str | Sequence[str] | None = None,
+    percent: tuple[float, float] = PERCENT,
+) -> Path:
+    """Draw a cube into a PNG file; see ``draw``.
+
+    Raises:
+        UsageError: The name does not end in ``.png``.
+        ExportError: matplotlib is missing, there is too much to draw, or the file cannot be written.
+    """
+    path = Path(output)
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"output is {path.name!r}, but a name ending in .png is needed")
+    figure = draw(cube, composite, percent=percent)
+    with complete_file(path) as part:
+        figure.savefig(part, dpi=110, metadata={"Software": None})
+    return path
+
+
+def _draw_panel(figure: Any, axis: Any, values: xr.DataArray, name: str | None, percent: tuple[float, float]) -> None:
+    across, down = values.dims[1], values.dims[0]
+    x, y = values[across].values, values[down].values
+    half_x, half_y = (abs(float(place[-1] - place[0])) / max(len(place) - 1, 1) / 2 for place in (x, y))
+    extent = (float(x.min()) - half_x, float(x.max()) + half_x, float(y.min()) - half_y, float(y.max()) + half_y)
+    origin = "upper" if y[0] >= y[-1] else "lower"
+    axis.set_axis_on()
+    if name is None:
+        axis.imshow(values.values, extent=extent, origin=origin)
+    else:
+        shown = values.attrs.get("display_range") or values.attrs.get("valid_range")
+        low, high = shown if shown is not None else limits_of(_valid(values), percent=percent)
+        drawn = axis.imshow(_valid(values), extent=extent, origin=origin, vmin=low, vmax=high, cmap="viridis")
+        unit = values.attrs.get("units", "1")
+        figure.colorbar(drawn, ax=axis, shrink=0.85, extend="both",
+                        label=name if unit in ("1", "dn") else f"{name} [{unit}]")  # fmt: skip
+    title = str(values.attrs.get("long_name", name or ""))
+    moment = f"{np.datetime_as_string(values['time'].values, unit='m')}Z" if "time" in values.coords else ""
+    axis.set_title("\n".join(part for part in (title[:60], moment) if part), fontsize=9)
+    axis.tick_params(labelsize=7)
+    axis.ticklabel_format(style="plain", useOffset=False)
+    axis.locator_params(nbins=4)
+
+
+def _valid(values: xr.DataArray) -> NDArray[Any]:
+    nodata = values.attrs.get("nodata")
+    plain = values.values.astype(np.float64)
+    return plain if nodata is None else np.where(values.values == nodata, np.nan, plain)
+
+
+def _thinned(cube: xr.Dataset) -> xr.Dataset:
+    """Return every n-th pixel of what is larger than a screen."""
+    band = next(iter(cube.data_vars.values()))
+    steps = {dim: max(1, -(-band.sizes[dim] // _MAX_PIXELS)) for dim in band.dims[-2:]}
+    return cube.isel({dim: slice(step // 2, None, step) for dim, step in steps.items()})
+
+
+def possible_composite(cube: xr.Dataset) -> ColourComposite:
+    """Return the first colour composite whose bands a cube has.
+
+    Raises:
+        LoadError: There is none.
+    """
+    for entry in COMPOSITES.values():
+        if all(_place(cube, band) is not None for formula in entry.channels for band in parse_formula(formula).bands):
+            return entry
+    have = ", ".join(str(name) for name in cube.data_vars)
+    raise LoadError(f"no colour composite is made of {have}; name three bands")
+
+
+def _place(cube: xr.Dataset, band: str) -> str | None:
+    return next((name for name in (band, _SAME.get(band, band)) if name in cube.data_vars), None)
+
+
+def _channel(cube: xr.Dataset, text: str) -> xr.DataArray:
+    formula = parse_formula(text)
+    places = {band: _place(cube, band) for band in formula.bands}
+    missing = [band for band, place in places.items() if place is None]
+    if missing:
+        have = ", ".join(str(name) for name in cube.data_vars)
+        raise LoadError(f"the colour composite needs {', '.join(missing)}, which the cube lacks; it has {have}")
+    bands = {}
+    for band, place in places.items():
+        values = cube[place]
+        nodata = values.attrs.get("nodata")
+        bands[band] = values.astype("float32").where(values != nodata) if nodata is not None else values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: xr.DataArray = formula(bands)
+    return result.where(np.isfinite(result))
