@@ -21,6 +21,7 @@ from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand, as_json
+from stacaster.quicklooks import write_quicklooks
 from stacaster.readers import open_granule
 from stacaster.version import __version__
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
 
@@ -113,9 +114,12 @@ def _write(
         "stacaster:sources": sources,
         "stacaster:fingerprint": mark,
     }
-    return stac.build_item(
+    item = stac.build_item(
         product, scene, item_id=item_id, assets=assets, geometry=geometry, bbox=bbox, provenance=provenance
     )
+    paths = {name: asset.path for name, asset in assets.items()}
+    item["assets"] |= write_quicklooks(product.renders, paths, target)
+    return item
 
 
 def _lineage(product: Product, content: GranuleContent) -> str:

@@ -87,6 +87,16 @@ FALSE_COLOUR = {
 }
 """The usual view of VNIR, for the render extension."""
 
+THERMAL = {
+    "title": "Thermal infrared: bands 14, 12, 10",
+    "assets": ["B14", "B12", "B10"],
+    "rescale": [[0, 4095], [0, 4095], [0, 4095]],
+}
+"""The usual view of TIR, for the render extension."""
+
+RENDERS = {"false-colour": FALSE_COLOUR, "thermal": THERMAL}
+"""Views of all products with the bands of L1T; the first that a scene allows is its thumbnail."""
+
 _GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 
 

@@ -218,6 +218,6 @@ PRODUCT = Product(
     keywords=("aster", "terra", "radiance", "vnir", "swir", "tir", "minerals"),
     recognise=_recognise,
     describe=_describe,
-    renders={"false-colour": aster.FALSE_COLOUR},
+    renders=aster.RENDERS,
     notes=("SWIR is unusable from 2008-04-01 on; its assets are not made unless asked for",),
 )

@@ -139,6 +139,6 @@ PRODUCT = Product(
     recognise=_recognise,
     describe=_describe,
     file_set=_FILE,
-    renders={"false-colour": aster.FALSE_COLOUR},
+    renders=aster.RENDERS,
     notes=("SWIR is unusable from 2008-04-01 on; its assets are not made unless asked for",),
 )

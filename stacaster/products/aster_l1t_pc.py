@@ -131,6 +131,6 @@ PRODUCT = Product(
     keywords=("aster", "terra", "radiance", "vnir", "swir", "tir", "minerals"),
     recognise=_recognise,
     describe=_describe,
-    renders={"false-colour": aster.FALSE_COLOUR},
+    renders=aster.RENDERS,
     notes=("registered with --no-copy only; pixels stay at the Planetary Computer",),
 )

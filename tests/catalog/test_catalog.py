@@ -71,6 +71,8 @@ def test_assets_are_what_the_items_say(catalog: Catalog) -> None:
             fields = asset.extra_fields
             assert fields["file:size"] == path.stat().st_size
             assert fields["file:checksum"] == "1220" + hashlib.sha256(path.read_bytes()).hexdigest()
+            if asset.media_type == "image/png":
+                continue
             assert fields["stacaster:pixel_checksum"] == pixel_hash(path)
             with rasterio.open(path) as dataset:
                 assert list(dataset.transform)[:6] == fields["proj:transform"]
@@ -268,6 +270,8 @@ def test_real_modis_grids(shared: Path, tmp_path: Path) -> None:
         file.end()
         planes = [plane for layer in layers for plane in ([layer] if layer.ndim == 2 else layer.transpose(2, 0, 1))]
         for asset in item.assets.values():
+            if asset.media_type == "image/png":
+                continue
             with rasterio.open(asset.href) as dataset:
                 read = dataset.read(1)
             assert any(np.array_equal(read, plane) for plane in planes)

@@ -290,7 +290,7 @@ def test_update_takes_no_new_ones_in(tmp_path: Path) -> None:
     assert len(planned.ingested) == 1
     assert len(stacaster.update([tmp_path / "g"], catalog=root, subsystem=["VNIR"]).replaced) == 1
     (item,) = stacaster.open_catalog(root).search().items()
-    assert set(item.assets) == {"B01", "B02", "B03N"} and check_catalog(root) == []
+    assert set(item.assets) == {"B01", "B02", "B03N", "thumbnail"} and check_catalog(root) == []
     with pytest.raises(CatalogError, match="no catalog that could be updated"):
         stacaster.update(granules, catalog=tmp_path / "none")
 

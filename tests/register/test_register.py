@@ -107,7 +107,9 @@ def test_version_004_in_place(
     here = stacaster.open_catalog(tmp_path / "c")
     for mine in here.search().items():
         theirs = next(item for item in truth.search().items() if item.id == mine.id)
-        assert sorted(key for key in mine.assets if "source" not in key) == sorted(theirs.assets)
+        assert sorted(key for key in mine.assets if "source" not in key) == sorted(
+            key for key in theirs.assets if "thumbnail" not in key
+        )
         for key, asset in theirs.assets.items():
             # The files state no fill value and the northern zone: a virtual raster says both.
             assert mine.assets[key].href.endswith(f"/{key}.vrt")
@@ -185,7 +187,7 @@ def test_planetary_computer_in_place(
     for item in here.search().items():
         theirs = next(scene for scene in scenes if scene.id == item.id)
         bands = sorted(key for key in item.assets if key.startswith("B"))
-        assert bands == sorted(theirs.assets)
+        assert bands == sorted(key for key in theirs.assets if "thumbnail" not in key)
         for key in bands:
             for field in ("proj:code", "proj:transform", "proj:shape"):
                 assert item.assets[key].extra_fields[field] == theirs.assets[key].extra_fields[field], (key, field)
