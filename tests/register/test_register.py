@@ -107,10 +107,9 @@ def test_version_004_in_place(
     here = stacaster.open_catalog(tmp_path / "c")
     for mine in here.search().items():
         theirs = next(item for item in truth.search().items() if item.id == mine.id)
-        assert sorted(key for key in mine.assets if "source" not in key) == sorted(
-            key for key in theirs.assets if "thumbnail" not in key
-        )
-        for key, asset in theirs.assets.items():
+        known = {key: asset for key, asset in theirs.assets.items() if "thumbnail" not in key}
+        assert sorted(key for key in mine.assets if "source" not in key) == sorted(known)
+        for key, asset in known.items():
             # The files state no fill value and the northern zone: a virtual raster says both.
             assert mine.assets[key].href.endswith(f"/{key}.vrt")
             for field in FIELDS:
