@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from stacaster.publish import PublishReport, publish
     from stacaster.register import register
     from stacaster.remote import RemoteFile, open_remote
+    from stacaster.report_page import write_report
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
     from stacaster.serve import CatalogServer
@@ -124,6 +125,7 @@ __all__ = [
     "update",
     "write_cube",
     "write_picture",
+    "write_report",
     "write_series",
 ]
 
@@ -173,6 +175,7 @@ _HOME = {
     "Report": "model",
     "all_products": "products",
     "write_picture": "pictures",
+    "write_report": "report_page",
     "PublishReport": "publish",
     "publish": "publish",
     "CatalogServer": "serve",

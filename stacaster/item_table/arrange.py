@@ -24,8 +24,10 @@ def arrange(table: pa.Table) -> pa.Table:
     Returns:
         One chunk with the rows along a Hilbert curve over the centres of their boxes, then by time and id.
     """
-    names = [name for name in _FIRST if name in table.column_names]
-    names += sorted(set(table.column_names) - set(names))
+    # Parquet has no structs without fields, such as the assets of items that have none.
+    there = [field.name for field in table.schema if not pa.types.is_struct(field.type) or field.type.num_fields]
+    names = [name for name in _FIRST if name in there]
+    names += sorted(set(there) - set(names))
     columns = [_sorted_fields(_one_chunk(table[name])) for name in names]
     arranged = pa.table(dict(zip(names, columns, strict=True)))
     return arranged.take(_order(arranged))
@@ -118,5 +120,7 @@ def _pruned(array: pa.Array) -> pa.Array:
     children = [_pruned(child) for child in array.flatten()]
     names = [field.name for field in array.type]
     kept = [number for number, child in enumerate(children) if child.null_count < len(child)]
+    if not kept:
+        return pa.nulls(len(array))
     mask = array.is_null() if array.null_count else None
     return pa.StructArray.from_arrays([children[n] for n in kept], names=[names[n] for n in kept], mask=mask)

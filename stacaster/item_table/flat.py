@@ -45,7 +45,10 @@ def flatten(table: pa.Table) -> pa.Table:
             columns[names[name]] = table[name]
     box = one_chunk(table["bbox"])
     columns |= {name: box.field(name) for name in ("xmin", "ymin", "xmax", "ymax")}
-    columns["assets"] = _asset_keys(one_chunk(table["assets"]))
+    has_assets = "assets" in table.column_names
+    columns["assets"] = (
+        _asset_keys(one_chunk(table["assets"])) if has_assets else pa.array([[]] * len(table), pa.list_(pa.string()))
+    )
     columns["href"] = href
     columns["geometry"] = table["geometry"].cast(pa.binary())
     columns["curve"] = pa.array(curve_positions(table).astype(np.uint32))

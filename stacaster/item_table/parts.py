@@ -108,7 +108,8 @@ def name_addresses(path: Path, address: str) -> None:
     """
     table = read_items_parquet(path)
     items = pq.read_schema(path).metadata or {}
-    columns = {name: _with_addresses(table[name].combine_chunks(), address) for name in ("links", "assets")}
+    named = [name for name in ("links", "assets") if name in table.column_names]
+    columns = {name: _with_addresses(table[name].combine_chunks(), address) for name in named}
     for name, column in columns.items():
         table = table.set_column(table.schema.get_field_index(name), name, column)
     with pq.ParquetWriter(path, table.schema.with_metadata(items), compression="zstd") as writer:

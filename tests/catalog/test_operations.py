@@ -306,3 +306,25 @@ def test_parquet_of_other_programs(foreign: Path, tmp_path: Path) -> None:
     hrefs = [item.assets["image"].href for item in catalog.search().items()]
     assert all(href.startswith("file://") for href in hrefs), "left where they are"
     item_table.close_databases()
+
+
+def test_items_without_assets(tmp_path: Path) -> None:
+    """STAC allows them; parquet knows no struct without fields."""
+
+    def item(name: str, assets: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "type": "Feature", "stac_version": "1.1.0", "id": name, "bbox": [0, 0, 1, 1], "links": [], "assets": assets,
+            "geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]},
+            "properties": {"datetime": "2003-01-01T00:00:00Z"}, "collection": "bare",
+        }  # fmt: skip
+
+    far = {"far": {"href": "https://example.com/1.tif", "roles": ["data"]}}
+    for number, features in enumerate(([item("a", {})], [item("a", {}), item("b", far)], [item("c", {})])):
+        (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        report = stacaster.import_items(tmp_path / "items.json", catalog=tmp_path / "c")
+        assert not report.failed, (number, report.failed)
+        assert check_catalog(tmp_path / "c") == []
+    found = {entry.id: set(entry.assets) for entry in stacaster.open_catalog(tmp_path / "c").search().items()}
+    assert found == {"a": set(), "b": {"far"}, "c": set()}
+    rows = stacaster.open_catalog(tmp_path / "c").sql("select id, assets from items order by id").table.to_pylist()
+    assert [row["assets"] for row in rows] == [[], ["far"], []]

@@ -6,10 +6,10 @@ from stacaster.cli.commands.change import archive, dedupe, diff, import_items, r
 from stacaster.cli.commands.cubes import check, load, sample
 from stacaster.cli.commands.find import fetch, footprints, search
 from stacaster.cli.commands.keep import cache, doctor, publish, serve
-from stacaster.cli.commands.use import info, items, sql
+from stacaster.cli.commands.use import info, items, report, sql
 
 COMMANDS = (
-    search, footprints, fetch, ingest, import_items, products, info, items, sql, load, check, sample,
+    search, footprints, fetch, ingest, import_items, products, info, items, sql, report, load, check, sample,
     export, index, composite, timeseries,
     update, remove, dedupe, archive, diff, doctor, publish, serve, cache, sample_data,
 )  # fmt: skip

@@ -112,3 +112,23 @@ def sql(
         click.echo(result.to_dataframe().to_csv(index=False), nl=False)
     else:
         show.rows(result.table.to_pylist(), result.table.column_names, as_json=as_json)
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExample:\n  stacaster report -o catalog.html --catalog catalogs/demo")  # fmt: skip
+@click.option("-o", "--output", required=True, metavar="FILE", help="Page to write, .html.")
+@options.catalog_option
+@options.bbox_option
+@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
+@options.datetime_option
+@options.collection_option
+@click.option("--filter", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'.")
+@click.option("--title", metavar="TEXT", help="Heading. [default: name of the catalog]")
+@click.option("--thumbnails", type=click.IntRange(min=0), default=500, show_default=True, metavar="N",
+              help="Largest number of pictures.")  # fmt: skip
+@options.overwrite_option
+def report(output: str, collection: str | None, **rest: Any) -> None:
+    """Write one page with footprints, pictures and filters; it opens without a server."""
+    import stacaster
+
+    show.written(stacaster.write_report(output, collections=collection, **rest))
