@@ -208,12 +208,13 @@ def peer_environment() -> Path:
     """Return the Python of an environment with the peers, whose dependencies do not go with ours."""
     home = Path(".venv-peers")
     python = home / "bin" / "python"
-    if not (home / "made").exists():
+    # Named anew when a peer is added, so that an older environment is completed.
+    if not (home / "made-2").exists():
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "earthaccess==0.17.0", "asf_search>=14",
-                   "rustac==0.9.9", "rustac-duckdb-extensions==1.5.1.post0"]  # fmt: skip
+                   "rustac==0.9.9", "rustac-duckdb-extensions==1.5.1.post0", "geomad==1.0.0"]  # fmt: skip
         subprocess.run(install, check=True)
-        (home / "made").touch()
+        (home / "made-2").touch()
     return python.absolute()
 
 
@@ -224,6 +225,19 @@ def bench_items(folder: Path) -> None:
     bench_item_table(folder, row, peer_environment())
 
 
+def bench_analysis(name: str) -> Callable[[Path], None]:
+    """Return a benchmark of ``scripts.bench_analysis``."""
+
+    def run(folder: Path) -> None:
+        from scripts import bench_analysis as module
+
+        more = {"zonal": (interleaved,), "indices": (interleaved,), "exports": ()}
+        module_run = getattr(module, f"bench_{name}")
+        module_run(folder, row, *more.get(name, (interleaved, peer_environment())))
+
+    return run
+
+
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "help": bench_help,
     "ingest": bench_ingest,
@@ -231,6 +245,10 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "load": bench_load,
     "stream": bench_stream,
     "fetch": bench_fetch,
+    "indices": bench_analysis("indices"),
+    "geomedian": bench_analysis("geomedian"),
+    "zonal": bench_analysis("zonal"),
+    "exports": bench_analysis("exports"),
 }
 
 

@@ -16,7 +16,6 @@ def main(catalog: Path, output: Path) -> None:
     from odc.geo.geobox import GeoBox
 
     import stacaster
-    from stacaster.export import write_netcdf
 
     opened = stacaster.open_catalog(catalog)
     search = opened.search()
@@ -27,7 +26,7 @@ def main(catalog: Path, output: Path) -> None:
     started = time.perf_counter()
     with dask.config.set(scheduler="threads", num_workers=2):
         cube = search.load(bands=["B01"], geobox=box, units="reflectance", chunks={"x": 2048, "y": 2048})
-        write_netcdf(cube, output)
+        stacaster.write_cube(cube, output)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     found = {"peak": peak, "cube": cube.nbytes / GIB, "seconds": time.perf_counter() - started}
     print(json.dumps(found))

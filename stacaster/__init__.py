@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
     from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
-    from stacaster.indices import compute_index
+    from stacaster.indices import compute_index, compute_indices
     from stacaster.ingest import ingest, update
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.pictures import write_picture
@@ -91,6 +91,7 @@ __all__ = [
     "check_login",
     "composite",
     "compute_index",
+    "compute_indices",
     "dedupe",
     "diff_catalogs",
     "draw_footprints",
@@ -167,6 +168,7 @@ _HOME = {
     "draw_footprints": "footprints",
     "composite": "composites",
     "compute_index": "indices",
+    "compute_indices": "indices",
     "ingest": "ingest",
     "ingest_search": "acquire",
     "Granule": "model",

@@ -38,7 +38,8 @@ def drop_dead_swir(band: xr.DataArray) -> xr.DataArray:
     """Return a float array with NaN from ``SWIR_CUTOFF`` on, when ASTER's SWIR detectors were too warm."""
     if "time" not in band.dims:
         return band
-    return band.where(band["time"] < np.datetime64(SWIR_CUTOFF.replace(tzinfo=None)))
+    is_alive = band["time"] < np.datetime64(SWIR_CUTOFF.replace(tzinfo=None))
+    return band if bool(is_alive.all()) else band.where(is_alive)
 
 
 def clean_bands(cube: xr.Dataset) -> xr.Dataset:

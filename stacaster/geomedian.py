@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 1e-4
 """Largest length of the gradient, as a share of the sum of the weights, at which a pixel is done."""
-_TURNS = 3
+_TURNS = 4
 _MAX_NEWTON = 60
 _RELAXATION = np.float32(1.5)
 # Ostresh (1978), doi:10.1287/opre.26.4.597: steps of up to twice Weiszfeld's length converge.
-_STEPS = 5
+_STEPS = 6
 _TINY = np.float32(1e-30)
 # Pixels that are worked on together: what one step needs stays in the cache.
 _BLOCK = 16384
@@ -84,15 +84,20 @@ def _block(values: NDArray[Any], weights: NDArray[Any] | None) -> tuple[NDArray[
     # Weights of very small size would vanish in sums of distances; only their ratios matter.
     top = weight.max(axis=0)
     weight /= np.where(top > 0, top, 1)
+    own = values.dtype if values.dtype.kind == "f" else np.float64
     centre = np.zeros((bands, width))
-    total = np.maximum(_added(weight.astype(np.float64)), 1e-30)
+    total = np.maximum(_added(weight), _TINY)
     points = np.zeros((observations, bands, width), np.float32)
+    column = np.zeros((observations, width), own)
     for band in range(bands):
-        column = np.zeros((observations, width))
-        column[:, :pixels] = np.where(valid, values[:, band], 0)
-        centre[band] = _added(column * weight) / total
-        # Differences from the mean keep their digits in single precision, whatever the size of the values.
-        points[:, band] = np.where(weight > 0, column - centre[band], 0)
+        column[:, :pixels] = values[:, band]
+        # Also infinite values, and observations that lack another band.
+        column[weight <= 0] = 0
+        middle = (_added(column * weight) / total).astype(own)
+        # Differences from about the mean keep their digits in single precision, whatever the size of the values.
+        np.subtract(column, middle, out=points[:, band], casting="same_kind")
+        centre[band] = middle
+    points *= (weight > 0)[:, None]
     if bands == 1:
         return (_weighted_median(points[:, 0], weight) + centre)[:, :pixels].astype(np.float32), _NOTHING
     found, hard = _iterate(points, weight, pixels)

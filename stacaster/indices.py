@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,19 @@ from stacaster.cube_bands import SWIR_BANDS, drop_dead_swir
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.formulas import Formula, parse_formula
 from stacaster.instruments.aster import BANDS
+from stacaster.products import all_products
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
 _SWIR = {name for band in BANDS if band.group == "SWIR" for name in (band.name, band.common_name)} - {None}
 # ASTER's bands under the common names of STAC.
 _SAME = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
 _SAME |= {key: name for name, key in _SAME.items()}
+
+_THREADS = 2
+_PIECE = 16_384
 
 _ROUSE = "Rouse et al. (1974), NASA SP-351"
 _HALL = "Hall, Riggs and Salomonson (1995), doi:10.1016/0034-4257(95)00137-P"
@@ -204,33 +210,110 @@ def compute_index(cube: xr.Dataset, index: str | Index) -> xr.DataArray:
         UsageError: There is no such index.
         LoadError: The cube lacks a band, or holds stored numbers where the index needs physical units.
     """
-    known = get_index(index) if isinstance(index, str) else index
-    places = {band: band if band in cube.data_vars else _SAME.get(band, band) for band in known.bands}
+    (result,) = compute_indices(cube, [index]).data_vars.values()
+    return result
+
+
+def compute_indices(cube: xr.Dataset, indices: Sequence[str | Index]) -> xr.Dataset:
+    """Compute several indices in one pass over the bands; see ``compute_index``."""
+    import xarray as xr
+
+    wanted = [get_index(index) if isinstance(index, str) else index for index in indices]
+    places = [_places(cube, index) for index in wanted]
+    names = list(dict.fromkeys(name for found in places for name in found.values()))
+    bands = [cube[name] for name in names]
+    is_lazy = any(band.chunks for band in bands)
+    results = xr.apply_ufunc(
+        _evaluate,
+        *bands,
+        output_core_dims=[[]] * len(wanted),
+        kwargs={
+            "formulas": [index.formula for index in wanted],
+            "places": [{band: names.index(name) for band, name in found.items()} for found in places],
+            # Dask works on several blocks at once by itself.
+            "threads": 1 if is_lazy else _THREADS,
+        },
+        dask="parallelized",
+        output_dtypes=[np.float32] * len(wanted),
+        # Those of the coordinates say the CRS.
+        keep_attrs=True,
+    )
+    made = {}
+    for index, found, result in zip(wanted, places, results if len(wanted) > 1 else (results,), strict=True):
+        # Landsat's and Sentinel-2's swir16 goes on.
+        alive = drop_dead_swir(result) if SWIR_BANDS & set(found.values()) else result
+        made[index.name] = _described(alive, index, cube[found[index.bands[0]]])
+    return xr.Dataset(made)
+
+
+def _places(cube: xr.Dataset, index: Index) -> dict[str, str]:
+    """Return the variable of each band of an index."""
+    places = {band: band if band in cube.data_vars else _SAME.get(band, band) for band in index.bands}
     missing = [band for band, place in places.items() if place not in cube.data_vars]
     if missing:
         have = ", ".join(str(key) for key in cube.data_vars)
         raise LoadError(
-            f"{known.name} needs {', '.join(known.bands)}; {', '.join(missing)} missing, the cube has {have}"
+            f"{index.name} needs {', '.join(index.bands)}; {', '.join(missing)} missing, the cube has {have}"
+            f"{_known_in(missing)}"
         )
-    bands = {band: cube[place] for band, place in places.items()}
-    if any("nodata" in band.attrs or band.dtype.kind != "f" for band in bands.values()):
+    bands = [cube[place] for place in places.values()]
+    if any("nodata" in band.attrs or band.dtype.kind != "f" for band in bands):
         raise LoadError(
-            f"{known.name} needs {known.units}, but the cube holds stored numbers: load with units={known.units!r}"
+            f"{index.name} needs {index.units}, but the cube holds stored numbers: load with units={index.units!r}"
         )
-    first = next(iter(bands.values()))
-    result: xr.DataArray = known.formula({name: band.astype("float64") for name, band in bands.items()})
-    result = result.where(np.isfinite(result)).astype("float32")
-    if SWIR_BANDS & set(places.values()):
-        # Landsat's and Sentinel-2's swir16 goes on.
-        result = drop_dead_swir(result)
+    return places
+
+
+def _known_in(bands: Sequence[str]) -> str:
+    """Say which products have bands."""
+    texts = []
+    for band in bands:
+        products = [
+            product.collection_id
+            for product in all_products().values()
+            if any(band in (known.name, known.common_name) for known in product.bands)
+        ]
+        if products:
+            texts.append(f"{band} is in {', '.join(sorted(products))}")
+    return f" ({'; '.join(texts)})" if texts else ""
+
+
+def _evaluate(
+    *bands: NDArray[Any], formulas: Sequence[Formula], places: Sequence[Mapping[str, int]], threads: int
+) -> Any:
+    """Evaluate formulas piece by piece, in double precision; a piece of all bands stays in the cache."""
+    shape = np.broadcast_shapes(*(band.shape for band in bands))
+    flat = [np.broadcast_to(band, shape).reshape(-1) for band in bands]
+    results = [np.empty(flat[0].size, np.float32) for _ in formulas]
+
+    def run(start: int) -> None:
+        part = slice(start, start + _PIECE)
+        wide = [band[part].astype(np.float64) for band in flat]
+        for formula, known, result in zip(formulas, places, results, strict=True):
+            with np.errstate(all="ignore"):
+                values = np.asarray(formula({band: wide[place] for band, place in known.items()}))
+                result[part] = np.where(np.isfinite(values), values, np.nan)
+
+    starts = range(0, flat[0].size, _PIECE)
+    if threads > 1 and len(starts) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(run, starts))
+    else:
+        for start in starts:
+            run(start)
+    shaped = tuple(result.reshape(shape) for result in results)
+    return shaped if len(shaped) > 1 else shaped[0]
+
+
+def _described(result: xr.DataArray, index: Index, first: xr.DataArray) -> xr.DataArray:
     kept = {key: value for key, value in first.attrs.items() if key == "grid_mapping"}
-    ranges = {"valid_range": known.valid_range, "display_range": known.display_range}
+    ranges = {"valid_range": index.valid_range, "display_range": index.display_range}
     result.attrs = kept | {
-        "long_name": known.title,
+        "long_name": index.title,
         "units": "1",
-        "expression": known.expression,
-        "input_units": known.units,
-        "citation": known.citation,
+        "expression": index.expression,
+        "input_units": index.units,
+        "citation": index.citation,
         **{key: list(value) for key, value in ranges.items() if value is not None},
     }
-    return result.rename(known.name)
+    return result.rename(index.name)

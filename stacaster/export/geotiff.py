@@ -9,7 +9,7 @@ import numpy as np
 
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress
-from stacaster.export.planes import Plane, grid_of, planes_of, time_text
+from stacaster.export.planes import Plane, grid_of, planes_of, strips_of, time_text
 from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def write_geotiff(cube: xr.Dataset, path: Path, *, progress: Progress | None = N
         ExportError: The file cannot be written, there are too many bands, or several values stand for no data.
     """
     import rasterio
+    from rasterio.windows import Window
 
     planes = list(planes_of(cube))
     grid = grid_of(cube)
@@ -53,7 +54,9 @@ def write_geotiff(cube: xr.Dataset, path: Path, *, progress: Progress | None = N
                            dtype=data_type.name, crs=str(grid.crs), transform=grid.transform, nodata=nodata,
                            **options) as file:  # fmt: skip
             for number, plane in enumerate(planes, start=1):
-                file.write(_pixels(plane, data_type, nodata), number)
+                for rows in strips_of(plane.values):
+                    window = Window(0, rows.start, grid.shape[1], rows.stop - rows.start)
+                    file.write(_pixels(plane, rows, data_type, nodata), number, window=window)
                 file.set_band_description(number, _title(plane))
                 file.update_tags(number, **_tags(plane))
                 if progress is not None:
@@ -89,8 +92,8 @@ def _nodata(planes: list[Plane], data_type: np.dtype[Any], path: Path) -> int | 
     return found.pop() if found else None
 
 
-def _pixels(plane: Plane, data_type: np.dtype[Any], nodata: int | float | None) -> NDArray[Any]:
-    pixels = plane.read()
+def _pixels(plane: Plane, rows: slice, data_type: np.dtype[Any], nodata: int | float | None) -> NDArray[Any]:
+    pixels = plane.read(rows)
     own = plane.nodata
     changed = pixels.astype(data_type)
     if own is not None and not np.isnan(own) and nodata is not None and np.isnan(nodata):

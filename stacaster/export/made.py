@@ -11,7 +11,7 @@ from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.cube_bands import period_starts
 from stacaster.errors import UsageError
-from stacaster.indices import Index, compute_index, get_index, own_index
+from stacaster.indices import Index, compute_indices, get_index, own_index
 
 if TYPE_CHECKING:
     import pystac
@@ -119,10 +119,8 @@ def load_made(
 
 def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:
     """Return indices of a cube as a cube, with what stands beside the bands (``n_obs``, ``source``, ``date``)."""
-    import xarray as xr
-
     beside = {name: cube[name] for name in ("n_obs", "source", "date") if name in cube}
-    return xr.Dataset({index.name: compute_index(cube, index) for index in indices} | beside, attrs=cube.attrs)
+    return compute_indices(cube, indices).assign(beside).assign_attrs(cube.attrs)
 
 
 def _has(item: pystac.Item, name: str) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+_STRIP = 2048
 _NO_DAY = np.iinfo(np.int32).min
 _DAY = np.timedelta64(1, "D")
 
@@ -54,9 +55,9 @@ class Plane:
         unit = self.values.attrs.get("units")
         return None if unit in (None, "1", "dn") else str(unit)
 
-    def read(self) -> NDArray[Any]:
-        """Return the pixels."""
-        pixels = self.values.values
+    def read(self, rows: slice | None = None) -> NDArray[Any]:
+        """Return the pixels, or some rows of them."""
+        pixels = (self.values if rows is None else self.values[rows]).values
         if pixels.dtype.kind == "M":
             days = (pixels.astype("datetime64[D]") - np.datetime64("1970-01-01")) / _DAY
             return np.where(np.isnat(pixels), _NO_DAY, np.nan_to_num(days)).astype(np.int32)
@@ -75,6 +76,17 @@ def planes_of(cube: xr.Dataset) -> Iterator[Plane]:
             values = band.isel(time=position) if has_time else band
             moment = cube["time"].values[position] if has_time else None
             yield Plane(name=str(name), time=moment, position=position, values=values)
+
+
+def strips_of(values: xr.DataArray) -> Iterator[slice]:
+    """Yield rows that are read together: those of one row of blocks of a lazy array."""
+    rows = values.shape[-2]
+    even = tuple(min(_STRIP, rows - top) for top in range(0, rows, _STRIP))
+    heights = values.chunks[-2] if values.chunks else even
+    top = 0
+    for height in heights:
+        yield slice(top, top + height)
+        top += height
 
 
 def grid_of(cube: xr.Dataset) -> Any:

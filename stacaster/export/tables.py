@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stacaster.export.made import Progress
-from stacaster.export.planes import dimensions_of
+from stacaster.export.planes import dimensions_of, planes_of, strips_of
 from stacaster.outputs import complete_file
 
 if TYPE_CHECKING:
@@ -66,15 +66,17 @@ def _parts(cube: xr.Dataset, name: str, progress: Progress | None) -> Iterator[p
     vertical, horizontal = dimensions_of(cube)
     high = max(1, _ROWS // max(cube.sizes[horizontal], 1))
     times = range(cube.sizes.get("time", 1))
-    tops = range(0, cube.sizes[vertical], high)
+    strips = list(strips_of(next(planes_of(cube)).values))
     for number, time in enumerate(times):
-        for step, top in enumerate(tops, start=1):
-            place = {vertical: slice(top, top + high)} | (
-                {"time": slice(time, time + 1)} if "time" in cube.dims else {}
-            )
-            yield _rows(cube.isel(place).compute())
+        for step, strip in enumerate(strips, start=1):
+            place = {vertical: strip}
+            if "time" in cube.dims:
+                place["time"] = slice(time, time + 1)
+            part = cube.isel(place).compute()
+            for top in range(0, part.sizes[vertical], high):
+                yield _rows(part.isel({vertical: slice(top, top + high)}))
             if progress is not None:
-                progress(number * len(tops) + step, len(times) * len(tops), name)
+                progress(number * len(strips) + step, len(times) * len(strips), name)
 
 
 def _rows(part: xr.Dataset) -> pd.DataFrame:
