@@ -104,7 +104,8 @@ def _look(node: ast.AST) -> tuple[str | None, list[ast.expr]]:
         is_number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
         return (None if is_number else "only numbers and names of bands may stand here"), []
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-        is_wrong = isinstance(node.op, ast.Pow) and not _is_small(node.right)
+        power = _number(node.right) if isinstance(node.op, ast.Pow) else 1.0
+        is_wrong = power is None or abs(power) > _MAX_POWER
         return (f"a power has to be a number up to {_MAX_POWER}" if is_wrong else None), [node.left, node.right]
     is_sign = isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATORS
     is_comparison = isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _OPERATORS
@@ -123,10 +124,19 @@ def _look_at_call(node: ast.Call) -> str | None:
     return None if len(node.args) == wanted else f"{name} takes {wanted} values, not {len(node.args)}"
 
 
-def _is_small(node: ast.AST) -> bool:
-    if isinstance(node, ast.UnaryOp):
-        node = node.operand
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and node.value <= _MAX_POWER
+def _number(node: ast.AST) -> float | None:
+    """Return the value of what is made of numbers alone, such as ``1/3``; None of anything else."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return float(node.value)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        inner = _number(node.operand)
+        return None if inner is None else float(_OPERATORS[type(node.op)](inner))
+    if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Add, ast.Sub, ast.Mult, ast.Div)):
+        left, right = _number(node.left), _number(node.right)
+        if left is None or right is None or (isinstance(node.op, ast.Div) and right == 0):
+            return None
+        return float(_OPERATORS[type(node.op)](left, right))
+    return None
 
 
 def _value(node: ast.AST, bands: Mapping[str, Any]) -> Any:

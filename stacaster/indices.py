@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _SWIR = {name for band in BANDS if band.group == "SWIR" for name in (band.name, 
 _SAME = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
 _SAME |= {key: name for name, key in _SAME.items()}
 
+_NO_NAME = re.compile(r"\W")
 _THREADS = 2
 _PIECE = 16_384
 
@@ -168,15 +170,45 @@ INDICES: Mapping[str, Index] = {index.name: index for index in _TABLE}
 
 
 def get_index(name: str) -> Index:
-    """Return an index by name, any case.
+    """Return an index by name, any case; ``spyndex:NAME`` is one of Awesome Spectral Indices.
 
     Raises:
-        UsageError: There is no such index; the message names the nearest.
+        UsageError: There is no such index, the message names the nearest; or spyndex is missing.
     """
     key = name.strip().lower()
+    if key.startswith("spyndex:"):
+        return _of_spyndex(name.strip().partition(":")[2].strip())
     if key not in INDICES:
         raise UsageError(f"{name!r} is no index; {nearest(key, INDICES)}")
     return INDICES[key]
+
+
+def _of_spyndex(name: str) -> Index:
+    """Return an index of the spyndex package (Montero et al. 2023, doi:10.1038/s41597-023-02096-0)."""
+    try:
+        import spyndex
+    except ImportError as error:
+        raise UsageError("indices of spyndex need it: pip install 'stacaster[spyndex]'") from error
+    known = {entry.lower(): entry for entry in spyndex.indices}
+    if name.lower() not in known:
+        raise UsageError(f"{name!r} is no index of spyndex; {nearest(name.lower(), known)}")
+    found = spyndex.indices[known[name.lower()]]
+    words: dict[str, str] = {}
+    for symbol in found.bands:
+        if symbol in spyndex.bands:
+            words[symbol] = str(spyndex.bands[symbol].common_name)
+        elif symbol in spyndex.constants and spyndex.constants[symbol].default is not None:
+            words[symbol] = repr(float(spyndex.constants[symbol].default))
+        else:
+            raise UsageError(
+                f"{found.short_name} of spyndex needs {symbol}, which is neither a band nor a known number"
+            )
+    expression = re.sub(r"[A-Za-z_]\w*", lambda part: words.get(part.group(), part.group()), str(found.formula))
+    parse_formula(expression)
+    return Index(
+        name=_NO_NAME.sub("_", known[name.lower()].lower()), title=str(found.long_name), expression=expression,
+        units="reflectance", citation=str(found.reference),
+    )  # fmt: skip
 
 
 def own_index(expression: str, *, units: str = "reflectance", name: str = "own") -> Index:

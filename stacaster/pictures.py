@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 PERCENT = (2.0, 98.0)
 """Percentiles of the values that become black and full colour."""
 
+_DPI = 110
 _MAX_PANELS = 24
 _MAX_PIXELS = 1200
 _GA = "Cudahy (2012), ASTER Geoscience Product Notes for Australia, CSIRO and Geoscience Australia (eCat 74347)"
@@ -153,11 +156,7 @@ def draw(
         UsageError: There is no such composite.
         LoadError: The cube lacks a band.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ExportError("pictures need matplotlib: pip install 'stacaster[plot]'") from error
+    figure_class = _shown_figure()
     thin = _thinned(cube)
     if composite is not None:
         rgb = to_rgb(thin, composite, percent=percent)
@@ -169,8 +168,7 @@ def draw(
         raise ExportError(f"{times} times of {len(panels)} variables are too many for one picture; choose some")
     across = len(panels) if len(panels) > 1 else min(4, times)
     down = -(-times * len(panels) // across)
-    figure = Figure(figsize=(4.6 * across + 0.6, 3.9 * down + 0.4), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure: Figure = figure_class(figsize=(4.6 * across + 0.6, 3.9 * down + 0.4), layout="constrained")
     axes = figure.subplots(down, across, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
@@ -180,6 +178,30 @@ def draw(
             part = values.isel(time=number) if "time" in values.dims else values
             _draw_panel(figure, place, part, name, percent)
     return figure
+
+
+@cache
+def _shown_figure() -> type[Figure]:
+    """Return a class of figures that notebooks show without a plotting backend."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ExportError("pictures need matplotlib: pip install 'stacaster[plot]'") from error
+
+    class ShownFigure(Figure):
+        """A figure that draws itself."""
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            FigureCanvasAgg(self)
+
+        def _repr_png_(self) -> bytes:
+            buffer = BytesIO()
+            self.savefig(buffer, format="png", dpi=_DPI)
+            return buffer.getvalue()
+
+    return ShownFigure
 
 
 def write_picture(
@@ -200,7 +222,7 @@ def write_picture(
         raise UsageError(f"output is {path.name!r}, but a name ending in .png is needed")
     figure = draw(cube, composite, percent=percent)
     with complete_file(path) as part:
-        figure.savefig(part, dpi=110, metadata={"Software": None})
+        figure.savefig(part, dpi=_DPI, metadata={"Software": None})
     return path
 
 

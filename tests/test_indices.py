@@ -11,7 +11,7 @@ import xarray as xr
 import stacaster
 from stacaster.errors import LoadError, UsageError
 from stacaster.formulas import parse_formula
-from stacaster.indices import INDICES, compute_index, own_index
+from stacaster.indices import INDICES, compute_index, get_index, own_index
 
 # Some numbers, all different, so that an index with bands exchanged gives another value.
 VALUES = {1: 0.11, 2: 0.13, 3: 0.29, 4: 0.37, 5: 0.31, 6: 0.23, 7: 0.41, 8: 0.19, 9: 0.17,
@@ -192,3 +192,62 @@ def test_only_arithmetic_is_a_formula(text: str) -> None:
 def test_a_wrong_formula_is_shown_where() -> None:
     with pytest.raises(UsageError, match=r"'B01 \+ >>>sqr\(B02\)': function 'sqr'; nearest are sqrt"):
         parse_formula("B01 + sqr(B02)")
+
+
+def test_several_indices_in_one_pass() -> None:
+    cube = cube_of(VALUES)
+    found = stacaster.compute_indices(cube, ["ndvi", "kli", own_index("B05 / B06")])
+    assert list(found.data_vars) == ["ndvi", "kli", "own"]
+    for name in ("ndvi", "kli"):
+        assert found[name].identical(compute_index(cube, name))
+    lazy = stacaster.compute_indices(cube.chunk({"x": 1}), ["ndvi", "kli"])
+    assert lazy.kli.chunks and lazy.compute().identical(found[["ndvi", "kli"]])
+
+
+def test_large_cubes_are_cut_into_pieces() -> None:
+    rng = np.random.default_rng(0)
+    bands = {name: rng.random((2, 300, 201)).astype("float32") for name in ("B02", "B03N")}
+    bands["B02"][0, 5, 7] = np.nan
+    times = np.array(["2003-01-01", "2004-01-01"], "datetime64[ns]")
+    cube = xr.Dataset({name: (("time", "y", "x"), values) for name, values in bands.items()}, coords={"time": times})
+    red, nir = (bands[name].astype(float) for name in ("B02", "B03N"))
+    expected = ((nir - red) / (nir + red)).astype("float32")
+    assert np.array_equal(compute_index(cube, "ndvi").values, expected, equal_nan=True)
+
+
+def test_a_missing_band_is_named_with_the_products_that_have_it() -> None:
+    with pytest.raises(LoadError, match=r"B06 missing, the cube has B05 \(B06 is in aster-l1t-003, aster-l1t-004"):
+        compute_index(cube_of({5: 0.2}), "ga_kaolin")
+
+
+def test_indices_of_spyndex() -> None:
+    spyndex = pytest.importorskip("spyndex")
+    bands = {"nir": 0.5, "red": 0.2, "blue": 0.1, "green": 0.3}
+    cube = xr.Dataset({name: ("x", np.full(3, value, "float32")) for name, value in bands.items()})
+    evi = compute_index(cube, "spyndex:EVI")
+    assert evi.values == pytest.approx(2.5 * (0.5 - 0.2) / (0.5 + 6 * 0.2 - 7.5 * 0.1 + 1), rel=1e-6)
+    assert evi.name == "evi" and evi.attrs["citation"].startswith("https://doi.org/")
+    # A root, which spyndex writes as a power of a fraction.
+    avi = compute_index(cube, "spyndex:avi")
+    expected = spyndex.computeIndex("AVI", {"N": 0.5, "R": 0.2})
+    assert avi.values == pytest.approx(expected, rel=1e-6)
+    usable = 0
+    for name in spyndex.indices:
+        try:
+            usable += bool(get_index(f"spyndex:{name}").bands)
+        except UsageError as error:
+            assert "neither a band nor a known number" in str(error), name
+    assert usable >= 230
+    with pytest.raises(UsageError, match="is no index of spyndex; nearest"):
+        get_index("spyndex:EVY")
+
+
+@pytest.mark.parametrize("text", ["B02 ** B03N", "B02 ** (1 / 0)", "B02 ** (4 * 5)", "B02 ** 'x'", "B02 ** -17"])
+def test_powers_are_small_numbers(text: str) -> None:
+    with pytest.raises(UsageError, match=r"a power has to be a number up to 16|only numbers"):
+        parse_formula(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("B02 ** (1/3)", 2.0), ("B02 ** -1", 0.125), ("B02 ** (1 + 1.0)", 64.0)])
+def test_powers_made_of_numbers(text: str, value: float) -> None:
+    assert parse_formula(text)({"B02": 8.0}) == pytest.approx(value)

@@ -129,6 +129,7 @@ def test_the_accessor(catalog: Catalog, tmp_path: Path) -> None:
     assert cube.stacaster.to_rgb().attrs["channels"] == ["nir", "red", "green"]
     figure = cube.stacaster.plot_rgb()
     assert len([axis for axis in figure.axes if axis.images]) == cube.sizes["time"]
+    assert figure._repr_png_().startswith(b"\x89PNG")
     figure = cube[["red"]].stacaster.plot()
     assert len([axis for axis in figure.axes if axis.images]) == cube.sizes["time"]
 
