@@ -1,4 +1,4 @@
-"""Sample granules, catalog, SQL, cube, NDVI, NetCDF and a picture."""
+"""Sample granules, catalog, SQL, cube, NDVI, bare earth, time series, files, pictures and a page."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main() -> None:
 
     say("3. SQL over the scenes")
     catalog = stacaster.open_catalog(folder / "catalog")
-    text = "select id, datetime, cloud_cover, len(assets) as bands from items order by datetime"
+    text = "select id, datetime, cloud_cover, len(list_filter(assets, name -> name like 'B%')) as bands from items order by datetime"
     print(catalog.sql(text).to_dataframe().to_string(index=False), file=sys.stderr)
 
     say("4. a cube on the scenes' own grid, and NDVI from reflectance")
@@ -42,31 +42,27 @@ def main() -> None:
     ndvi = stacaster.compute_index(cube, "ndvi")
     say(f"   {dict(ndvi.sizes)}")
 
-    from stacaster.export import write_netcdf
+    netcdf = stacaster.write_cube(ndvi.to_dataset(), folder / "ndvi.nc")
+    picture = stacaster.write_picture(ndvi.to_dataset(), folder / "ndvi.png")
 
-    netcdf = write_netcdf(ndvi.to_dataset(), folder / "ndvi.nc")
-    picture = draw(ndvi, folder / "ndvi.png")
+    say("5. the ground at its barest, and what NDVI did in the meantime")
+    place = {"catalog": folder / "catalog", "datetime": "2001/2007", "filter": "id in ('" + "','".join(ids) + "')"}
+    bare = stacaster.export_composite("bare_earth", folder / "bare", bands=["nir", "red", "green"],
+                                      units="reflectance", **place)  # fmt: skip
+    stacaster.export_timeseries(folder / "ndvi.csv", index=["ndvi"], plot=folder / "series.png", **place)
+    page = stacaster.write_report(folder / "catalog.html", catalog=folder / "catalog", title="Simulated ASTER scenes")
     say(f"\ndone in {time.monotonic() - started:.0f} s. All data are simulated. What to open next:")
     say(f"   {picture}                      the picture")
     say(f"   {netcdf}                       in QGIS, Panoply or xarray")
+    say(f"   {page}                  in a browser: footprints, pictures, filters")
+    say(f"   {folder / 'series.png'}, {folder / 'ndvi.csv'}      NDVI over the years")
+    say(f"   {bare}                           a catalog of its own: bare earth as COGs")
     say(f"   {folder / 'catalog' / 'catalog.json'}          in QGIS (STAC) or STAC Browser")
     say(f'   duckdb {folder / "catalog" / "index.duckdb"} "select * from items"')
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def draw(ndvi: object, path: Path) -> Path:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    grid = ndvi.plot.imshow(col="time", col_wrap=3, cmap="RdYlGn", vmin=-0.2, vmax=0.8)  # type: ignore[attr-defined]
-    for axes, moment in zip(grid.axs.flat, ndvi["time"].values, strict=False):  # type: ignore[index]
-        axes.set_title(str(moment)[:10])
-    grid.fig.suptitle("NDVI from simulated ASTER scenes", y=1.02)
-    grid.fig.savefig(path, dpi=90, bbox_inches="tight", metadata={"Software": None})
-    return path
 
 
 if __name__ == "__main__":

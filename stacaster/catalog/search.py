@@ -7,6 +7,7 @@ import os
 import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from stacaster.cube.planning import LoadPlan
+
+_SHOWN = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +134,17 @@ class ItemSearch:
 
     def __len__(self) -> int:
         return sum(1 for _ in self.items())
+
+    def _repr_html_(self) -> str:
+        shown = list(islice(self.items(), _SHOWN))
+        rows = "".join(
+            f"<tr><td>{escape(str(item.properties.get('datetime')))}</td><td>{escape(item.id)}</td>"
+            f"<td>{item.properties.get('eo:cloud_cover', '')}</td><td>{escape(' '.join(item.assets))}</td></tr>"
+            for item in shown
+        )
+        more = "" if len(shown) < _SHOWN else f"<p>the first {_SHOWN} of at most {len(self.found)}</p>"
+        head = "<tr><th>time</th><th>item</th><th>cloud %</th><th>assets</th></tr>"
+        return f"<table>{head}{rows}</table>{more}"
 
     def __repr__(self) -> str:
         return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"

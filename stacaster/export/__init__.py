@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.composites import GREENNESS, composite
-from stacaster.errors import UsageError
-from stacaster.export.geotiff import write_geotiff
-from stacaster.export.made import Made, Progress, find_indices, load_made, with_indices
+from stacaster.export.made import Made, find_indices, load_made, with_indices
 from stacaster.export.netcdf import write_netcdf
-from stacaster.export.results import write_results
-from stacaster.export.tables import write_pixels
-from stacaster.export.zarr_store import write_zarr
-from stacaster.pictures import write_picture
+from stacaster.export.writing import check_output, require_free, write_cube, write_made
 from stacaster.timeseries import anomalies, linear_trend, plot_series, resample_series, time_series, write_series
 from stacaster.timeseries.tables import check_table
 
@@ -61,10 +56,10 @@ def export(
         ExportError: The file cannot be written.
     """
     progress = options.pop("progress", None)
-    _check(output, overwrite)
+    check_output(output, overwrite)
     place: dict[str, Any] = {"bbox": bbox, "datetime": datetime, "collection": collection}
     made = load_made(catalog, bands=tuple(bands) or None, **place, **options)
-    return _write(made, output, name="bands", title="Bands", progress=progress)
+    return write_made(made, output, name="bands", title="Bands", progress=progress)
 
 
 def export_index(
@@ -103,13 +98,13 @@ def export_index(
     """
     progress = options.pop("progress", None)
     indices = find_indices(name)
-    _check(output, overwrite)
+    check_output(output, overwrite)
     place: dict[str, Any] = {"bbox": bbox, "datetime": datetime, "collection": collection}
     made = load_made(catalog, bands=None, indices=indices, **place, **options)
     cube = with_indices(made.cube, indices)
     named = {"name": "-".join(index.name for index in indices[:3]), "title": "; ".join(i.title for i in indices)}
     recipe = {**made.recipe, "index": [index.expression for index in indices]}
-    return _write(Made(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
+    return write_made(Made(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
 
 
 def export_composite(
@@ -148,7 +143,7 @@ def export_composite(
     progress = options.pop("progress", None)
     mads, greenness = bool(options.pop("mads", False)), float(options.pop("greenness", None) or GREENNESS)
     indices = find_indices(index) if index else []
-    _check(output, overwrite)
+    check_output(output, overwrite)
     wanted = list(bands)
     if method == "bare_earth" and indices:
         wanted += ["red", "nir"]
@@ -163,7 +158,7 @@ def export_composite(
         recipe["index"] = [entry.expression for entry in indices]
         title = f"{'; '.join(entry.title for entry in indices)} of {method}"
     found = Made(cube=made.cube, scenes=made.scenes, recipe=recipe).only_times(cube, period)
-    return _write(
+    return write_made(
         found, output, name=method if period is None else f"{method}-{period}", title=title, progress=progress
     )
 
@@ -210,7 +205,7 @@ def export_timeseries(
             check_table(path)
     for path in (output, trend, plot):
         if path is not None:
-            _free(Path(path), overwrite)
+            require_free(Path(path), overwrite)
     if areas is not None and not {"bbox", "intersects", "region", "point"} & set(options):
         options["bbox"] = _box_of(areas)
     made = load_made(catalog, bands=tuple(bands) or None, indices=indices, **options)
@@ -232,88 +227,9 @@ def export_timeseries(
     return table
 
 
-def write_cube(
-    cube: xr.Dataset,
-    output: str | os.PathLike[str],
-    *,
-    items: Sequence[Any] = (),
-    name: str = "cube",
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """Write a cube of one's own.
-
-    Args:
-        cube: Dataset with dimensions (time, y, x) or (y, x), and a CRS.
-        output: As for ``export``.
-        items: Items that the cube was made of; a catalog of COGs names them as sources of all its items.
-        name: Id of the collection of a catalog of COGs.
-        overwrite: Replace a file that exists.
-        progress: Called with steps done, steps there are, and what is worked on.
-
-    Returns:
-        Path of the file or folder.
-
-    Raises:
-        UsageError: The file exists, or its name ends in something unknown.
-        ExportError: The file cannot be written.
-    """
-    _check(output, overwrite)
-    made = Made(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
-    return _write(made, output, name=name, title=name, progress=progress)
-
-
-def _write(made: Made, output: str | os.PathLike[str], *, name: str, title: str, progress: Progress | None) -> Path:
-    path = Path(output)
-    writer = _WRITERS.get(path.suffix.lower())
-    if writer is not None:
-        return writer(made.cube, path, progress=progress)
-    return write_results(made, path, name=name, title=title, progress=progress)
-
-
-def _check(output: str | os.PathLike[str], overwrite: bool) -> None:
-    """Refuse a place that cannot be written, before anything is computed.
-
-    Raises:
-        UsageError: The name says no known format, the file exists, or its folder does not.
-    """
-    path = Path(output)
-    is_known = path.suffix.lower() in _WRITERS
-    if not is_known and path.suffix and not path.is_dir():
-        known = ", ".join(_WRITERS)
-        raise UsageError(f"output is {path.name!r}, but a name ending in {known} or a folder is needed")
-    if is_known:
-        _free(path, overwrite)
-
-
-def _free(path: Path, overwrite: bool) -> None:
-    if path.exists() and not overwrite:
-        raise UsageError(f"{path.name} exists; --overwrite replaces it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder of {os.fspath(path)} does not exist")
-
-
 def _box_of(areas: Any) -> str | None:
     """Return the box of polygons, so that only what they need is read; None across the antimeridian."""
     from stacaster.timeseries.areas import read_frame
 
     west, south, east, north = (float(value) for value in read_frame(areas).to_crs(4326).total_bounds)
     return None if east - west > 180 else f"{west},{south},{east},{north}"
-
-
-def _draw(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:
-    """Draw the variables with a legend, or three bands without a published range as red, green and blue."""
-    del progress
-    bands = [str(name) for name, band in cube.data_vars.items() if name not in ("n_obs", "source", "date")]
-    is_colour = len(bands) == 3 and not any("display_range" in cube[name].attrs for name in bands)
-    return write_picture(cube[bands], path, composite=bands if is_colour else None)
-
-
-_WRITERS: dict[str, Callable[..., Path]] = {
-    ".nc": write_netcdf,
-    ".zarr": write_zarr,
-    ".tif": write_geotiff,
-    ".csv": write_pixels,
-    ".parquet": write_pixels,
-    ".png": _draw,
-}
