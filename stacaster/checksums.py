@@ -44,6 +44,17 @@ def new_digest(kind: str | None) -> Digest | None:
     return hashlib.new(_HASHES[name], usedforsecurity=False) if name in _HASHES else None
 
 
+def file_multihash(path: Path) -> str:
+    """Return the multihash (sha2-256) of a file.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    digest = hashlib.sha256()
+    digest_file(path, digest)
+    return multihash(digest.hexdigest())
+
+
 def digest_file(path: Path, *digests: Digest) -> int:
     """Feed a file into digests, reading it once, and return its size in bytes.
 

@@ -37,6 +37,7 @@ _EXTENSIONS = {
     "classification": "v1.1.0",
     "eo": "v2.0.0",
     "file": "v2.1.0",
+    "grid": "v1.1.0",
     "processing": "v1.2.0",
     "projection": "v2.0.0",
     "raster": "v2.0.0",

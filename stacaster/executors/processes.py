@@ -56,6 +56,8 @@ class TaskResult:
     """Name of the error class."""
     seconds: float = 0.0
     """Time from start to end."""
+    died: bool = False
+    """Whether the process that worked on it died, or was stopped."""
 
 
 def run_isolated(
@@ -181,7 +183,7 @@ class _Pool:
         if message is None:
             reason = _describe_end(worker.process.wait())
             worker.close()
-            return TaskResult(key=key, value=None, error=reason, error_class="ReadError", seconds=seconds)
+            return TaskResult(key=key, value=None, error=reason, error_class="ReadError", seconds=seconds, died=True)
         self._idle.append(worker)
         return TaskResult(key=key, seconds=seconds, **message)
 
@@ -191,7 +193,9 @@ class _Pool:
         worker.close()
         text = f"took longer than {self._timeout_s:g} s and was stopped"
         seconds = time.monotonic() - worker.started
-        return TaskResult(key=worker.task.key, value=None, error=text, error_class="ReadError", seconds=seconds)
+        return TaskResult(
+            key=worker.task.key, value=None, error=text, error_class="ReadError", seconds=seconds, died=True
+        )
 
     def close(self) -> None:
         for worker in self.busy + self._idle:
@@ -205,8 +209,8 @@ def _describe_end(code: int) -> str:
             name = signal.Signals(-code).name
         except ValueError:
             name = str(-code)
-        return f"the reading process was killed by signal {name}; the file is damaged, or memory ran out"
-    return f"the reading process ended with code {code}"
+        return f"the worker process was killed by signal {name}; a file is damaged, or memory ran out"
+    return f"the worker process ended with code {code}"
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

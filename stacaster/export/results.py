@@ -60,34 +60,61 @@ def write_results(made: Made, root: Path, *, name: str, title: str, progress: Pr
     """
     store = CatalogStore(root)
     store.prepare()
-    grid = grid_of(made.cube)
-    planes = list(planes_of(made.cube))
-    document = _collection(made, planes, title)
-    done = 0
-    results = [(group, _Result(made, grid, position, group, name)) for position, group in _by_time(planes)]
-    if len({result.id for _, result in results}) < len(results):
-        raise ExportError("several times of the cube are the same moment, so that their items cannot be told apart")
-    for group, result in results:
+    results = _results(made, name)
+    document = collection_of(made, title)
+    done, total = 0, sum(len(result.planes) for result in results)
+    for result in results:
         place = item_folder(name, result.moment, result.id)
         if _mark_of(root / place / f"{result.id}.json") != result.mark:
             with store.staging() as staging:
                 folder = staging / result.id
                 folder.mkdir()
-                assets: dict[str, CogAsset] = {}
-                for plane in group:
-                    assets[plane.name] = write_cog(
-                        plane.read(), folder / f"{plane.name}.tif", scene_band=_scene_band(plane, grid)
-                    )
+                for plane in result.write(folder, (store.root / place).as_posix()):
+                    done += 1
                     if progress is not None:
-                        progress(done + len(assets), len(planes), f"{result.id} {plane.name}")
-                item = result.item(assets, (store.root / place).as_posix())
-                (folder / f"{result.id}.json").write_bytes(as_json(item))
-                commit_items(store, [StagedItem(item=item, folder=folder)], documents={name: document})
-        done += len(group)
-        if progress is not None:
-            progress(done, len(planes), result.id)
+                        progress(done, total, f"{result.id} {plane.name}")
+                entry = StagedItem(item=result.document, folder=folder)
+                commit_items(store, [entry], documents={name: document})
+        else:
+            done += len(result.planes)
+            if progress is not None:
+                progress(done, total, result.id)
     settle(store)
     return root
+
+
+def stage_results(made: Made, folder: Path, *, home: Path, name: str, grid_code: str) -> dict[str, Any]:
+    """Write a cube as folders of COGs and an item each, for a catalog that takes them in later.
+
+    Args:
+        made: The cube and its scenes.
+        folder: Where to write.
+        home: Folder that the catalog will have, for relative links.
+        name: Id of the collection.
+        grid_code: Name of the tile.
+
+    Returns:
+        Document of the collection.
+
+    Raises:
+        SpaceError: The disk is full.
+        WriteError: A file cannot be written.
+    """
+    for result in _results(made, name, grid_code):
+        place = home / item_folder(name, result.moment, result.id)
+        inner = folder / result.id
+        inner.mkdir()
+        list(result.write(inner, place.as_posix()))
+    return collection_of(made, name)
+
+
+def _results(made: Made, name: str, grid_code: str | None = None) -> list[_Result]:
+    grid = grid_of(made.cube)
+    planes = list(planes_of(made.cube))
+    results = [_Result(made, grid, position, group, name, grid_code) for position, group in _by_time(planes)]
+    if len({result.id for result in results}) < len(results):
+        raise ExportError("several times of the cube are the same moment, so that their items cannot be told apart")
+    return results
 
 
 def _by_time(planes: Sequence[Plane]) -> Iterator[tuple[int, list[Plane]]]:
@@ -106,8 +133,13 @@ def _mark_of(path: Path) -> str | None:
 class _Result:
     """One item of results: what it is called and what it says."""
 
-    def __init__(self, made: Made, grid: Any, position: int, planes: Sequence[Plane], name: str) -> None:
-        self._grid, self._planes, self._collection = grid, planes, name
+    document: dict[str, Any]
+    """The STAC item, once it was written."""
+
+    def __init__(
+        self, made: Made, grid: Any, position: int, planes: Sequence[Plane], name: str, grid_code: str | None
+    ) -> None:
+        self._grid, self.planes, self._collection, self._grid_code = grid, planes, name, grid_code
         self._recipe = {key: value for key, value in made.recipe.items() if key != "catalog"}
         self.scenes: Sequence[pystac.Item] = made.scenes[position] if position < len(made.scenes) else ()
         moments = sorted(moment_of(item) for item in self.scenes)
@@ -133,25 +165,38 @@ class _Result:
             found.append({"collection": item.collection_id, "id": item.id, "checksums": sums})
         return found
 
-    def item(self, assets: Mapping[str, CogAsset], folder: str) -> dict[str, Any]:
+    def write(self, folder: Path, place: str) -> Iterator[Plane]:
+        """Write the COGs, one plane after the other, then the item, whose JSON will lie in ``place``."""
+        assets: dict[str, CogAsset] = {}
+        for plane in self.planes:
+            path = folder / f"{plane.name}.tif"
+            assets[plane.name] = write_cog(plane.read(), path, scene_band=_scene_band(plane, self._grid))
+            yield plane
+        self.document = self._item(assets, place)
+        (folder / f"{self.id}.json").write_bytes(as_json(self.document))
+
+    def _item(self, assets: Mapping[str, CogAsset], folder: str) -> dict[str, Any]:
         """Return the STAC item whose JSON will lie in a folder."""
         rows, cols = (int(size) for size in self._grid.shape)
         outer = np.array([[0, 0], [cols, 0], [cols, rows], [0, rows]], dtype=float)
         geometry, bbox = georef.footprint([(self._grid, outer)])
-        described = {plane.name: self._asset(plane, assets[plane.name]) for plane in self._planes}
+        described = {plane.name: self._asset(plane, assets[plane.name]) for plane in self.planes}
         times: dict[str, Any] = {"datetime": format_datetime(self.moment)}
         if self._ends[0] != self._ends[1] or self._ends[0] != self.moment:
             times |= {"start_datetime": format_datetime(self._ends[0]), "end_datetime": format_datetime(self._ends[1])}
         names = sorted({item.collection_id for item in self.scenes})
+        code = {} if self._grid_code is None else {"grid:code": self._grid_code}
+        extensions = ["file", "processing", "projection", "raster", *(["grid"] if code else [])]
         return {
             "type": "Feature",
             "stac_version": stac.STAC_VERSION,
-            "stac_extensions": stac.extension_uris(["file", "processing", "projection", "raster"]),
+            "stac_extensions": stac.extension_uris(extensions),
             "id": self.id,
             "geometry": geometry,
             "bbox": bbox,
             "properties": {
                 **times,
+                **code,
                 "title": self.id,
                 "processing:software": {"stacaster": __version__},
                 "processing:lineage": f"Made of {len(self.scenes)} scenes of {', '.join(names) or 'a cube'}",
@@ -202,8 +247,9 @@ def _scene_band(plane: Plane, grid: Any) -> SceneBand:
     return SceneBand(band=band, layer=plane.name, geobox=grid)
 
 
-def _collection(made: Made, planes: Sequence[Plane], title: str) -> dict[str, Any]:
-    first = {plane.name: plane for plane in planes}
+def collection_of(made: Made, title: str) -> dict[str, Any]:
+    """Return the document of the collection that results of a cube belong to."""
+    first = {plane.name: plane for plane in planes_of(made.cube)}
     assets, renders = {}, {}
     for key, plane in first.items():
         described: dict[str, Any] = {

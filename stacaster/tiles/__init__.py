@@ -1,0 +1,18 @@
+"""From one scene to the world: tiles of a grid, planned, computed anywhere, resumed, collected."""
+
+from stacaster.tiles.collect import collect_tiles
+from stacaster.tiles.plan import TilePlan, plan_tiles
+from stacaster.tiles.recipe import Recipe, read_recipe
+from stacaster.tiles.run import cancel_tiles, retry_tiles, run_tiles, tiles_status
+
+__all__ = [
+    "Recipe",
+    "TilePlan",
+    "cancel_tiles",
+    "collect_tiles",
+    "plan_tiles",
+    "read_recipe",
+    "retry_tiles",
+    "run_tiles",
+    "tiles_status",
+]

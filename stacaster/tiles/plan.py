@@ -1,0 +1,286 @@
+"""From a catalog and a recipe to tasks: which scenes which tile needs, and what that costs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster import item_table
+from stacaster.areas import box_geometry, checked_area
+from stacaster.catalog import Catalog, open_catalog
+from stacaster.conditions import read_area
+from stacaster.config import catalog_place
+from stacaster.cube.selection import band_names
+from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.item_table import DATABASE
+from stacaster.ledger import Ledger
+from stacaster.outputs import complete_file
+from stacaster.query import parse_bbox, parse_datetime
+from stacaster.regions import region_bbox
+from stacaster.tiles.recipe import Recipe
+from stacaster.tiling import Grid, Tile, make_grid
+from stacaster.version import __version__
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FORMAT = 1
+"""Version of what a task computes; raised when the same recipe would give other files."""
+
+RUN, TASKS, LEDGER, OUTPUTS = "run.json", "tasks.ndjson", "ledger.sqlite", "tiles"
+
+_RATE = 12e6
+"""Input pixels a second and process, decoded and put into units (measured on the machine of the benchmarks)."""
+_WORK_BYTES = 16
+"""Bytes that an input pixel takes while a tile is computed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilePlan:
+    """A plan of tiles."""
+
+    recipe: Recipe
+    """What is computed."""
+    grid: Grid
+    """Where."""
+    catalog: str
+    """Folder of the catalog."""
+    tasks: Sequence[Mapping[str, Any]]
+    """One a tile with scenes: ``tile``, ``items`` (pairs of collection and id), ``fingerprint`` and what it costs."""
+    without: int
+    """Tiles without any scene."""
+
+    @property
+    def estimates(self) -> dict[str, Any]:
+        """What the run will cost: scenes, pixels to read, bytes to write, memory of a worker, hours of one process."""
+        pixels = [int(task["pixels"]) for task in self.tasks]
+        return {
+            "tiles": len(self.tasks),
+            "tiles_without_scenes": self.without,
+            "scenes_read": sum(len(task["items"]) for task in self.tasks),
+            "input_pixels": sum(pixels),
+            "output_bytes_uncompressed": sum(int(task["bytes"]) for task in self.tasks),
+            "memory_of_a_worker_bytes": max((int(task["memory"]) for task in self.tasks), default=0),
+            "core_hours": round(sum(pixels) / _RATE / 3600, 3),
+        }
+
+    def __repr__(self) -> str:
+        return f"<TilePlan: {len(self.tasks)} tiles of {self.grid.pixels} x {self.grid.pixels} in {self.grid.crs}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td>{key}</td><td>{value:,}</td></tr>" for key, value in self.estimates.items())
+        return f"<p>{repr(self)[1:-1]}</p><table>{rows}</table>"
+
+    def write(self, output: str | os.PathLike[str]) -> Path:
+        """Write the plan into the folder of a run, and take it into its ledger.
+
+        Tiles that were done and whose scenes and settings did not change stay done.
+
+        Args:
+            output: Folder; made when missing.
+
+        Returns:
+            The folder.
+
+        Raises:
+            CatalogError: The folder holds something else, or results of another recipe.
+            ExportError: A file cannot be written.
+        """
+        folder = Path(output)
+        self._check(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with complete_file(folder / TASKS) as part, part.open("w", encoding="utf-8") as file:
+            for task in self.tasks:
+                file.write(json.dumps(task, separators=(",", ":")) + "\n")
+        document = {
+            "format": FORMAT,
+            "software": {"stacaster": __version__},
+            "catalog": _relative(self.catalog, folder),
+            "recipe": self.recipe.to_dict(),
+            "grid": {"crs": self.grid.crs, "tile_size": self.grid.tile_size, "resolution": self.grid.resolution},
+            "estimates": self.estimates,
+        }
+        with complete_file(folder / RUN) as part:
+            part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        Ledger(folder / LEDGER).plan((str(task["tile"]["id"]), str(task["fingerprint"])) for task in self.tasks)
+        return folder
+
+    def _check(self, folder: Path) -> None:
+        if not folder.exists():
+            return
+        if not folder.is_dir() or (any(folder.iterdir()) and not (folder / RUN).exists()):
+            raise CatalogError(f"{folder.name} holds something else; name a new folder for the run")
+        if (folder / RUN).exists():
+            known = read_run(folder)
+            other = {key: known["recipe"].get(key) for key in ("grid", "tile_size", "resolution", "format", "name")}
+            mine = {key: self.recipe.to_dict().get(key) for key in other}
+            if other != mine:
+                raise CatalogError(f"{folder.name} holds tiles of another grid or format; name a new folder")
+
+
+def _relative(catalog: str, folder: Path) -> str:
+    return catalog if "://" in catalog else os.path.relpath(catalog, folder)
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return what ``run.json`` says.
+
+    Raises:
+        CatalogError: The folder holds no run.
+    """
+    try:
+        found: dict[str, Any] = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CatalogError(f"{folder.name} holds no run of tiles; 'stacaster tiles plan' makes one") from error
+    return found
+
+
+def read_tasks(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the tasks of a run."""
+    with (folder / TASKS).open(encoding="utf-8") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def plan_tiles(
+    recipe: Recipe,
+    *,
+    catalog: str | os.PathLike[str] | None = None,
+    bbox: str | Sequence[float] | None = None,
+    region: str | None = None,
+    intersects: Any | None = None,
+) -> TilePlan:
+    """Say which scenes which tile needs; nothing is read but the item table.
+
+    Args:
+        recipe: What is to be computed.
+        catalog: Folder of the catalog.
+        bbox: West, south, east, north in degrees.
+        region: Named region.
+        intersects: Polygons, or a file with such. Without any of these the tiles are those around the scenes.
+
+    Raises:
+        NothingFoundError: No scene fits.
+        UsageError: An argument is wrong.
+    """
+    opened = open_catalog(catalog_place(catalog))
+    scenes = _Scenes(opened, recipe)
+    area = _area(bbox, region, intersects)
+    if area is None:
+        area = scenes.area()
+    grid = make_grid(recipe.grid, tile_size=recipe.tile_size, resolution=recipe.pixel, area=area)
+    tiles = grid.covering(area)
+    found = scenes.of(tiles)
+    known = {key: value for key, value in recipe.to_dict().items() if key != "name"}
+    settings = json.dumps([FORMAT, known, recipe.title, __version__], sort_keys=True)
+    variables = len(recipe.index) or len(scenes.bands)
+    tasks = []
+    for tile, numbers in zip(tiles, found, strict=True):
+        if not numbers.size:
+            continue
+        area_pixels = tile.pixels * tile.pixels
+        times = 1 if recipe.composite and recipe.period is None else int(numbers.size)
+        mark = hashlib.sha256(settings.encode())
+        for number in numbers:
+            mark.update(scenes.marks[number].encode())
+        tasks.append({
+            "tile": tile.to_dict(),
+            "items": [scenes.keys[number] for number in numbers],
+            "fingerprint": mark.hexdigest(),
+            "pixels": int(numbers.size) * len(scenes.bands) * area_pixels,
+            "bytes": times * variables * area_pixels * 4,
+            "memory": int(numbers.size) * len(scenes.bands) * area_pixels * _WORK_BYTES,
+        })  # fmt: skip
+    if not tasks:
+        raise NothingFoundError(f"no scene of {opened.name} lies in the {len(tiles)} tiles")
+    return TilePlan(recipe=recipe, grid=grid, catalog=opened.root.as_posix() if opened.objects is None else str(
+        opened.objects.address), tasks=tasks, without=len(tiles) - len(tasks))  # fmt: skip
+
+
+def _area(bbox: Any, region: str | None, intersects: Any | None) -> Mapping[str, Any] | None:
+    named = [
+        name for name, value in (("bbox", bbox), ("region", region), ("intersects", intersects)) if value is not None
+    ]
+    if len(named) > 1:
+        raise UsageError(f"{', '.join(named)} each name the area; give one of them")
+    if intersects is not None:
+        return checked_area(read_area(intersects))
+    if region is not None:
+        return box_geometry(region_bbox(region))
+    return None if bbox is None else box_geometry(parse_bbox(bbox))
+
+
+class _Scenes:
+    """Scenes of a catalog that a recipe may use: boxes, keys and fingerprints, without reading an item."""
+
+    def __init__(self, catalog: Catalog, recipe: Recipe) -> None:
+        names = [recipe.collection] if recipe.collection else list(catalog.collections)
+        if len(names) != 1:
+            raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
+        document = catalog.collection(names[0])
+        assets = {key: {"roles": ["data"], **asset} for key, asset in document.get("item_assets", {}).items()}
+        wanted = list(dict.fromkeys([*recipe.bands, *(band for i in _indices(recipe) for band in i.bands)]))
+        self.bands = list(band_names(wanted or None, assets).values())
+        query = item_table.ItemQuery(
+            collections=names, filter=recipe.filter,
+            datetime=None if recipe.datetime is None else parse_datetime(recipe.datetime),
+        )  # fmt: skip
+        fitting = {(item.collection, item.id) for item in item_table.find_items(catalog.root / DATABASE, query)}
+        table = item_table.run_sql(
+            catalog.root / DATABASE,
+            "select collection, id, xmin, ymin, xmax, ymax, stacaster_fingerprint, assets from items "
+            "where collection = ? order by start_datetime, id",
+            parameters=names,
+        )
+        rows = table.select(["collection", "id", "stacaster_fingerprint", "assets"]).to_pylist()
+        needed = set(self.bands)
+        used = [
+            number for number, row in enumerate(rows)
+            if (row["collection"], row["id"]) in fitting and needed & set(row["assets"])
+        ]  # fmt: skip
+        if not used:
+            raise NothingFoundError(f"no scene of {catalog.name} fits the recipe")
+        self.keys = [[rows[n]["collection"], rows[n]["id"]] for n in used]
+        self.marks = [f"{rows[n]['collection']}/{rows[n]['id']}/{rows[n]['stacaster_fingerprint']}" for n in used]
+        columns = [table[name].to_numpy()[used] for name in ("xmin", "ymin", "xmax", "ymax")]
+        self._boxes, self._owner = _split(np.column_stack(columns))
+
+    def area(self) -> Mapping[str, Any]:
+        """Return the area of all scenes, as boxes."""
+        import shapely
+
+        mapped: dict[str, Any] = shapely.geometry.mapping(shapely.union_all(shapely.box(*self._boxes.T)))
+        return mapped
+
+    def of(self, tiles: Sequence[Tile]) -> list[NDArray[np.int64]]:
+        """Return the numbers of the scenes whose box meets each tile, in order of time."""
+        import shapely
+
+        tree = shapely.STRtree(list(np.atleast_1d(np.asarray(shapely.box(*self._boxes.T)))))
+        boxes, owner = _split(np.array([tile.bbox for tile in tiles], dtype=float).reshape(-1, 4))
+        left, right = tree.query(shapely.box(*boxes.T))
+        pairs = np.unique(np.column_stack([owner[left], self._owner[right]]), axis=0)
+        ends = np.searchsorted(pairs[:, 0], np.arange(len(tiles) + 1))
+        return [pairs[ends[n] : ends[n + 1], 1] for n in range(len(tiles))]
+
+
+def _split(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return boxes cut at the antimeridian, and which box each part is of."""
+    crossing = np.flatnonzero(boxes[:, 0] > boxes[:, 2])
+    west, east = boxes.copy(), boxes[crossing].copy()
+    west[crossing, 2] = 180.0
+    east[:, 0] = -180.0
+    return np.concatenate([west, east]), np.concatenate([np.arange(len(boxes)), crossing])
+
+
+def _indices(recipe: Recipe) -> list[Any]:
+    from stacaster.export.made import find_indices
+
+    return find_indices(recipe.index) if recipe.index else []

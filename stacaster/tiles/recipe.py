@@ -1,0 +1,146 @@
+"""What is computed of each tile: the recipe, as a small file or as options."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stacaster.composites import GREENNESS, METHODS
+from stacaster.cube.units import check_units
+from stacaster.errors import UsageError, nearest
+from stacaster.export.made import find_indices
+
+_LISTS = ("bands", "index", "mask")
+_NUMBERS = ("tile_size", "resolution", "greenness")
+_PERIODS = ("day", "month", "season", "year")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What is computed of each tile."""
+
+    grid: str = "degree"
+    """``degree``, ``mercator``, ``utm`` or a projected CRS."""
+    tile_size: float = 1.0
+    """Side of a tile, in degrees or metres; for ``mercator`` the zoom level."""
+    resolution: float | None = None
+    """Side of a pixel, in degrees or metres; None takes 1/4000 degree or 30 m."""
+    collection: str | None = None
+    """Collection of the catalog; not needed when it has one."""
+    datetime: str | None = None
+    """Time or range."""
+    filter: str | None = None
+    """CQL2 text."""
+    bands: tuple[str, ...] = ()
+    """Bands; empty takes those of the indices, or every band."""
+    index: tuple[str, ...] = ()
+    """Indices to write in place of the bands."""
+    units: str | None = None
+    """Units of the bands; None takes those of the indices, or stored numbers."""
+    mask: tuple[str, ...] = ()
+    """Masks as for ``load``."""
+    groupby: str = "time"
+    """How scenes are joined before anything is computed."""
+    composite: str | None = None
+    """Composite of all dates or of each period; None keeps the dates."""
+    period: str | None = None
+    """``day``, ``month``, ``season`` or ``year``."""
+    greenness: float = GREENNESS
+    """Of ``bare_earth``."""
+    resampling: str = "nearest"
+    """How pixels come to the grid of the tiles."""
+    format: str = "cog"
+    """``cog`` (one a variable and time) or ``netcdf`` (one file a tile)."""
+    name: str | None = None
+    """Name of the results; None makes one of what is computed."""
+
+    @property
+    def pixel(self) -> float:
+        """Side of a pixel."""
+        if self.resolution is not None:
+            return self.resolution
+        return 1 / 4000 if self.grid == "degree" else 30.0
+
+    @property
+    def title(self) -> str:
+        """Id of the collection of results."""
+        parts = [self.name] if self.name else [*self.index[:3], self.composite, self.period]
+        return "-".join(part for part in parts if part) or "bands"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as plain data."""
+        found = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                found[field.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+
+def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Any) -> Recipe:
+    """Return a recipe.
+
+    Args:
+        source: ``.toml`` or ``.json`` file, or a mapping.
+        **options: Fields of ``Recipe``, which go before those of the file.
+
+    Raises:
+        UsageError: There is no such file, or a field is unknown or wrong.
+    """
+    given = {} if source is None else dict(source) if isinstance(source, Mapping) else _read(Path(source))
+    given |= {key: value for key, value in options.items() if value not in (None, (), [])}
+    known = [field.name for field in dataclasses.fields(Recipe)]
+    for key in given:
+        if key not in known:
+            raise UsageError(f"a recipe has no {key!r}; {nearest(key, known)}")
+    for key in _LISTS:
+        if key in given:
+            given[key] = (given[key],) if isinstance(given[key], str) else tuple(str(part) for part in given[key])
+    for key in _NUMBERS:
+        if key in given and (isinstance(given[key], bool) or not isinstance(given[key], (int, float))):
+            raise UsageError(f"{key} of the recipe is {given[key]!r}, but a number is needed")
+    for key in set(given) - set(_LISTS) - set(_NUMBERS):
+        if not isinstance(given[key], str):
+            raise UsageError(f"{key} of the recipe is {given[key]!r}, but a text is needed")
+    recipe = Recipe(**given)
+    _check(recipe)
+    return recipe
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if path.suffix.lower() not in (".toml", ".json"):
+        raise UsageError(f"the recipe is {path.name!r}, but a name ending in .toml or .json is needed")
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the recipe {path.name} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"the recipe {path.name} is no table of names and values")
+    return found
+
+
+def _check(recipe: Recipe) -> None:
+    if recipe.index:
+        units = {index.units for index in find_indices(recipe.index)}
+        if recipe.units not in (None, *units):
+            raise UsageError(f"the indices need units {units.pop()!r}, not {recipe.units!r}")
+    elif recipe.units is not None:
+        check_units(recipe.units)
+    method = recipe.composite
+    if (
+        method is not None
+        and method not in METHODS
+        and not (method[:1] == "p" and method[1:].replace(".", "").isdigit())
+    ):
+        raise UsageError(f"{method!r} is no composite; {nearest(method, METHODS)}, or a percentile such as p10")
+    if recipe.period is not None and (method is None or recipe.period not in _PERIODS):
+        raise UsageError(f"period {recipe.period!r} needs a composite, and is one of {', '.join(_PERIODS)}")
+    if recipe.format not in ("cog", "netcdf"):
+        raise UsageError(f"format is {recipe.format!r}, but cog or netcdf is needed")
