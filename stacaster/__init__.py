@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         read_recipe,
         retry_tiles,
         run_tiles,
+        submit_tiles,
         tiles_status,
     )
     from stacaster.timeseries import (
@@ -141,6 +142,7 @@ __all__ = [
     "search",
     "search_tiles",
     "sign",
+    "submit_tiles",
     "tiles_status",
     "time_series",
     "update",
@@ -218,6 +220,7 @@ _HOME = {
     "read_recipe": "tiles",
     "retry_tiles": "tiles",
     "run_tiles": "tiles",
+    "submit_tiles": "tiles",
     "tiles_status": "tiles",
     "anomalies": "timeseries",
     "linear_trend": "timeseries",

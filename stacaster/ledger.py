@@ -129,6 +129,52 @@ class Ledger:
             )
             return str(row[0]), str(row[1])
 
+    def waiting(self) -> list[tuple[str, str]]:
+        """Return key and fingerprint of the tasks that nobody works on yet."""
+        with self._connected() as connection:
+            text = "select key, fingerprint from tasks where status in ('pending', 'stale') order by key"
+            return [(str(key), str(mark)) for key, mark in connection.execute(text)]
+
+    def claim_all(self, owner: str) -> list[tuple[str, str]]:
+        """Take all tasks that nobody works on for another owner; return key and fingerprint of each."""
+        with self._changing() as connection:
+            self._release_dead(connection)
+            text = (
+                "update tasks set status = 'running', owner = ?, seen = ?, attempts = attempts + 1 "
+                "where status in ('pending', 'stale') returning key, fingerprint"
+            )
+            rows = connection.execute(text, (owner, time.time())).fetchall()
+        return sorted((str(key), str(mark)) for key, mark in rows)
+
+    def give_up(self, owner: str) -> None:
+        """Make the tasks of an owner pending."""
+        with self._changing() as connection:
+            connection.execute(
+                "update tasks set status = 'pending', owner = null where owner = ? and status = 'running'", (owner,)
+            )
+
+    def hand_over(self, owners: Mapping[str, str]) -> None:
+        """Give running tasks, by key, to other owners."""
+        with self._changing() as connection:
+            connection.executemany(
+                "update tasks set owner = ?, seen = ? where key = ? and status = 'running'",
+                [(owner, time.time(), key) for key, owner in owners.items()],
+            )
+
+    def cancel_owned(self, kind: str) -> None:
+        """Cancel the tasks that owners of a kind hold."""
+        with self._changing() as connection:
+            connection.execute(
+                "update tasks set status = 'cancelled', owner = null where status = 'running' and owner like ?",
+                (f"{kind}:%",),
+            )
+
+    def owned(self, kind: str) -> list[tuple[str, str, str]]:
+        """Return key, fingerprint and owner of the tasks that owners of a kind (``slurm:...``) hold."""
+        with self._connected() as connection:
+            text = "select key, fingerprint, owner from tasks where status = 'running' and owner like ? order by key"
+            return [(str(a), str(b), str(c)) for a, b, c in connection.execute(text, (f"{kind}:%",))]
+
     def _release_dead(self, connection: sqlite3.Connection) -> None:
         """Give up tasks whose owner is gone."""
         owners = connection.execute(
@@ -208,6 +254,8 @@ class Ledger:
 
 def _is_alive(owner: str, seen: float) -> bool:
     host, process, started = owner.rsplit(":", 2)
+    if host == "slurm" and process != "new":
+        return True  # Slurm says what became of its jobs; see ``tiles.cluster.absorb``
     if host == socket.gethostname():
         return _started(int(process)) == started
     return time.time() - seen < _SILENCE_S

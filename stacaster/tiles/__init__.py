@@ -1,9 +1,11 @@
 """From one scene to the world: tiles of a grid, planned, computed anywhere, resumed, collected."""
 
+from stacaster.tiles.cluster import submit_tiles
 from stacaster.tiles.collect import collect_tiles
 from stacaster.tiles.plan import TilePlan, plan_tiles
 from stacaster.tiles.recipe import Recipe, read_recipe
-from stacaster.tiles.run import cancel_tiles, retry_tiles, run_tiles, tiles_status
+from stacaster.tiles.run import run_tiles
+from stacaster.tiles.state import cancel_tiles, retry_tiles, tiles_status
 
 __all__ = [
     "Recipe",
@@ -14,5 +16,6 @@ __all__ = [
     "read_recipe",
     "retry_tiles",
     "run_tiles",
+    "submit_tiles",
     "tiles_status",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -13,7 +13,7 @@ from stacaster.errors import UsageError, nearest
 from stacaster.executors.dask_cluster import run_on_dask
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.executors.threads import run_in_threads
-from stacaster.ledger import Entry, Ledger, Status
+from stacaster.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
 
 EXECUTORS = ("processes", "threads", "dask")
@@ -70,7 +70,7 @@ def run_tiles(
     results = _results(
         executor, _tasks(folder, run, ledger, marks, memory_mb), workers=workers, memory_mb=memory_mb, address=address
     )
-    _sweep(folder, ledger)
+    sweep(folder, ledger)
     with _beating(ledger):
         for result in results:
             _settle(ledger, marks.pop(result.key), result)
@@ -96,21 +96,36 @@ def _results(
 
 def _tasks(folder: Path, run: dict[str, Any], ledger: Ledger, marks: dict[str, str], memory_mb: int) -> Iterator[Task]:
     """Yield tasks as workers ask for them, each claimed in the ledger."""
-    catalog = str(run["catalog"])
-    place = catalog if "://" in catalog else os.path.normpath(folder / catalog)
     known = {str(task["tile"]["id"]): task for task in read_tasks(folder)}
     while (claimed := ledger.claim()) is not None:
         key, mark = claimed
-        task = known.get(key)
-        if task is None or task["fingerprint"] != mark:
+        if key not in known or known[key]["fingerprint"] != mark:
             # Planned anew while this run was at work.
             known = {str(entry["tile"]["id"]): entry for entry in read_tasks(folder)}
-            task = known[key]
+            run = read_run(folder)
         marks[key] = mark
-        yield Task(key=key, payload={
-            "catalog": place, "output": str(folder / OUTPUTS), "home": str(folder / CATALOG), "recipe": run["recipe"],
-            "tile": task["tile"], "items": task["items"], "memory": memory_mb << 20,
-        })  # fmt: skip
+        yield Task(key=key, payload=payload_of(folder, run, known[key], memory_mb))
+
+
+def payload_of(folder: Path, run: Mapping[str, Any], task: Mapping[str, Any], memory_mb: int) -> dict[str, Any]:
+    """Return the argument of ``tiles.task.run_tile``."""
+    catalog = str(run["catalog"])
+    return {
+        "catalog": catalog if "://" in catalog else os.path.normpath(folder / catalog),
+        "output": str(folder / OUTPUTS),
+        "home": str(folder / CATALOG),
+        "recipe": run["recipe"],
+        "tile": task["tile"],
+        "items": task["items"],
+        "memory": memory_mb << 20,
+    }
+
+
+def read_payloads(folder: Path, keys: Sequence[str], memory_mb: int) -> dict[str, dict[str, Any]]:
+    """Return the arguments of some tiles by key, from the present plan."""
+    run, wanted = read_run(folder), set(keys)
+    tasks = (task for task in read_tasks(folder) if task["tile"]["id"] in wanted)
+    return {str(task["tile"]["id"]): payload_of(folder, run, task, memory_mb) for task in tasks}
 
 
 def _settle(ledger: Ledger, mark: str, result: TaskResult) -> None:
@@ -123,12 +138,13 @@ def _settle(ledger: Ledger, mark: str, result: TaskResult) -> None:
         ledger.finish(result.key, mark, "failed", reason=result.error)
 
 
-def _sweep(folder: Path, ledger: Ledger) -> None:
+def sweep(folder: Path, ledger: Ledger) -> None:
     """Remove what workers that died left half written."""
-    if ledger.counts()["running"]:
-        return
-    for left in (folder / OUTPUTS).glob(".*"):
-        shutil.rmtree(left, ignore_errors=True)
+    # First the list: what is on it and belongs to nobody afterwards is no work in progress.
+    found = list((folder / OUTPUTS).glob(".*"))
+    if found and not ledger.counts()["running"]:
+        for left in found:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class _beating:  # noqa: N801 - reads as a word
@@ -148,35 +164,3 @@ class _beating:  # noqa: N801 - reads as a word
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         self._thread.join()
-
-
-def tiles_status(output: str | os.PathLike[str]) -> tuple[dict[Status, int], list[Entry]]:
-    """Return how many tiles have each status, and the tiles that failed.
-
-    Raises:
-        CatalogError: The folder holds no run.
-    """
-    folder = Path(output)
-    read_run(folder)
-    ledger = Ledger(folder / LEDGER)
-    return ledger.counts(), list(ledger.entries("failed"))
-
-
-def retry_tiles(output: str | os.PathLike[str]) -> int:
-    """Make failed and cancelled tiles pending again; return how many there are.
-
-    Raises:
-        CatalogError: The folder holds no run.
-    """
-    read_run(Path(output))
-    return Ledger(Path(output) / LEDGER).change(("failed", "cancelled"), "pending")
-
-
-def cancel_tiles(output: str | os.PathLike[str]) -> int:
-    """Let no run take up what is pending; tiles that are being computed are finished. Return how many there are.
-
-    Raises:
-        CatalogError: The folder holds no run.
-    """
-    read_run(Path(output))
-    return Ledger(Path(output) / LEDGER).change(("pending", "stale"), "cancelled")

@@ -83,11 +83,75 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
     return _status(output, as_json=as_json)
 
 
-@tiles.command(epilog="\b\nExample:\n  stacaster tiles status run --json")
+@tiles.command(epilog="\b\nExamples:\n  stacaster tiles submit run --option partition=work --option time=2:00:00\n"
+               "  stacaster tiles submit run --script-only")  # fmt: skip
 @click.argument("output", metavar="DIR")
+@click.option(
+    "--option",
+    "sbatch",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=options.pairs,
+    help="Option of sbatch: partition, account, qos, time, mem, cpus-per-task ...; may be repeated.",
+)
+@click.option("--window", type=click.IntRange(min=1), metavar="N", help="Elements that may run at once.")
+@click.option(
+    "--max-array",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Largest number of elements; with more tiles each takes several.",
+)
+@click.option(
+    "--lead-s",
+    type=click.IntRange(min=10),
+    default=120,
+    show_default=True,
+    metavar="N",
+    help="Seconds before the end of its time at which an element stops and is requeued.",
+)
+@click.option(
+    "--memory-mb",
+    type=click.IntRange(min=64),
+    default=1500,
+    show_default=True,
+    metavar="N",
+    help="Memory for the pixels of a tile.",
+)
+@click.option("--script-only", is_flag=True, help="Write the script and submit nothing.")  # fmt: skip
+def submit(output: str, sbatch: dict[str, str] | None, script_only: bool, **rest: Any) -> int:
+    """Give what is pending or stale to Slurm as one array job; 'tiles status' follows it."""
+    import stacaster
+
+    job = stacaster.submit_tiles(output, options=sbatch, submit=not script_only, **rest)
+    if script_only:
+        click.echo(f"scripts are in {output}/slurm", err=True)
+        return 0
+    if job is None:
+        return show.nothing("no tile is pending")
+    click.echo(job)
+    return 0
+
+
+@tiles.command(epilog="\b\nExamples:\n  stacaster tiles status run --json\n  stacaster tiles status run --watch 30")
+@click.argument("output", metavar="DIR")
+@click.option(
+    "--watch", type=click.FloatRange(min=0.5), metavar="S", help="Look again every S seconds until all is settled."
+)
 @options.json_option
-def status(output: str, as_json: bool) -> int:
+def status(output: str, watch: float | None, as_json: bool) -> int:
     """Say how many tiles are pending, running, done, empty, failed, stale or cancelled, and why some failed."""
+    import time
+
+    import stacaster
+
+    while watch is not None:
+        counts, _ = stacaster.tiles_status(output)
+        click.echo(", ".join(f"{value} {key}" for key, value in counts.items() if value), err=True)
+        if not counts["pending"] + counts["running"] + counts["stale"]:
+            break
+        time.sleep(watch)
     return _status(output, as_json=as_json)
 
 

@@ -1,0 +1,138 @@
+"""Tasks as an array job of Slurm: the script, its submission, and what became of its elements."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stacaster.errors import StacasterError, UsageError
+from stacaster.outputs import complete_file
+
+_SECONDS = 60
+_OPTION = re.compile(r"[a-z][a-z-]*")
+_OURS = {"array", "output", "error", "signal", "requeue", "open-mode", "parsable", "wait"}
+_ENDED = {
+    "BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED",
+    "TIMEOUT",
+}  # fmt: skip
+"""States that end a job (squeue(1)); whatever else there is may still run."""
+
+
+def write_array_script(
+    path: Path,
+    command: Sequence[str],
+    *,
+    count: int,
+    window: int | None,
+    lead_s: int,
+    logs: Path,
+    options: Mapping[str, str],
+) -> Path:
+    """Write the script of an array job; each element runs a command, to which its index is appended.
+
+    Args:
+        path: File to write.
+        command: Words of the command.
+        count: Number of elements.
+        window: Elements that may run at once; None leaves it to Slurm.
+        lead_s: So long before the end of its time an element gets the signal USR1.
+        logs: Folder for the output of the elements.
+        options: Options of sbatch without dashes, such as ``partition`` and ``time``.
+
+    Raises:
+        UsageError: An option is none, or one that the script needs itself.
+        ExportError: The file cannot be written.
+    """
+    lines = [
+        "#!/bin/bash",
+        f"#SBATCH --array=0-{count - 1}" + (f"%{window}" if window is not None else ""),
+        f"#SBATCH --output={logs}/%A_%a.log",
+        "#SBATCH --open-mode=append",
+        "#SBATCH --requeue",
+        f"#SBATCH --signal=B:USR1@{lead_s}",
+    ]
+    for name, value in options.items():
+        if not _OPTION.fullmatch(name) or name in _OURS:
+            raise UsageError(
+                f"{name!r} is no option of sbatch that can be given; partition, account, qos, time ... can"
+            )
+        if any(sign in str(value) for sign in "\n\r\0"):
+            raise UsageError(f"the value of {name} holds a line break")
+        lines.append(f"#SBATCH --{name}={value}")
+    # The shell is replaced, so that signals for the batch step reach the program.
+    lines += ["export OMP_NUM_THREADS=1", f'exec {shlex.join(command)} "$SLURM_ARRAY_TASK_ID"', ""]
+    with complete_file(path) as part:
+        part.write_text("\n".join(lines), encoding="utf-8")
+        part.chmod(0o755)
+    return path
+
+
+def submit(script: Path) -> str:
+    """Submit a script and return the number of the job.
+
+    Raises:
+        UsageError: There is no sbatch, or it refuses the script; the message is Slurm's.
+    """
+    found = _call("sbatch", "--parsable", str(script))
+    return found.strip().split(";")[0]
+
+
+def states(job: str) -> dict[str, str] | None:
+    """Return the state of each element of a job by index; None when Slurm does not know the job any more.
+
+    Raises:
+        UsageError: There is no squeue.
+        StacasterError: Slurm does not answer.
+    """
+    try:
+        text = _call("squeue", "--noheader", "--array", "--states=all", f"--jobs={job}", "--format=%K %T")
+    except StacasterError as error:
+        if "Invalid job id" in error.message:
+            return None
+        raise
+    return dict(line.split(None, 1) for line in text.splitlines() if line.strip())
+
+
+def is_ended(state: str) -> bool:
+    """Tell whether an element in a state does nothing any more."""
+    return state.strip() in _ENDED
+
+
+def cancel(job: str) -> None:
+    """Cancel a job; one that ended is left alone.
+
+    Raises:
+        UsageError: There is no scancel.
+        StacasterError: Slurm does not answer.
+    """
+    _call("scancel", job)
+
+
+def requeue(job: str) -> None:
+    """Put an element back into the queue; called inside of it.
+
+    Raises:
+        UsageError: There is no scontrol.
+        StacasterError: Slurm refuses.
+    """
+    _call("scontrol", "requeue", job)
+
+
+def _call(*words: str) -> str:
+    program = shutil.which(words[0])
+    if program is None:
+        raise UsageError(
+            f"{words[0]} is not on this machine; go to a node of the Slurm cluster, or take another executor"
+        )
+    try:
+        done = subprocess.run([program, *words[1:]], capture_output=True, text=True, timeout=_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise StacasterError(f"{words[0]} does not answer within {_SECONDS} s") from error
+    if done.returncode:
+        kind = UsageError if words[0] == "sbatch" else StacasterError
+        raise kind(f"{words[0]} failed: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
