@@ -231,7 +231,7 @@ def bench_analysis(name: str) -> Callable[[Path], None]:
     def run(folder: Path) -> None:
         from scripts import bench_analysis as module
 
-        more = {"zonal": (interleaved,), "indices": (interleaved,), "exports": ()}
+        more = {"zonal": (interleaved,), "indices": (interleaved,), "exports": (), "tiles": (), "plan": ()}
         module_run = getattr(module, f"bench_{name}")
         module_run(folder, row, *more.get(name, (interleaved, peer_environment())))
 
@@ -249,6 +249,8 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "geomedian": bench_analysis("geomedian"),
     "zonal": bench_analysis("zonal"),
     "exports": bench_analysis("exports"),
+    "tiles": bench_analysis("tiles"),
+    "plan": bench_analysis("plan"),
 }
 
 

@@ -162,3 +162,42 @@ def bench_exports(folder: Path, row: Row) -> None:
         shutil.rmtree(target_path) if target_path.is_dir() else target_path.unlink()
         row(f"peak memory, {done['cube']:.0f} GiB to {target} / 2 GiB", f"{peak:.2f} GiB", "2 GiB", peak / 2, "<= 1")
         print(f"    in {done['seconds']:.0f} s", flush=True)
+
+
+def bench_tiles(folder: Path, row: Row) -> None:
+    """Forty tiles by two processes and by one; a million items and a hundred thousand tiles; a million tasks."""
+    import time
+
+    import stacaster
+    from stacaster.ledger import Ledger
+    from stacaster.tiles import plan_tiles, read_recipe, run_tiles
+
+    granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
+    stacaster.ingest(granules[:1], catalog=folder / "tiled")
+    # Forty tiles of 2048 x 2048 pixels at a finer resolution than the scene's.
+    recipe = read_recipe(bands=["red", "nir", "green"], units="reflectance", composite="median", grid="EPSG:32754",
+                         tile_size=10_240, resolution=5)  # fmt: skip
+    seconds = {}
+    for workers in (1, 2):
+        run = plan_tiles(recipe, catalog=folder / "tiled").write(folder / f"run-{workers}")
+        started = time.perf_counter()
+        counts = run_tiles(run, workers=workers)
+        seconds[workers] = time.perf_counter() - started
+    done = counts["done"]
+    ratio = seconds[1] / seconds[2]
+    row(f"{done} tiles, one process / two", f"{seconds[2]:.1f} s", f"{seconds[1]:.1f} s", ratio, ">= 1.7")
+    ledger = Ledger(folder / "ledger.sqlite")
+    ledger.plan((f"t{number:07d}", "a") for number in range(1_000_000))
+    started = time.perf_counter()
+    ledger.counts()
+    taken = time.perf_counter() - started
+    row("status of a million tasks / 1 s", f"{taken:.2f} s", "1 s", taken, "<= 1")
+
+
+def bench_plan(folder: Path, row: Row) -> None:
+    """A hundred thousand tiles planned against a million items, in a process of its own."""
+    script = [sys.executable, "-m", "scripts.bench_plan", str(folder / "million")]
+    done = json.loads(subprocess.run(script, check=True, capture_output=True, text=True).stdout)
+    row(f"plan {done['tiles']:,} tiles, {done['items']:,} items / 60 s", f"{done['seconds']:.0f} s", "60 s",
+        done["seconds"] / 60, "<= 1")  # fmt: skip
+    row("its peak memory / 2 GiB", f"{done['peak']:.2f} GiB", "2 GiB", done["peak"] / 2, "<= 1")

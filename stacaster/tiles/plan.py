@@ -189,10 +189,10 @@ def plan_tiles(
         times = 1 if recipe.composite and recipe.period is None else int(numbers.size)
         mark = hashlib.sha256(settings.encode())
         for number in numbers:
-            mark.update(scenes.marks[number].encode())
+            mark.update(scenes.mark(number).encode())
         tasks.append({
             "tile": tile.to_dict(),
-            "items": [scenes.keys[number] for number in numbers],
+            "items": [scenes.key(number) for number in numbers],
             "fingerprint": mark.hexdigest(),
             "pixels": int(numbers.size) * len(scenes.bands) * area_pixels,
             "bytes": times * variables * area_pixels * 4,
@@ -228,29 +228,37 @@ class _Scenes:
         assets = {key: {"roles": ["data"], **asset} for key, asset in document.get("item_assets", {}).items()}
         wanted = list(dict.fromkeys([*recipe.bands, *(band for i in _indices(recipe) for band in i.bands)]))
         self.bands = list(band_names(wanted or None, assets).values())
-        query = item_table.ItemQuery(
-            collections=names, filter=recipe.filter,
-            datetime=None if recipe.datetime is None else parse_datetime(recipe.datetime),
-        )  # fmt: skip
-        fitting = {(item.collection, item.id) for item in item_table.find_items(catalog.root / DATABASE, query)}
+        self._name = names[0]
         table = item_table.run_sql(
             catalog.root / DATABASE,
-            "select collection, id, xmin, ymin, xmax, ymax, stacaster_fingerprint, assets from items "
-            "where collection = ? order by start_datetime, id",
-            parameters=names,
+            "select id, stacaster_fingerprint as mark, xmin, ymin, xmax, ymax from items "
+            "where collection = ? and list_has_any(assets, ?) order by start_datetime, id",
+            parameters=[self._name, self.bands],
         )
-        rows = table.select(["collection", "id", "stacaster_fingerprint", "assets"]).to_pylist()
-        needed = set(self.bands)
-        used = [
-            number for number, row in enumerate(rows)
-            if (row["collection"], row["id"]) in fitting and needed & set(row["assets"])
-        ]  # fmt: skip
+        ids, marks = table["id"].to_pylist(), table["mark"].to_pylist()
+        used = self._used(catalog, recipe, ids)
         if not used:
             raise NothingFoundError(f"no scene of {catalog.name} fits the recipe")
-        self.keys = [[rows[n]["collection"], rows[n]["id"]] for n in used]
-        self.marks = [f"{rows[n]['collection']}/{rows[n]['id']}/{rows[n]['stacaster_fingerprint']}" for n in used]
+        self._ids, self._marks = [ids[n] for n in used], [marks[n] for n in used]
         columns = [table[name].to_numpy()[used] for name in ("xmin", "ymin", "xmax", "ymax")]
         self._boxes, self._owner = _split(np.column_stack(columns))
+
+    def _used(self, catalog: Catalog, recipe: Recipe, ids: Sequence[str]) -> Sequence[int]:
+        """Return which rows fit time and filter."""
+        if recipe.datetime is None and recipe.filter is None:
+            return range(len(ids))
+        moments = None if recipe.datetime is None else parse_datetime(recipe.datetime)
+        query = item_table.ItemQuery(collections=[self._name], filter=recipe.filter, datetime=moments)
+        fitting = {item.id for item in item_table.find_items(catalog.root / DATABASE, query)}
+        return [number for number, name in enumerate(ids) if name in fitting]
+
+    def key(self, number: int) -> list[str]:
+        """Return collection and id of a scene."""
+        return [self._name, self._ids[number]]
+
+    def mark(self, number: int) -> str:
+        """Return what tells a scene, and each state of it, from others."""
+        return f"{self._name}/{self._ids[number]}/{self._marks[number]}"
 
     def area(self) -> Mapping[str, Any]:
         """Return the area of all scenes, as boxes."""
