@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube_bands import clean_bands, period_starts
+from stacaster.cube_bands import clean_bands, find_band, period_starts
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.geomedian import geometric_median, median_deviations, nan_quantile
 
@@ -28,7 +28,6 @@ _CITATIONS = {
     "medoid": "Flood (2013), doi:10.3390/rs5126481",
 }
 _MADS = ("emad", "smad", "bcmad")
-_NAMES = {"nir": ("nir", "B03N", "nir08"), "red": ("red", "B02")}
 _NO_DATE = np.datetime64("NaT", "ns").astype(np.int64)
 
 
@@ -111,7 +110,9 @@ def _wanted(method: str, names: Sequence[str], *, mads: bool, greenness: float) 
         raise UsageError(f"MADs belong to geomedian and bare_earth, not to {key}")
     if not (np.isfinite(greenness) and greenness >= 0):
         raise UsageError(f"greenness is {greenness:g}, but has to be 0 or more")
-    places = {role: next((names.index(name) for name in known if name in names), -1) for role, known in _NAMES.items()}
+    # Landsat's near infrared is nir08.
+    found = {"red": find_band(names, "red"), "nir": find_band(names, "nir") or find_band(names, "nir08")}
+    places = {role: -1 if name is None else names.index(name) for role, name in found.items()}
     if key == "bare_earth" and min(places.values()) < 0:
         raise LoadError(f"bare_earth needs a red and a near-infrared band (B02, B03N), the cube has {', '.join(names)}")
     return _Wanted(key, greenness, mads, **places)

@@ -12,6 +12,7 @@ from stacaster.areas import as_geometry
 from stacaster.errors import UsageError
 from stacaster.model import Query
 from stacaster.regions import region_bbox
+from stacaster.vector_files import read_vector_file
 
 _MONTHS = range(1, 13)
 _PLAIN = {
@@ -151,7 +152,12 @@ def read_area(value: Any, *, region: str | None = None, name_column: str | None 
         return as_geometry(value)
     import shapely
 
-    frame, origin = (_read_file(Path(value)), Path(value).name) if is_file else (value, "the GeoDataFrame")
+    frame, origin = value, "the GeoDataFrame"
+    if is_file:
+        path = Path(value)
+        if not path.exists():
+            raise UsageError(f"intersects is {str(path)!r}, which is neither GeoJSON nor a file")
+        frame, origin = read_vector_file(path, what="intersects", kind="polygons"), path.name
     if not len(frame):
         raise UsageError(f"{origin} holds no geometry")
     if region is not None:
@@ -160,17 +166,6 @@ def read_area(value: Any, *, region: str | None = None, name_column: str | None 
         frame = frame.to_crs(4326)
     mapped: dict[str, Any] = shapely.geometry.mapping(shapely.union_all(frame.geometry.array))
     return mapped
-
-
-def _read_file(path: Path) -> Any:
-    import geopandas
-
-    if not path.exists():
-        raise UsageError(f"intersects is {str(path)!r}, which is neither GeoJSON nor a file")
-    try:
-        return geopandas.read_file(path)
-    except Exception as error:
-        raise UsageError(f"{path.name} cannot be read as polygons: {error}") from error
 
 
 def _named(frame: Any, region: str, name_column: str | None, origin: str) -> Any:

@@ -10,14 +10,25 @@ from stacaster.errors import LoadError, UsageError
 from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     import xarray as xr
     from numpy.typing import NDArray
 
 SWIR_BANDS = frozenset(band.name for band in BANDS if band.group == "SWIR")
 """Asset keys of ASTER's SWIR bands."""
 
+# ASTER's bands under the common names of STAC, both ways.
+_COMMON = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
+_SAME = _COMMON | {key: name for name, key in _COMMON.items()}
+
 _BESIDE = ("source", "n_obs", "spatial_ref")
 _PERIODS = {"day": "D", "month": "M", "season": "Q-NOV", "year": "Y"}
+
+
+def find_band(names: Container[Any], band: str) -> str | None:
+    """Return the name under which a cube has a band, its asset key or its common name; None where it has none."""
+    return next((name for name in (band, _SAME.get(band, band)) if name in names), None)
 
 
 def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:

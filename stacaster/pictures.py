@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.cube_bands import find_band
 from stacaster.errors import ExportError, LoadError, UsageError, nearest
 from stacaster.formulas import parse_formula
 from stacaster.outputs import complete_file
@@ -28,8 +29,6 @@ _DPI = 110
 _MAX_PANELS = 24
 _MAX_PIXELS = 1200
 _GA = "Cudahy (2012), ASTER Geoscience Product Notes for Australia, CSIRO and Geoscience Australia (eCat 74347)"
-# ASTER's bands under the common names of STAC, and the other way round.
-_SAME = {"B03N": "nir", "B02": "red", "B01": "green", "nir": "B03N", "red": "B02", "green": "B01"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,19 +269,19 @@ def possible_composite(cube: xr.Dataset) -> ColourComposite:
         LoadError: There is none.
     """
     for entry in COMPOSITES.values():
-        if all(_place(cube, band) is not None for formula in entry.channels for band in parse_formula(formula).bands):
+        if all(
+            find_band(cube.data_vars, band) is not None
+            for formula in entry.channels
+            for band in parse_formula(formula).bands
+        ):
             return entry
     have = ", ".join(str(name) for name in cube.data_vars)
     raise LoadError(f"no colour composite is made of {have}; name three bands")
 
 
-def _place(cube: xr.Dataset, band: str) -> str | None:
-    return next((name for name in (band, _SAME.get(band, band)) if name in cube.data_vars), None)
-
-
 def _channel(cube: xr.Dataset, text: str) -> xr.DataArray:
     formula = parse_formula(text)
-    places = {band: _place(cube, band) for band in formula.bands}
+    places = {band: find_band(cube.data_vars, band) for band in formula.bands}
     missing = [band for band, place in places.items() if place is None]
     if missing:
         have = ", ".join(str(name) for name in cube.data_vars)

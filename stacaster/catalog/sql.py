@@ -13,6 +13,7 @@ from stacaster.catalog.search import absolute, read_item
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.objects import Objects
 from stacaster.outputs import complete_file
+from stacaster.vector_files import read_vector_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -143,13 +144,7 @@ def as_table(value: Any, name: str) -> pa.Table:
 
     frame = value
     if isinstance(value, (str, os.PathLike)):
-        path = Path(value)
-        if not path.is_file():
-            raise UsageError(f"table {name} is {path.name!r}, but there is no such file")
-        try:
-            frame = geopandas.read_file(path)
-        except Exception as error:
-            raise UsageError(f"table {name}: {path.name} cannot be read: {error}") from error
+        frame = read_vector_file(Path(value), what=f"table {name}", kind="a table")
     if not isinstance(frame, geopandas.GeoDataFrame):
         return pa.Table.from_pandas(frame, preserve_index=False)
     if frame.crs is None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from stacaster.errors import UsageError, nearest
 from stacaster.outputs import complete_file
+from stacaster.vector_files import read_vector_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -30,13 +31,7 @@ def read_points(points: Any) -> gpd.GeoDataFrame:
     import geopandas
 
     if isinstance(points, (str, os.PathLike)):
-        path = Path(points)
-        if not path.exists():
-            raise UsageError(f"points is {path.name!r}, which is no file")
-        try:
-            frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
-        except Exception as error:
-            raise UsageError(f"{path.name} cannot be read as points: {error}") from error
+        frame = read_vector_file(Path(points), what="points", kind="points")
     elif hasattr(points, "to_crs"):
         frame = points
     else:

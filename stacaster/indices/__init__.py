@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube_bands import SWIR_BANDS, drop_dead_swir
+from stacaster.cube_bands import SWIR_BANDS, drop_dead_swir, find_band
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.formulas import Formula, parse_formula
 from stacaster.indices.table import INDICES, Index
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-# ASTER's bands under the common names of STAC.
-_SAME = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
-_SAME |= {key: name for name, key in _SAME.items()}
 
 _NO_NAME = re.compile(r"\W")
 _THREADS = 2
@@ -141,14 +138,15 @@ def compute_indices(cube: xr.Dataset, indices: Sequence[str | Index]) -> xr.Data
 
 def _places(cube: xr.Dataset, index: Index) -> dict[str, str]:
     """Return the variable of each band of an index."""
-    places = {band: band if band in cube.data_vars else _SAME.get(band, band) for band in index.bands}
-    missing = [band for band, place in places.items() if place not in cube.data_vars]
+    found = {band: find_band(cube.data_vars, band) for band in index.bands}
+    missing = [band for band, place in found.items() if place is None]
     if missing:
         have = ", ".join(str(key) for key in cube.data_vars)
         raise LoadError(
             f"{index.name} needs {', '.join(index.bands)}; {', '.join(missing)} missing, the cube has {have}"
             f"{_known_in(missing)}"
         )
+    places = {band: place for band, place in found.items() if place is not None}
     bands = [cube[place] for place in places.values()]
     if any("nodata" in band.attrs or band.dtype.kind != "f" for band in bands):
         raise LoadError(

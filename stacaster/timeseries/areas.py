@@ -11,6 +11,7 @@ import numpy as np
 
 from stacaster.areas import as_geometry
 from stacaster.errors import UsageError
+from stacaster.vector_files import read_vector_file
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -72,13 +73,7 @@ def read_frame(areas: Any) -> gpd.GeoDataFrame:
     if hasattr(areas, "to_crs"):
         frame = areas if isinstance(areas, geopandas.GeoDataFrame) else areas.to_frame("geometry")
     elif isinstance(areas, (str, os.PathLike)) and not str(areas).lstrip().startswith("{"):
-        path = Path(areas)
-        if not path.exists():
-            raise UsageError(f"areas is {path.name!r}, which is no file")
-        try:
-            frame = geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
-        except Exception as error:
-            raise UsageError(f"{path.name} cannot be read as polygons: {error}") from error
+        frame = read_vector_file(Path(areas), what="areas", kind="polygons")
     elif isinstance(areas, dict) and areas.get("type") == "FeatureCollection":
         frame = geopandas.GeoDataFrame.from_features(areas["features"])
     else:

@@ -1,0 +1,32 @@
+"""Points and polygons from files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stacaster.errors import UsageError
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+def read_vector_file(path: Path, *, what: str, kind: str) -> gpd.GeoDataFrame:
+    """Return what a file holds: GeoParquet, or whatever GDAL reads.
+
+    Args:
+        path: The file.
+        what: Name of the argument, for messages.
+        kind: What is wanted of the file, such as ``polygons``.
+
+    Raises:
+        UsageError: There is no such file, or it cannot be read.
+    """
+    import geopandas
+
+    if not path.is_file():
+        raise UsageError(f"{what} is {path.name!r}, which is no file: there is no such file, or it is a folder")
+    try:
+        return geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
+    except Exception as error:
+        raise UsageError(f"{path.name} cannot be read as {kind}: {error}") from error
