@@ -308,3 +308,35 @@ def test_bad_input_starts_nothing(catalog: Catalog, serial: Path, tmp_path: Path
                    bbox=(10, 40, 11, 41))  # fmt: skip
     with pytest.raises((UsageError, LoadError), match="band 'B99'"):
         plan_tiles(read_recipe({**RECIPE, "index": (), "bands": ["B99"]}), catalog=catalog.root)
+
+
+def test_a_run_is_reproduced(own: Catalog, tmp_path: Path) -> None:
+    run = planned(own, tmp_path / "run")
+    run_tiles(run)
+    assert stacaster.reproduce_tiles(run, tmp_path / "elsewhere" / "again", executor="threads", workers=2) == []
+    command = [sys.executable, "-m", "stacaster", "tiles", "reproduce", str(run), "-o", str(tmp_path / "third")]
+    (item,) = own.search(datetime="2003-08-30").items()
+    own.remove(ids=[item.id])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 7 and f"{item.id} was removed from the catalog" in done.stdout
+    # Other pixels under the old name are found by their checksum.
+    from stacaster.ledger import Ledger
+
+    entry = next(Ledger(run / "ledger.sqlite").entries("done"))
+    files = dict((entry.result or {})["files"])
+    name = next(name for name in files if name.endswith("ndvi.tif"))
+    mark = json.loads((run / "tasks.ndjson").read_text().splitlines()[0])["fingerprint"]
+    Ledger(run / "ledger.sqlite").finish(
+        entry.key, mark, "done", result={"status": "done", "files": {**files, name: {"size": 1, "checksum": "other"}}}
+    )
+    found = stacaster.reproduce_tiles(run, tmp_path / "elsewhere" / "again")
+    assert [(row["tile"], row["what"], row["was"]) for row in found] == [(entry.key, name, "other")]
+
+
+def test_a_map_of_a_run(serial: Path, tmp_path: Path) -> None:
+    path = stacaster.draw_tiles(serial, tmp_path / "map.png")
+    with rasterio.open(path) as picture:
+        colours = {tuple(colour) for colour in picture.read([1, 2, 3]).reshape(3, -1).T.tolist()}
+    assert (0x2F, 0x9E, 0x44) in colours, "done is green"
+    with pytest.raises(UsageError, match=r"ending in \.png"):
+        stacaster.draw_tiles(serial, tmp_path / "map.pdf")

@@ -146,6 +146,21 @@ def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(_UNITS, function)
 
 
+_RUN: tuple[Decorator, ...] = (
+    click.option("--executor", default="processes", show_default=True, metavar="NAME",
+                 help="processes, threads or dask."),
+    click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Tiles at a time."),
+    click.option("--memory-mb", type=click.IntRange(min=64), default=1500, show_default=True, metavar="N",
+                 help="Memory for the pixels of a tile; larger tiles are computed in pieces."),
+    click.option("--address", metavar="URL", help="Scheduler of a Dask cluster. [default: one on this machine]"),
+)  # fmt: skip
+
+
+def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add where and how tiles are computed to a command."""
+    return _with(_RUN, function)
+
+
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given."""
     return {key: value for key, value in values.items() if value is not None and value != () and value is not False}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from stacaster.errors import UsageError
 from stacaster.ledger import Entry, Ledger, Status
+from stacaster.outputs import complete_file
+from stacaster.pictures import new_figure
 from stacaster.tiles.cluster import absorb, cancel_jobs
-from stacaster.tiles.plan import LEDGER, read_run
+from stacaster.tiles.plan import LEDGER, read_run, read_tasks
 from stacaster.tiles.run import sweep
 
 
@@ -48,6 +51,42 @@ def cancel_tiles(output: str | os.PathLike[str]) -> int:
     count = len(ledger.owned("slurm"))
     ledger.cancel_owned("slurm")
     return count + ledger.change(("pending", "stale"), "cancelled")
+
+
+_COLOURS = {
+    "pending": "#d5dce5", "running": "#f2c14e", "done": "#2f9e44", "empty": "#94a3b8", "failed": "#d9480f",
+    "stale": "#9775fa", "cancelled": "#495057",
+}  # fmt: skip
+
+
+def draw_tiles(output: str | os.PathLike[str], picture: str | os.PathLike[str]) -> Path:
+    """Draw the tiles of a run in the colours of their statuses to a PNG file.
+
+    Raises:
+        CatalogError: The folder holds no run.
+        UsageError: The name does not end in ``.png``.
+        ExportError: matplotlib is missing, or the file cannot be written.
+    """
+    path = Path(picture)
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"output is {path.name!r}, but a name ending in .png is needed")
+    counts, _ = tiles_status(output)
+    known = {entry.key: entry.status for entry in _ledger(output).entries()}
+    figure = new_figure(9, 6)
+    axes = figure.subplots()
+    for task in read_tasks(Path(output)):
+        left, bottom, right, top = task["tile"]["bounds"]
+        colour = _COLOURS[known.get(str(task["tile"]["id"]), "pending")]
+        axes.fill([left, right, right, left], [bottom, bottom, top, top], color=colour, linewidth=0)
+    for status, count in counts.items():
+        if count:
+            axes.fill([], [], color=_COLOURS[status], label=f"{count} {status}")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    axes.set(aspect="equal", title=f"tiles of {Path(output).name}")
+    axes.ticklabel_format(style="plain", useOffset=False)
+    with complete_file(path) as part:
+        figure.savefig(part, dpi=110, metadata={"Software": None})
+    return path
 
 
 def _ledger(output: str | os.PathLike[str]) -> Ledger:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from stacaster.cube_bands import period_starts
-from stacaster.errors import ExportError, UsageError
+from stacaster.errors import UsageError
 from stacaster.outputs import complete_file
+from stacaster.pictures import new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,14 +146,8 @@ def plot_series(table: pd.DataFrame, output: str | os.PathLike[str], *, title: s
     path = Path(output)
     if path.suffix.lower() != ".png":
         raise UsageError(f"plot is {path.name!r}, but a name ending in .png is needed")
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ExportError("a .png needs matplotlib: pip install 'stacaster[plot]'") from error
     bands = list(dict.fromkeys(table["band"]))
-    figure = Figure(figsize=(9, 2 + 2.2 * len(bands)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(9, 2 + 2.2 * len(bands))
     panels = np.atleast_1d(figure.subplots(len(bands), 1, sharex=True))
     for band, axes in zip(bands, panels, strict=True):
         for area, part in table[table["band"] == band].groupby("area", sort=False):

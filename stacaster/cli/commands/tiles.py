@@ -68,11 +68,7 @@ def plan(
 @tiles.command(epilog="\b\nExamples:\n  stacaster tiles run run --workers 2\n"
                "  stacaster tiles run run --executor dask --address tcp://scheduler:8786")  # fmt: skip
 @click.argument("output", metavar="DIR")
-@click.option("--executor", default="processes", show_default=True, metavar="NAME", help="processes, threads or dask.")
-@click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Tiles at a time.")
-@click.option("--memory-mb", type=click.IntRange(min=64), default=1500, show_default=True, metavar="N",
-              help="Memory for the pixels of a tile; larger tiles are computed in pieces.")  # fmt: skip
-@click.option("--address", metavar="URL", help="Scheduler of a Dask cluster. [default: one on this machine]")
+@options.run_options
 @options.json_option
 def run(output: str, as_json: bool, **rest: Any) -> int:
     """Compute what is pending or stale; the same command goes on after an interruption. Exit code 4: some failed."""
@@ -197,3 +193,30 @@ def collect(output: str) -> None:
 
     with show.count_progress("collect") as progress:
         show.written(stacaster.collect_tiles(output, progress=progress))
+
+
+@tiles.command("map", epilog="\b\nExample:\n  stacaster tiles map run -o run.png")
+@click.argument("output", metavar="DIR")
+@click.option("-o", "picture", required=True, metavar="FILE", help="Picture to write, .png.")
+def draw(output: str, picture: str) -> None:
+    """Draw the tiles in the colours of their statuses."""
+    import stacaster
+
+    show.written(stacaster.draw_tiles(output, picture))
+
+
+@tiles.command(epilog="\b\nExample:\n  stacaster tiles reproduce run -o again --workers 2")
+@click.argument("source", metavar="DIR")
+@click.option("-o", "--output", required=True, metavar="DIR", help="New folder.")
+@options.run_options
+@options.json_option
+def reproduce(source: str, output: str, as_json: bool, **rest: Any) -> int:
+    """Compute a run again elsewhere, and say what differs; exit code 7 when something does."""
+    import stacaster
+
+    with show.count_progress("tiles") as progress:
+        found = stacaster.reproduce_tiles(source, output, progress=progress, **rest)
+    show.rows(found, ("tile", "what", "was", "is"), as_json=as_json)
+    if not found:
+        click.echo("all files are the same bytes", err=True)
+    return errors.CatalogError.exit_code if found else 0
