@@ -53,7 +53,9 @@ def test_zarr(catalog: Catalog, cube: xr.Dataset, tmp_path: Path, lazy: bool) ->
     with rasterio.open(f'ZARR:"{path}":/nir:0') as file:
         assert file.crs.to_epsg() == cube.odc.geobox.crs.epsg
         assert np.array_equal(file.read(1), cube["nir"].values[0], equal_nan=True)
-        assert tuple(file.transform)[:6] == pytest.approx(tuple(cube.odc.geobox.transform)[:6])
+        # Before 3.10 GDAL does not look at the coordinates of a slice.
+        if tuple(int(part) for part in rasterio.__gdal_version__.split(".")[:2]) >= (3, 10):
+            assert tuple(file.transform)[:6] == pytest.approx(tuple(cube.odc.geobox.transform)[:6])
 
 
 def test_netcdf_in_gdal_and_rioxarray(cube: xr.Dataset, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _CHUNK = 512
+_LEVEL = 4
 
 
 def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:
@@ -33,6 +34,7 @@ def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None
     """
     try:
         import zarr  # noqa: F401
+        from numcodecs import Zlib
     except ImportError as error:
         raise ExportError("a .zarr needs zarr: pip install 'stacaster[zarr]'") from error
     from pyproj import CRS
@@ -47,6 +49,8 @@ def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None
     for name, fields in encoding.items():
         if name in prepared.data_vars and prepared[name].ndim >= 2:
             band = prepared[name]
+            # Which every build of GDAL decodes; the default of older versions is blosc.
+            fields["compressors"] = (Zlib(level=_LEVEL),)
             if band.chunks is None:
                 tail = tuple(min(_CHUNK, size) for size in band.shape[-2:])
                 fields["chunks"] = (1,) * (band.ndim - 2) + tail
