@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,12 +46,26 @@ def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     return found
 
 
+def is_aster_swir(name: str, band: xr.DataArray) -> bool:
+    """Tell whether a band is one of ASTER's SWIR: by the asset and sensor that ``load`` notes, else by its name."""
+    sensor = band.attrs.get("sensor")
+    return band.attrs.get("asset", name) in SWIR_BANDS and (sensor is None or "aster" in str(sensor))
+
+
 def drop_dead_swir(band: xr.DataArray) -> xr.DataArray:
     """Return a float array with NaN from ``SWIR_CUTOFF`` on, when ASTER's SWIR detectors were too warm."""
     if "time" not in band.dims:
         return band
     is_alive = band["time"] < np.datetime64(SWIR_CUTOFF.replace(tzinfo=None))
-    return band if bool(is_alive.all()) else band.where(is_alive)
+    if bool(is_alive.all()):
+        return band
+    if "sensor" not in band.attrs:
+        warnings.warn(
+            f"{band.name} is taken for SWIR of ASTER, which is left out from {SWIR_CUTOFF:%Y-%m-%d} on; "
+            "if it is of another sensor, say so: cube[band].attrs['sensor'] = 'msi'",
+            stacklevel=3,
+        )
+    return band.where(is_alive)
 
 
 def clean_bands(cube: xr.Dataset) -> xr.Dataset:
@@ -66,7 +81,8 @@ def clean_bands(cube: xr.Dataset) -> xr.Dataset:
         values = band.astype(np.float32)
         if nodata is not None and not np.isnan(nodata):
             values = values.where(band != nodata)
-        values = drop_dead_swir(values) if name in SWIR_BANDS else values
+        values.attrs = attrs
+        values = drop_dead_swir(values) if is_aster_swir(name, band) else values
         values.attrs = attrs
         changed[name] = values
     return cube[list(changed)].assign(changed)

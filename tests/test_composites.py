@@ -226,12 +226,28 @@ def test_swir_of_2010_never_enters() -> None:
     cube = cube_of(values, ("B02", "B04", "B03N"), start="2007-09-01")
     dead = cube["time"].values >= np.datetime64("2008-04-01")
     assert dead.any() and not dead.all()
+    cube["B04"].attrs["sensor"] = "aster"
     for method in METHODS:
         found = composite(cube, method)
         alive = composite(cube.isel(time=~dead), method)
         assert np.array_equal(found["B04"].values, alive["B04"].values, equal_nan=True), method
         if method in ("first", "medoid", "geomedian", "bare_earth"):
             assert np.array_equal(found["n_obs"], alive["n_obs"])
+
+
+def test_bands_of_other_sensors_go_on() -> None:
+    """Sentinel-2's B04 is red, and has nothing to do with ASTER's."""
+    cube = cube_of(observations(), ("B04", "B08", "B03"), start="2019-01-01")
+    with pytest.warns(UserWarning, match="B04 is taken for SWIR of ASTER"):
+        assert np.isnan(composite(cube, "mean")["B04"]).all()
+    for band in cube.data_vars.values():
+        band.attrs["sensor"] = "msi"
+    assert np.isfinite(composite(cube, "mean")["B04"]).all()
+    # ASTER's own under its common name does not.
+    aster = cube.rename(B04="swir16")
+    aster["swir16"].attrs |= {"sensor": "aster", "asset": "B04"}
+    found = composite(aster, "mean")
+    assert np.isnan(found["swir16"]).all() and np.isfinite(found["B08"]).all()
 
 
 def test_stored_numbers_have_their_nodata_left_out() -> None:

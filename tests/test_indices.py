@@ -251,3 +251,16 @@ def test_powers_are_small_numbers(text: str) -> None:
 @pytest.mark.parametrize(("text", "value"), [("B02 ** (1/3)", 2.0), ("B02 ** -1", 0.125), ("B02 ** (1 + 1.0)", 64.0)])
 def test_powers_made_of_numbers(text: str, value: float) -> None:
     assert parse_formula(text)({"B02": 8.0}) == pytest.approx(value)
+
+
+def test_swir_is_known_by_asset_and_sensor() -> None:
+    names = {"green": 0.2, "swir16": 0.1}
+    times = np.array(["2010-01-01"], "datetime64[ns]")
+    cube = xr.Dataset(
+        {name: (("time", "x"), np.full((1, 2), value, "float32")) for name, value in names.items()}, {"time": times}
+    )
+    assert np.isfinite(compute_index(cube, "ndsi")).all()
+    cube["swir16"].attrs = {"sensor": "aster", "asset": "B04"}
+    assert np.isnan(compute_index(cube, "ndsi")).all()
+    cube["swir16"].attrs = {"sensor": "msi", "asset": "B11"}
+    assert np.isfinite(compute_index(cube, "ndsi")).all()

@@ -118,6 +118,12 @@ def carry_out(request: Request) -> xr.Dataset:
         cube = _with_bits(cube)
     if request.place.area is not None:
         cube = cut_to(cube, request.place.area)
+    sensors = {str(name) for item in request.items for name in item.properties.get("instruments") or ()}
+    for key in request.keys:
+        # What a band is, whatever it is called: see cube_bands.is_aster_swir.
+        cube[key].attrs["asset"] = key
+        if sensors:
+            cube[key].attrs["sensor"] = ", ".join(sorted(sensors))
     return cube.rename({key: name for name, key in request.names.items() if name != key})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube_bands import SWIR_BANDS, drop_dead_swir, find_band
+from stacaster.cube_bands import drop_dead_swir, find_band, is_aster_swir
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.formulas import Formula, parse_formula
 from stacaster.indices.table import INDICES, Index
@@ -130,8 +130,9 @@ def compute_indices(cube: xr.Dataset, indices: Sequence[str | Index]) -> xr.Data
     )
     made = {}
     for index, found, result in zip(wanted, places, results if len(wanted) > 1 else (results,), strict=True):
-        # Landsat's and Sentinel-2's swir16 goes on.
-        alive = drop_dead_swir(result) if SWIR_BANDS & set(found.values()) else result
+        # SWIR of Landsat and Sentinel-2 goes on.
+        swir = next((cube[name] for name in found.values() if is_aster_swir(name, cube[name])), None)
+        alive = result if swir is None else drop_dead_swir(result.rename(swir.name).assign_attrs(swir.attrs))
         made[index.name] = _described(alive, index, cube[found[index.bands[0]]])
     return xr.Dataset(made)
 
