@@ -99,13 +99,23 @@ def composite(
     return _described(xr.concat(parts, "time"), ready, wanted)
 
 
-def _wanted(method: str, names: Sequence[str], *, mads: bool, greenness: float) -> _Wanted:
+def check_method(method: str) -> str:
+    """Return the name of a composite in lower case.
+
+    Raises:
+        UsageError: There is no such composite; the message names the nearest.
+    """
     key = method.strip().lower()
     is_percentile = key[:1] == "p" and key[1:].replace(".", "", 1).isdigit()
     if is_percentile and not 0 <= float(key[1:]) <= 100:
         raise UsageError(f"percentile {method!r} is not between p0 and p100")
     if not is_percentile and key not in METHODS:
         raise UsageError(f"{method!r} is no composite; {nearest(key, METHODS)}, or a percentile such as p10")
+    return key
+
+
+def _wanted(method: str, names: Sequence[str], *, mads: bool, greenness: float) -> _Wanted:
+    key = check_method(method)
     if mads and key not in ("geomedian", "bare_earth"):
         raise UsageError(f"MADs belong to geomedian and bare_earth, not to {key}")
     if not (np.isfinite(greenness) and greenness >= 0):

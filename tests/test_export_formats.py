@@ -352,6 +352,11 @@ def test_time_series_of_a_catalog(catalog: Catalog, cube: xr.Dataset, tmp_path: 
             LoadError,
             "needs a red and a near-infrared band",
         ),
+        (
+            lambda c, p: stacaster.export_composite("medain", p / "x.nc", catalog=c),
+            UsageError,
+            "'medain' is no composite",
+        ),
         (lambda c, p: stacaster.export_timeseries(p / "x.txt", catalog=c), UsageError, r"ending in \.csv or \.parquet"),
     ],
 )

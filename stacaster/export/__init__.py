@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.composites import GREENNESS, composite
+from stacaster.composites import GREENNESS, check_method, composite
 from stacaster.export.made import Made, find_indices, load_made, with_indices
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.writing import check_output, require_free, write_cube, write_made
@@ -141,6 +141,7 @@ def export_composite(
     """
     progress = options.pop("progress", None)
     mads, greenness = bool(options.pop("mads", False)), float(options.pop("greenness", None) or GREENNESS)
+    method = check_method(method)
     indices = find_indices(index) if index else []
     check_output(output, overwrite)
     wanted = list(bands)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.composites import GREENNESS, METHODS
+from stacaster.composites import GREENNESS, check_method
 from stacaster.cube.units import check_units
 from stacaster.errors import UsageError, nearest
 from stacaster.export.made import find_indices
@@ -133,14 +133,9 @@ def _check(recipe: Recipe) -> None:
             raise UsageError(f"the indices need units {units.pop()!r}, not {recipe.units!r}")
     elif recipe.units is not None:
         check_units(recipe.units)
-    method = recipe.composite
-    if (
-        method is not None
-        and method not in METHODS
-        and not (method[:1] == "p" and method[1:].replace(".", "").isdigit())
-    ):
-        raise UsageError(f"{method!r} is no composite; {nearest(method, METHODS)}, or a percentile such as p10")
-    if recipe.period is not None and (method is None or recipe.period not in _PERIODS):
+    if recipe.composite is not None:
+        check_method(recipe.composite)
+    if recipe.period is not None and (recipe.composite is None or recipe.period not in _PERIODS):
         raise UsageError(f"period {recipe.period!r} needs a composite, and is one of {', '.join(_PERIODS)}")
     if recipe.format not in ("cog", "netcdf"):
         raise UsageError(f"format is {recipe.format!r}, but cog or netcdf is needed")
