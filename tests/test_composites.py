@@ -111,6 +111,13 @@ def test_few_observations() -> None:
     assert pytest.approx(np.array([(0.1, 0.2, 0.3), (0.2, 0.3, 0.4), (0.7, 0.8, 0.9)]), abs=1e-6) == found[:, 1:].T
 
 
+def test_a_mean_on_an_observation_is_no_optimum() -> None:
+    # The mean, with which the iteration begins, is the third observation; the median is the second.
+    values = np.array([(0.0, 4.0), (0.0, -2.0), (0.0, 0.0)])[:, :, None]
+    weights = np.array([2.0, 4.0, 1.0])[:, None]
+    assert geometric_median(values, weights)[:, 0] == pytest.approx([0, -2], abs=1e-4)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.tuples(*[st.integers(-20, 20)] * 2), min_size=1, max_size=8),

@@ -165,8 +165,8 @@ def _walk(
         np.maximum(distance, TINY, out=distance)
         np.divide(weight, distance, out=pull)
         offset *= pull[:, None]
-        step = added(offset)
-        step /= np.maximum(added(pull), TINY)
-        median += step * _RELAXATION
-    gradient = np.asarray(np.sqrt(added(step * step)) * added(pull) / weights)
+        force = added(offset)
+        median += force / np.maximum(added(pull), TINY) * _RELAXATION
+    # From the force: on an observation the step is so small that its square would be nothing.
+    gradient = np.asarray(np.sqrt(added(force * force)) / weights)
     return distance, gradient
