@@ -23,7 +23,9 @@ SWIR_BANDS = frozenset(band.name for band in BANDS if band.group == "SWIR")
 _COMMON = {"green": "B01", "red": "B02", "nir": "B03N", "swir16": "B04"}
 _SAME = _COMMON | {key: name for name, key in _COMMON.items()}
 
-_BESIDE = ("source", "n_obs", "spatial_ref")
+BESIDE = ("n_obs", "source", "date")
+"""Variables that stand beside the bands of a cube."""
+
 _PERIODS = {"day": "D", "month": "M", "season": "Q-NOV", "year": "Y"}
 
 
@@ -39,7 +41,9 @@ def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:
         LoadError: There is none with a dimension ``time``.
     """
     found = {
-        str(name): band for name, band in cube.data_vars.items() if name not in _BESIDE and band.dtype.kind in "fiu"
+        str(name): band
+        for name, band in cube.data_vars.items()
+        if name not in (*BESIDE, "spatial_ref") and band.dtype.kind in "fiu"
     }
     if not found or any("time" not in band.dims for band in found.values()):
         raise LoadError("a cube with bands of dimensions (time, y, x) is needed")

@@ -142,7 +142,7 @@ def export_composite(
     progress = options.pop("progress", None)
     mads, greenness = bool(options.pop("mads", False)), float(options.pop("greenness", None) or GREENNESS)
     method = check_method(method)
-    indices = find_indices(index) if index else []
+    indices = find_indices(index)
     check_output(output, overwrite)
     wanted = list(bands)
     if method == "bare_earth" and indices:
@@ -199,7 +199,7 @@ def export_timeseries(
     """
     progress = options.pop("progress", None)
     column, anomaly, trend, plot = (options.pop(key, None) for key in ("area_column", "anomaly", "trend", "plot"))
-    indices = find_indices(index) if index else []
+    indices = find_indices(index)
     for path in (output, trend):
         if path is not None:
             check_table(path)

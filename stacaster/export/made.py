@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.cube_bands import period_starts
+from stacaster.cube_bands import BESIDE, period_starts
 from stacaster.errors import UsageError
 from stacaster.indices import Index, compute_indices, get_index, own_index
 
@@ -119,7 +119,7 @@ def load_made(
 
 def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:
     """Return indices of a cube as a cube, with what stands beside the bands (``n_obs``, ``source``, ``date``)."""
-    beside = {name: cube[name] for name in ("n_obs", "source", "date") if name in cube}
+    beside = {name: cube[name] for name in BESIDE if name in cube}
     return compute_indices(cube, indices).assign(beside).assign_attrs(cube.attrs)
 
 

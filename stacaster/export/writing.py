@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stacaster.cube_bands import BESIDE
 from stacaster.errors import UsageError
 from stacaster.export.geotiff import write_geotiff
 from stacaster.export.made import Made, Progress
@@ -90,7 +91,7 @@ def require_free(path: Path, overwrite: bool) -> None:
 def _draw(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:
     """Draw the variables with a legend, or three bands without a published range as red, green and blue."""
     del progress
-    bands = [str(name) for name, band in cube.data_vars.items() if name not in ("n_obs", "source", "date")]
+    bands = [str(name) for name, band in cube.data_vars.items() if name not in BESIDE]
     is_colour = len(bands) == 3 and not any("display_range" in cube[name].attrs for name in bands)
     return write_picture(cube[bands], path, composite=bands if is_colour else None)
 

@@ -22,14 +22,13 @@ from stacaster.executors.processes import Task, run_isolated
 from stacaster.ledger import Ledger, Status
 from stacaster.outputs import complete_file
 from stacaster.tiles.plan import LEDGER
-from stacaster.tiles.run import FUNCTION, read_payloads
+from stacaster.tiles.run import BASE_MB, FUNCTION, read_payloads
 
 FOLDER = "slurm"
 """Scripts, lists, logs and marks of Slurm jobs, inside the folder of a run."""
 
 _MARKS, _LOGS = "marks", "logs"
 _TIMEOUT_S = 7 * 24 * 3600.0
-_BASE_MB = 3000
 
 
 def submit_tiles(
@@ -154,7 +153,7 @@ class _Element:
         payloads = read_payloads(self._folder, left, memory_mb)
         results = run_isolated(
             (Task(key=key, payload=payloads[key]) for key in left if not self._stopping and key in payloads),
-            function=FUNCTION, workers=1, memory_limit_mb=2 * memory_mb + _BASE_MB, timeout_s=_TIMEOUT_S,
+            function=FUNCTION, workers=1, memory_limit_mb=2 * memory_mb + BASE_MB, timeout_s=_TIMEOUT_S,
         )  # fmt: skip
         for result in results:
             if result.died:

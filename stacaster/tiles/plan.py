@@ -19,6 +19,7 @@ from stacaster.conditions import read_area
 from stacaster.config import catalog_place
 from stacaster.cube.selection import band_names
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.export.made import find_indices
 from stacaster.item_table import DATABASE
 from stacaster.ledger import Ledger
 from stacaster.outputs import complete_file
@@ -226,7 +227,7 @@ class _Scenes:
             raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
         document = catalog.collection(names[0])
         assets = {key: {"roles": ["data"], **asset} for key, asset in document.get("item_assets", {}).items()}
-        wanted = list(dict.fromkeys([*recipe.bands, *(band for i in _indices(recipe) for band in i.bands)]))
+        wanted = list(dict.fromkeys([*recipe.bands, *(band for i in find_indices(recipe.index) for band in i.bands)]))
         self.bands = list(band_names(wanted or None, assets).values())
         self._name = names[0]
         table = item_table.run_sql(
@@ -286,9 +287,3 @@ def _split(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
     west[crossing, 2] = 180.0
     east[:, 0] = -180.0
     return np.concatenate([west, east]), np.concatenate([np.arange(len(boxes)), crossing])
-
-
-def _indices(recipe: Recipe) -> list[Any]:
-    from stacaster.export.made import find_indices
-
-    return find_indices(recipe.index) if recipe.index else []

@@ -26,8 +26,8 @@ FUNCTION = "stacaster.tiles.task:run_tile"
 
 _BEAT_S = 20.0
 _TIMEOUT_S = 24 * 3600.0
-# What the interpreter and its packages take beside the pixels, as address space.
-_BASE_MB = 3000
+BASE_MB = 3000
+"""What the interpreter and its packages take beside the pixels, as address space."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -87,10 +87,10 @@ def _results(
     if executor == "threads":
         return run_in_threads(tasks, function=FUNCTION, workers=workers)
     if executor == "dask":
-        limit = memory_mb + _BASE_MB
+        limit = memory_mb + BASE_MB
         return run_on_dask(tasks, function=FUNCTION, workers=workers, address=address, memory_limit_mb=limit)
     return run_isolated(
-        tasks, function=FUNCTION, workers=workers, memory_limit_mb=2 * memory_mb + _BASE_MB, timeout_s=_TIMEOUT_S
+        tasks, function=FUNCTION, workers=workers, memory_limit_mb=2 * memory_mb + BASE_MB, timeout_s=_TIMEOUT_S
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.composites import composite
+from stacaster.cube_bands import BESIDE
 from stacaster.errors import LoadError, WriteError
 from stacaster.export.made import Made, find_indices, with_indices
 from stacaster.model import as_json
@@ -88,7 +89,7 @@ def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int)
     from stacaster.cube import load
     from stacaster.cube.selection import group_items
 
-    indices = find_indices(recipe.index) if recipe.index else []
+    indices = find_indices(recipe.index)
     bands = list(dict.fromkeys([*recipe.bands, *(band for index in indices for band in index.bands)]))
     if recipe.composite == "bare_earth" and indices:
         bands = list(dict.fromkeys([*bands, "red", "nir"]))
@@ -116,7 +117,7 @@ def _chunk(layers: int, memory: int, pixels: int) -> int:
 
 def _has_values(cube: xr.Dataset) -> bool:
     for name, band in cube.data_vars.items():
-        if name in ("n_obs", "source", "date"):
+        if name in BESIDE:
             continue
         nodata = band.attrs.get("nodata")
         values = band.values
