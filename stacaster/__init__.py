@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from stacaster.cube.report import LoadReport
     from stacaster.doctor import Finding, check_login
     from stacaster.errors import StacasterError
+    from stacaster.executors.cluster import Cluster
     from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
     from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from stacaster.register import register
     from stacaster.remote import RemoteFile, open_remote
     from stacaster.report_page import write_report
+    from stacaster.runs import RunResult, global_run, run
     from stacaster.samples import sample_data
     from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
     from stacaster.serve import CatalogServer
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
         run_tiles,
         submit_tiles,
         tiles_status,
+        wait_tiles,
     )
     from stacaster.timeseries import (
         anomalies,
@@ -79,6 +82,7 @@ __all__ = [
     "CachedGranule",
     "Catalog",
     "CatalogServer",
+    "Cluster",
     "Difference",
     "FetchReport",
     "Finding",
@@ -95,6 +99,7 @@ __all__ = [
     "Recipe",
     "RemoteFile",
     "Report",
+    "RunResult",
     "SqlResult",
     "StacasterError",
     "Superseded",
@@ -120,6 +125,7 @@ __all__ = [
     "export_timeseries",
     "fetch",
     "fix_catalog",
+    "global_run",
     "import_items",
     "ingest",
     "ingest_search",
@@ -140,6 +146,7 @@ __all__ = [
     "reproduce_tiles",
     "resample_series",
     "retry_tiles",
+    "run",
     "run_tiles",
     "sample",
     "sample_data",
@@ -150,6 +157,7 @@ __all__ = [
     "tiles_status",
     "time_series",
     "update",
+    "wait_tiles",
     "write_cube",
     "write_picture",
     "write_report",
@@ -216,6 +224,11 @@ _HOME = {
     "search": "search",
     "search_tiles": "search",
     "sign": "transport.signed",
+    "Cluster": "executors.cluster",
+    "RunResult": "runs",
+    "global_run": "runs",
+    "run": "runs",
+    "wait_tiles": "tiles",
     "Recipe": "tiles",
     "TilePlan": "tiles",
     "cancel_tiles": "tiles",

@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from stacaster.config import catalog_path
+from stacaster.executors.cluster import Cluster
 from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
+from stacaster.ingest.spread import plain_outcomes, run_spread
 from stacaster.item_table import DATABASE, run_sql
 from stacaster.model import Granule, Outcome, Report
 from stacaster.register import register
 from stacaster.search import iter_granules
-from stacaster.store import safe_id
+from stacaster.store import CatalogStore, safe_id
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
@@ -51,8 +53,8 @@ def ingest_search(
         no_copy: Download nothing: register the provider's Cloud Optimized GeoTIFFs in place; see ``register``.
         dry_run: Only say what would be done.
         progress: Called after every granule.
-        **options: ``workers``, ``subsystem``, ``keep_swir``, ``profile`` as in ``ingest``; all others are those of
-            ``search``.
+        **options: ``workers`` (also a ``Cluster``, whose machines download and ingest a granule a task),
+            ``subsystem``, ``keep_swir``, ``profile`` as in ``ingest``; all others are those of ``search``.
 
     Returns:
         What became of every granule.
@@ -76,12 +78,43 @@ def ingest_search(
         kept = {key: conversion[key] for key in ("subsystem", "keep_swir") if key in conversion}
         register(missing, catalog=root, progress=lambda _, __, outcome: counter.add(outcome), **kept)
         return counter.report()
+    if isinstance(conversion.get("workers"), Cluster):
+        _on_cluster(missing, root, {**conversion, "discard_source": discard_source, "cache_dir": cache_dir}, counter)
+        return counter.report()
     following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
     while following.granules:
         current, report = following, following.result()
         following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
         _ingest_batch(current.granules, report, root, conversion, counter, discard_source=discard_source)
     return counter.report()
+
+
+def _on_cluster(missing: Iterable[Granule], root: Path, options: dict[str, Any], counter: _Counter) -> None:
+    """Let the machines of a cluster download and ingest, a granule a task."""
+    cluster = options.pop("workers")
+    cache = options.pop("cache_dir")
+    payload = {
+        **options, "subsystem": list(options.get("subsystem", ())), "catalog": str(root.absolute()),
+        "cache_dir": None if cache is None else str(Path(cache).absolute()),
+    }  # fmt: skip
+    tasks = ((granule.id, {**payload, "granule": granule.to_dict()}) for granule in missing)
+    outcomes = run_spread(tasks, function="stacaster.acquire:acquire_one", cluster=cluster, store=CatalogStore(root))
+    for outcome in outcomes:
+        counter.add(outcome)
+
+
+def acquire_one(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Download and ingest one granule; runs at a worker of a cluster.
+
+    Args:
+        payload: ``granule``, ``catalog``, ``cache_dir``, ``discard_source``, and the options of a conversion.
+    """
+    given = dict(payload)
+    granule, root = Granule.from_dict(given.pop("granule")), Path(given.pop("catalog"))
+    counter, discard = _Counter(None), bool(given.pop("discard_source"))
+    report = fetch([granule], cache_dir=given.pop("cache_dir"))
+    _ingest_batch([granule], report, root, {**given, "workers": 1}, counter, discard_source=discard)
+    return plain_outcomes(counter.outcomes)
 
 
 def _known_ids(root: Path) -> set[str]:
@@ -92,8 +125,9 @@ def _known_ids(root: Path) -> set[str]:
 
 def _missing(granules: Iterable[Granule], known: set[str], counter: _Counter) -> Iterator[Granule]:
     for granule in granules:
-        if safe_id(granule.id) in known:
-            counter.add(Outcome(granule=granule.id, status="skipped", item_id=granule.id, reason="the catalog has it"))
+        name = safe_id(granule.id)
+        if name in known:
+            counter.add(Outcome(granule=granule.id, status="skipped", item_id=name, reason="the catalog has it"))
         else:
             yield granule
 

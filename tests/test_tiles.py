@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -19,7 +20,8 @@ import xarray as xr
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import CatalogError, LoadError, NothingFoundError, UsageError
+from stacaster.errors import CatalogError, LoadError, NothingFoundError, SpaceError, StacasterError, UsageError
+from stacaster.ledger import Ledger
 from stacaster.tiles import plan_tiles, read_recipe, retry_tiles, run_tiles, tiles_status
 from tests import stac_schemas
 
@@ -76,7 +78,7 @@ def test_tiles_are_pixels_of_one_mosaic(home: Catalog, serial: Path) -> None:
     items = [item for item in home.search(datetime="2001/2007").items() if "B02" in item.assets]
     root = stacaster.collect_tiles(serial)
     found = stacaster.open_catalog(root)
-    with rasterio.open(serial / "mosaics" / "ndvi-2001-03-14.vrt") as mosaic:
+    with rasterio.open(serial / "mosaics" / "ndvi.vrt") as mosaic:
         from odc.geo.geobox import GeoBox
 
         geobox = GeoBox(mosaic.shape, mosaic.transform, mosaic.crs)
@@ -274,7 +276,7 @@ def test_recipes_from_files(tmp_path: Path) -> None:
         ({"composite": "medain"}, "'medain' is no composite"),
         ({"index": ["ndvi"], "units": "radiance"}, "the indices need units 'reflectance', not 'radiance'"),
         ({"period": "year"}, "needs a composite"),
-        ({"format": "zarr"}, "cogs? or netcdf|cog or netcdf"),
+        ({"format": "gif"}, "one of cog, netcdf, zarr"),
         ({"units": "kelvin"}, "kelvin"),
     ],
 )
@@ -338,5 +340,179 @@ def test_a_map_of_a_run(serial: Path, tmp_path: Path) -> None:
     with rasterio.open(path) as picture:
         colours = {tuple(colour) for colour in picture.read([1, 2, 3]).reshape(3, -1).T.tolist()}
     assert (0x2F, 0x9E, 0x44) in colours, "done is green"
-    with pytest.raises(UsageError, match=r"ending in \.png"):
+    with pytest.raises(UsageError, match=r"ending in \.html or \.png"):
         stacaster.draw_tiles(serial, tmp_path / "map.pdf")
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"period": "year"}, {"composite": None, "index": [], "bands": ["B02", "B13"]}, {"resolution": 15}]
+)
+def test_tiles_as_regions_of_one_zarr(home: Catalog, tmp_path: Path, changes: dict[str, Any]) -> None:
+    pytest.importorskip("zarr")
+    files = planned(home, tmp_path / "files", format="netcdf", **changes)
+    run = planned(home, tmp_path / "run", format="zarr", **changes)
+    counts = run_tiles(run, workers=2)
+    assert counts == run_tiles(files, workers=2) and counts["done"] > 8
+    store = stacaster.collect_tiles(run)
+    with xr.open_zarr(store, chunks=None) as whole:
+        seen = 0
+        for path in sorted((files / "tiles").glob("*/*.nc")):
+            with xr.open_dataset(path) as tile:
+                for name in tile.data_vars:
+                    part = whole[name].sel(x=tile.x, y=tile.y)
+                    if "time" in tile.dims:
+                        assert np.isnan(part.drop_sel(time=tile.time).values).all()
+                        part = part.sel(time=tile.time)
+                    assert np.array_equal(part.values, tile[name].values, equal_nan=True)
+                    seen += int(np.isfinite(part.values).sum())
+        assert seen == sum(int(np.isfinite(whole[name].values).sum()) for name in whole.data_vars)
+        assert whole.rio.crs.to_epsg() == 32754 if hasattr(whole, "rio") else True
+    with rasterio.open(f'ZARR:"{store}":/{next(iter(whole.data_vars))}') as opened:
+        assert opened.shape == whole[next(iter(whole.data_vars))].shape[-2:]
+    assert stacaster.reproduce_tiles(run, tmp_path / "again") == []
+    # A run on the same store goes on; what it does again replaces what was there.
+    chunk = next(path for path in sorted(store.glob("*/*.*")) if path.name[0].isdigit())
+    content = chunk.read_bytes()
+    chunk.unlink()
+    Ledger(run / "ledger.sqlite").change(("done",), "pending")
+    assert run_tiles(run) == counts and chunk.read_bytes() == content
+
+
+def test_zarrs_that_cannot_be(home: Catalog, tmp_path: Path) -> None:
+    for changes, message in (
+        ({"grid": "mgrs", "tile_size": 100_000, "resolution": 20}, "share one CRS"),
+        ({"index": []}, "name bands or an index"),
+        ({"composite": None, "groupby": "solar_day"}, "groupby time"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            planned(home, tmp_path / "run", format="zarr", **changes)
+
+
+def test_squares_of_the_military_grid(home: Catalog, tmp_path: Path) -> None:
+    """Two zones meet at 138 E: a mosaic each, names that the library of the grid gives."""
+    recipe = read_recipe({"index": ["ndvi"], "composite": "median", "grid": "mgrs", "resolution": 500})
+    run = plan_tiles(recipe, catalog=home.root).write(tmp_path / "run")
+    counts = run_tiles(run)
+    assert counts["done"] >= 2 and not counts["failed"]
+    items = list(stacaster.open_catalog(stacaster.collect_tiles(run)).search().items())
+    for item in items:
+        code = item.properties["grid:code"]
+        box = item.assets["ndvi"].extra_fields["proj:transform"]
+        assert code.startswith("MGRS-5") and box[2] % 100_000 == 0 and box[5] % 100_000 == 0
+        assert item.assets["ndvi"].extra_fields["proj:code"] == f"EPSG:327{code[5:7]}"
+    page = stacaster.draw_tiles(run, tmp_path / "map.html").read_text()
+    assert page.count('<rect class="done"') == counts["done"] and "MGRS-5" in page and "http" not in page
+    with pytest.raises(UsageError, match=r"\.html or \.png"):
+        stacaster.draw_tiles(run, tmp_path / "map.svg")
+
+
+def test_a_task_that_is_given_twice(home: Catalog, serial: Path) -> None:
+    """What a cluster does that lost an answer: the same tile at the same time, and again later."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stacaster.tiles.run import read_payloads
+    from stacaster.tiles.task import run_tile
+
+    run = planned(home, home.root.parent / "twice")
+    key = next(entry.key for entry in Ledger(serial / "ledger.sqlite").entries("done"))
+    payload = read_payloads(run, [key], 500)[key]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(run_tile, [payload] * 8))
+    assert len({json.dumps(result["files"], sort_keys=True) for result in results}) == 1
+    expected = {name: content for name, content in files_of(serial).items() if name.startswith(f"{key}/")}
+    assert files_of(run) == expected and not list((run / "tiles").glob(".*"))
+
+
+def test_what_a_late_job_of_an_older_plan_wrote(own: Catalog, tmp_path: Path) -> None:
+    run, other = planned(own, tmp_path / "run"), planned(own, tmp_path / "other", datetime="2001")
+    counts = run_tiles(run)
+    run_tiles(other)
+    key = next(entry.key for entry in Ledger(other / "ledger.sqlite").entries("done"))
+    shutil.rmtree(run / "tiles" / key)
+    shutil.copytree(other / "tiles" / key, run / "tiles" / key)
+    found = stacaster.open_catalog(stacaster.collect_tiles(run)).search()
+    assert key not in {item.properties["grid:code"] for item in found.items()}
+    assert tiles_status(run)[0]["stale"] == 1
+    assert run_tiles(run) == counts
+    assert len(list(stacaster.open_catalog(stacaster.collect_tiles(run)).search().items())) == counts["done"]
+
+
+def test_a_full_disk(home: Catalog, serial: Path, tmp_path: Path, mount: Any) -> None:
+    disk = home.root.parent / "disk"
+    disk.mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", "size=640k", "tmpfs", at=disk)
+    run = planned(home, disk / "run")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(300_000))
+    try:
+        counts = run_tiles(run)
+        assert counts["failed"] > 0
+        assert all("disk is full" in str(e.reason) or "space" in str(e.reason) for e in tiles_status(run)[1])
+    except SpaceError as error:
+        assert "disk is full" in str(error) or "space" in str(error)
+    assert not list((run / "tiles").glob(".*")), "what did not fit is gone"
+    mount("-o", "remount,size=64m", at=disk)
+    retry_tiles(run)
+    assert run_tiles(run) == tiles_status(serial)[0]
+    assert {name: c for name, c in files_of(run).items() if name.endswith(".tif")} == {
+        name: c for name, c in files_of(serial).items() if name.endswith(".tif")
+    }
+
+
+def test_workers_that_die_on_dask(home: Catalog, serial: Path) -> None:
+    from threading import Thread
+
+    from distributed import Client, LocalCluster
+
+    run = planned(home, home.root.parent / "dying")
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        killed: list[int] = []
+
+        def kill() -> None:
+            while len(killed) < 3:
+                time.sleep(1.5)
+                workers = client.run(os.getpid)
+                if workers:
+                    killed.append(next(iter(workers.values())))
+                    os.kill(killed[-1], signal.SIGKILL)
+
+        thread = Thread(target=kill, daemon=True)
+        thread.start()
+        counts = run_tiles(run, executor="dask", address=cluster.scheduler_address)
+        while counts["pending"]:
+            counts = run_tiles(run, executor="dask", address=cluster.scheduler_address)
+        killed += [0] * 3
+    assert counts == tiles_status(serial)[0] and files_of(run) == files_of(serial)
+
+
+def test_a_scheduler_that_dies(home: Catalog, serial: Path) -> None:
+    """One line and nothing lost: the next run computes what is missing."""
+    run = planned(home, home.root.parent / "headless")
+    code = (
+        "import sys, time; from distributed import LocalCluster\n"
+        "if __name__ == '__main__':\n"
+        "    c = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)\n"
+        "    print(c.scheduler_address, flush=True); time.sleep(600)"
+    )
+    env = {**os.environ, "PYTHONPATH": str(Path(stacaster.__file__).parents[1])}
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=env) as process:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+
+        def progress(done: int, total: int, last: str) -> None:
+            if done >= 2:
+                process.kill()
+
+        with pytest.raises(StacasterError, match="scheduler is gone"):
+            run_tiles(run, executor="dask", address=address, progress=progress)
+    counts = tiles_status(run)[0]
+    assert not counts["running"] and counts["pending"] > 0, "tasks that were with the cluster wait again"
+    assert run_tiles(run) == tiles_status(serial)[0] and files_of(run) == files_of(serial)
+
+
+def test_tile_40_needs_no_more_memory_than_tile_5(home: Catalog) -> None:
+    run = planned(home, home.root.parent / "many", tile_size=480, resolution=15)
+    counts = run_tiles(run)
+    assert counts["done"] + counts["empty"] >= 40
+    peaks = [int(entry.result["peak_memory"]) for entry in _entries(run) if entry.result]
+    assert 50e6 < peaks[4] < 1.5 * 2**30 and peaks[39] < peaks[4] * 1.1

@@ -14,8 +14,10 @@ import pytest
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import UsageError
+from stacaster.errors import StacasterError, UsageError
 from stacaster.executors import slurm
+from stacaster.executors.array_job import ArrayOptions, run_on_slurm
+from stacaster.executors.processes import Task
 from stacaster.ledger import Ledger
 from stacaster.tiles import cancel_tiles, plan_tiles, read_recipe, retry_tiles, run_tiles, submit_tiles, tiles_status
 
@@ -30,7 +32,11 @@ PLACE = (138.50, -31.02, 138.57, -30.97)
 def cluster(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("slurm")
     script = repository / "scripts" / "slurm-testbed"
-    done = subprocess.run([script, "start", folder], capture_output=True, text=True, check=False, timeout=500)
+    # With accounting where MariaDB is, or can be installed.
+    start = [str(script), "start", str(folder)]
+    done = subprocess.run([*start, "--accounting"], capture_output=True, text=True, check=False, timeout=500)
+    if done.returncode == 77:
+        done = subprocess.run(start, capture_output=True, text=True, check=False, timeout=500)
     if done.returncode == 77:
         pytest.skip(f"no Slurm: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
@@ -166,3 +172,94 @@ def test_scripts_alone_need_no_slurm(own: Catalog, tmp_path: Path, monkeypatch: 
         assert done.returncode == 0
     assert len(list((run / "slurm" / "marks").glob("*.json"))) == tiles_status(run)[0]["pending"]
     assert sys.executable in script.read_text()
+
+
+def test_jobs_that_squeue_forgot(cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The accounting knows how each element ended."""
+    script = slurm.write_array_script(
+        tmp_path / "job.sh", ["bash", "-c", "exit $1", "x"], count=3, window=None, lead_s=60, logs=tmp_path, options={}
+    )
+    job = slurm.submit(script)
+    end = time.monotonic() + 60
+    while not all(slurm.is_ended(state) for state in (slurm.states(job) or {"0": ""}).values()):
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    if subprocess.run(["sacct", f"--jobs={job}"], capture_output=True, check=False).returncode:
+        pytest.skip("this Slurm has no accounting")
+    expected = {"0": "COMPLETED", "1": "FAILED", "2": "FAILED"}
+    assert slurm.states(job) == expected
+    real = slurm._call
+
+    def forgetful(*words: str) -> str:
+        if words[0] == "squeue":
+            raise StacasterError("squeue failed: slurm_load_jobs error: Invalid job id specified")
+        return real(*words)
+
+    monkeypatch.setattr(slurm, "_call", forgetful)
+    while slurm.states(job) != expected:
+        assert time.monotonic() < end + 30, slurm.states(job)
+        time.sleep(0.5)
+    assert slurm.states("999999") is None
+    assert slurm._indices("[3-5,8%2]") == ["3", "4", "5", "8"] and slurm._indices("7") == ["7"]
+
+
+def test_granules_and_tiles_on_slurm_in_one_call(cluster: None, tmp_path: Path, repository: Path) -> None:
+    """Elements of one array download and ingest into one catalog, those of another compute its tiles."""
+    from dataclasses import replace
+
+    from stacaster.samples import DEFAULT_SCENES
+    from tests.earthdata_twin.granules import serve
+    from tests.earthdata_twin.server import Twin
+
+    box = (138.45, -31.08, 138.62, -30.93)
+    asked: dict[str, Any] = {
+        "catalog": tmp_path / "c", "bbox": box, "executor": "slurm", "sbatch": {"partition": "work"}, "window": 2,
+        "max_array": 2, "cache_dir": tmp_path / "cache", "index": ["ndvi"], "composite": "median",
+        "grid": "EPSG:32754", "tile_size": 1920, "resolution": 30, "memory_mb": 300,
+    }  # fmt: skip
+    with Twin(tmp_path) as twin, pytest.MonkeyPatch.context() as patch:
+        scenes = [replace(scene, tir_shape=(34, 40)) for scene in DEFAULT_SCENES[:3]]
+        _, earthdata, files = serve(twin, [(scene, box) for scene in scenes], tmp_path / "originals")
+        for name, value in {**twin.environment, "EARTHDATA_TOKEN": "canary-token-1", "HOME": str(tmp_path)}.items():
+            patch.setenv(name, value)
+        broken = next(iter(earthdata.files))
+        content = earthdata.files[broken]
+        earthdata.files[broken] = content[: len(content) // 2]
+        first = stacaster.global_run("AST_L1T", tmp_path / "run", **asked)
+        assert len(first.report.ingested) == 2 and len(first.report.failed) == 1
+        earthdata.files[broken] = content
+        second = stacaster.global_run("AST_L1T", tmp_path / "run", **asked)
+    assert len(second.report.ingested) == 1 and len(second.report.skipped) == 2
+    assert second.counts is not None and second.counts["done"] > 1 and not second.counts["failed"]
+    direct = stacaster.ingest(files, catalog=tmp_path / "d")
+    assert len(direct.ingested) == 3
+    left = [item.to_dict() for item in stacaster.open_catalog(tmp_path / "c").search().items()]
+    right = [item.to_dict() for item in stacaster.open_catalog(tmp_path / "d").search().items()]
+    assert [item["id"] for item in left] == [item["id"] for item in right]
+    assert [a["file:checksum"] for i in left for a in i["assets"].values() if "file:checksum" in a] == [
+        a["file:checksum"] for i in right for a in i["assets"].values() if "file:checksum" in a
+    ]
+    assert not list((tmp_path / "c-slurm").iterdir()), "what went well leaves nothing"
+
+
+def test_elements_that_die(cluster: None, tmp_path: Path) -> None:
+    """A task that kills its process comes back as died, others with their results."""
+    tasks = [Task(key=name, payload={"kind": kind}) for name, kind in (("a", "fine"), ("b", "abort"), ("c", "raise"))]
+    asked = ArrayOptions(max_array=3, options={"partition": "work"})
+    found = {r.key: r for r in run_on_slurm(tasks, function="tests.executors.tasks:run", folder=tmp_path, asked=asked)}
+    assert found["a"].value is not None and found["c"].error_class == "ReadError" and not found["c"].died
+    assert found["b"].died and "ended: COMPLETED" in str(found["b"].error)
+    (home,) = tmp_path.iterdir()
+    assert "SIGABRT" in "".join(path.read_text() for path in (home / "logs").iterdir())
+
+
+def test_workers_as_jobs_of_a_queue(cluster: None, own: Catalog, tmp_path: Path) -> None:
+    pytest.importorskip("dask_jobqueue")
+    import dask
+
+    run, serial = planned(own, tmp_path / "run"), planned(own, tmp_path / "serial")
+    said = {"cores": 1, "memory": "1GB", "queue": "work", "log-directory": str(tmp_path), "interface": "lo",
+            "scheduler-options": {"dashboard_address": None}}  # fmt: skip
+    with dask.config.set({"jobqueue.slurm": {**dask.config.get("jobqueue.slurm", {}), **said}}):
+        counts = run_tiles(run, executor="dask", address="jobqueue:slurm", workers=2)
+    assert counts == run_tiles(serial) and files_of(run) == files_of(serial)

@@ -14,7 +14,13 @@ from odc.geo.gridspec import GridSpec
 from stacaster.areas import box_geometry
 from stacaster.errors import UsageError
 from stacaster.regions import REGIONS
-from stacaster.tiling import Tile, make_grid
+from stacaster.tiling import Grid, Tile, make_grid
+
+
+def squares(name: str, **options: Any) -> Grid:
+    grid = make_grid(name, **options)
+    assert isinstance(grid, Grid)
+    return grid
 
 
 def test_degree_tiles_fill_the_world_once() -> None:
@@ -29,22 +35,22 @@ def test_degree_tiles_fill_the_world_once() -> None:
 
 def test_names_stay_what_they_are() -> None:
     # Names of files of earlier runs: a change would orphan them.
-    degree = make_grid("degree", tile_size=10, resolution=0.01)
+    degree = squares("degree", tile_size=10, resolution=0.01)
     assert degree.tile(13, -4).id == "DEG10-S40E130" and degree.tile(-18, 8).id == "DEG10-N80W180"
-    half = make_grid("degree", tile_size=0.5, resolution=0.001)
+    half = squares("degree", tile_size=0.5, resolution=0.001)
     assert half.tile(277, -62).id == "DEG0.5-S31E138.5"
-    metric = make_grid("EPSG:32754", tile_size=100_000, resolution=30 * 100_000 / 99_990)
+    metric = squares("EPSG:32754", tile_size=100_000, resolution=30 * 100_000 / 99_990)
     assert metric.tile(2, 65).id == "EPSG32754-100KM-E2N65"
-    albers = make_grid("epsg:3577", tile_size=96_000, resolution=30)
+    albers = squares("epsg:3577", tile_size=96_000, resolution=30)
     assert albers.tile(-3, -12).id == "EPSG3577-96KM-W3S12"
-    web = make_grid("mercator", tile_size=8, resolution=300)
+    web = squares("mercator", tile_size=8, resolution=300)
     assert web.tile(0, 255).id == "WEB8-0-0" and web.tile(255, 0).id == "WEB8-255-255"
     for tile in (degree.tile(1, 1), half.tile(277, -62), albers.tile(-3, -12), web.tile(0, 0)):
         assert Tile.from_dict(tile.to_dict()) == tile
 
 
 def test_metric_tiles_are_those_of_odc_geo() -> None:
-    grid = make_grid("EPSG:3577", tile_size=96_000, resolution=30)
+    grid = squares("EPSG:3577", tile_size=96_000, resolution=30)
     theirs = GridSpec("EPSG:3577", (3200, 3200), 30)
     area = box_geometry((138, -32, 140, -30))
     found = {tuple(round(value, 3) for value in tile.geobox.boundingbox) for tile in grid.covering(area)}
@@ -127,7 +133,7 @@ def test_every_place_of_an_area_is_in_one_tile(west: float, south: float, width:
         ({"name": "degree", "tile_size": float("nan"), "resolution": 0.01}, "have to be positive"),
         ({"name": "mercator", "tile_size": 8.5, "resolution": 30}, "zoom level from 1 to 24"),
         ({"name": "utm", "tile_size": 9000, "resolution": 30}, "needs an area"),
-        ({"name": "hexagons", "tile_size": 1, "resolution": 1}, "none of degree, mercator and utm, and no CRS"),
+        ({"name": "hexagons", "tile_size": 1, "resolution": 1}, "none of degree, mercator, utm and mgrs, and no CRS"),
         ({"name": "EPSG:4283", "tile_size": 1, "resolution": 1}, "is not projected; use the grid 'degree'"),
     ],
 )
@@ -147,3 +153,53 @@ def test_the_zone_is_that_of_the_middle() -> None:
     zones = {(138, -32, 139, -31): "EPSG:32754", (8, 60, 9, 61): "EPSG:32632", (179, 1, 180, 2): "EPSG:32660"}
     for area, crs in zones.items():
         assert make_grid("utm", tile_size=9000, resolution=30, area=box_geometry(area)).crs == crs
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "crs"),
+    [
+        ((138.6, -34.93), "54HTG", 32754),  # Adelaide, as Sentinel-2 names its tile
+        ((2.35, 48.86), "31UDQ", 32631),  # Paris
+        ((5.32, 60.39), "32VKN", 32632),  # Bergen: in the widened zone 32
+        ((15.6, 78.2), "33XWG", 32633),  # Longyearbyen: there is no zone 32 so far north
+        ((-179.99, -16.8), "01KAB", 32701),
+    ],
+)
+def test_squares_of_known_places(place: tuple[float, float], name: str, crs: int) -> None:
+    mgrs = pytest.importorskip("mgrs")
+    lon, lat = place
+    assert mgrs.MGRS().toMGRS(lat, lon, MGRSPrecision=0) == name
+    grid = make_grid("mgrs", tile_size=100_000, resolution=20)
+    (tile,) = grid.covering(box_geometry((lon, lat, lon + 1e-4, lat + 1e-4)))
+    assert (tile.id, tile.crs, tile.pixels) == (f"MGRS-{name}", f"EPSG:{crs}", 5000)
+    assert all(value % 100_000 == 0 for value in tile.bounds)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.floats(-179, 175), st.floats(-79, 82), st.integers(0, 2**32))
+def test_every_point_lies_in_the_square_of_its_name(west: float, south: float, seed: int) -> None:
+    mgrs = pytest.importorskip("mgrs").MGRS()
+    from pyproj import Transformer
+
+    grid = make_grid("mgrs", tile_size=100_000, resolution=50)
+    box = (west, south, west + 3, south + 1.5)
+    tiles = {tile.id[5:7] + tile.id[8:]: tile for tile in grid.covering(box_geometry(box))}
+    random = np.random.default_rng(seed)
+    for lon, lat in zip(random.uniform(box[0], box[2], 40), random.uniform(box[1], box[3], 40), strict=True):
+        name = mgrs.toMGRS(lat, lon, MGRSPrecision=0)
+        # The letter of the band is that of the middle of the square.
+        tile = tiles[name[:2] + name[3:]]
+        x, y = Transformer.from_crs(4326, tile.crs, always_xy=True).transform(lon, lat)
+        assert tile.bounds[0] <= x < tile.bounds[2] and tile.bounds[1] <= y < tile.bounds[3]
+
+
+def test_squares_that_are_none() -> None:
+    pytest.importorskip("mgrs")
+    for size, resolution, words in ((50_000, 10, "100000 or 10000 m"), (100_000, 30, "no whole number of pixels")):
+        with pytest.raises(UsageError, match=words):
+            make_grid("mgrs", tile_size=size, resolution=resolution)
+    grid = make_grid("mgrs", tile_size=10_000, resolution=10)
+    with pytest.raises(UsageError, match="beyond 84 N or 80 S"):
+        grid.covering(box_geometry((0, 83, 1, 85)))
+    tiles = grid.covering(box_geometry((138.5, -31.01, 138.6, -31.0)))
+    assert all(len(tile.id) == len("MGRS-54JTL00") and tile.pixels == 1000 for tile in tiles) and tiles

@@ -53,6 +53,29 @@ collection_option: Decorator = click.option("--collection", metavar="ID", help="
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
 
+def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    """Return ``NAME=VALUE`` texts as a table."""
+    if any("=" not in value for value in values):
+        raise click.BadParameter("NAME=VALUE is needed")
+    return dict(value.split("=", 1) for value in values) or None
+
+
+_CLUSTER: tuple[Decorator, ...] = (
+    click.option("--address", metavar="URL",
+                 help="dask: scheduler that runs, or jobqueue:slurm. [default: a cluster on this machine]"),
+    click.option("--option", "options", multiple=True, metavar="NAME=VALUE", callback=pairs,
+                 help="slurm: option of sbatch, partition, account, time ...; may be repeated."),
+    click.option("--window", type=click.IntRange(min=1), metavar="N", help="slurm: elements that may run at once."),
+    click.option("--max-array", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N",
+                 help="slurm: largest number of elements; with more work each takes several."),
+)  # fmt: skip
+
+
+def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what reaches a cluster to a command."""
+    return _with(_CLUSTER, function)
+
+
 _INGEST: tuple[Decorator, ...] = (
     catalog_option,
     click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]"),
@@ -73,13 +96,6 @@ def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callabl
 def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a conversion to a command."""
     return _with(_INGEST, function)
-
-
-def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
-    """Return ``NAME=VALUE`` texts as a table."""
-    if any("=" not in value for value in values):
-        raise click.BadParameter("NAME=VALUE is needed")
-    return dict(value.split("=", 1) for value in values) or None
 
 
 def point(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from stacaster.errors import UsageError
+from stacaster.errors import StacasterError, UsageError, nearest
 from stacaster.executors.processes import Task, TaskResult
 from stacaster.executors.threads import call_task, load_function
 
 _CONNECT_S = 20
+_LEAST_WORKERS = 2
+_QUEUE = "jobqueue:"
+_QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "lsf": "LSFCluster",
+           "htcondor": "HTCondorCluster", "oar": "OARCluster"}  # fmt: skip
 
 
 def run_on_dask(
@@ -21,24 +25,23 @@ def run_on_dask(
         tasks: Drawn one by one; twice as many as there are workers wait at the cluster.
         function: ``package.module:name``, imported at the workers.
         workers: Number of processes of a cluster of our own.
-        address: Scheduler of a cluster that runs; None starts one on this machine.
+        address: Scheduler of a cluster that runs; ``jobqueue:slurm`` (or ``pbs``, ``sge``, ``lsf``, ``htcondor``,
+            ``oar``) starts workers as jobs of that queue, with the settings of the user's ``jobqueue.yaml``; None
+            starts a cluster on this machine.
         memory_limit_mb: Memory of a worker of a cluster of our own.
 
     Yields:
         One result a task. A task whose worker died comes back as ``died``.
 
     Raises:
-        UsageError: ``distributed`` is missing, or the scheduler does not answer.
+        StacasterError: The scheduler went away.
+        UsageError: ``distributed`` or ``dask_jobqueue`` is missing, or the scheduler does not answer.
     """
     try:
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise UsageError("the executor dask needs distributed: pip install 'stacaster[cluster]'") from error
-    cluster = None
-    if address is None:
-        cluster = LocalCluster(
-            n_workers=max(1, workers), threads_per_worker=1, memory_limit=memory_limit_mb << 20, dashboard_address=None,
-        )  # fmt: skip
+    cluster = _own_cluster(address, max(1, workers), memory_limit_mb)
     try:
         try:
             client = Client(cluster or address, timeout=_CONNECT_S, set_as_default=False)
@@ -49,6 +52,33 @@ def run_on_dask(
     finally:
         if cluster is not None:
             cluster.close()
+
+
+def _own_cluster(address: str | None, workers: int, memory_limit_mb: int) -> Any:
+    """Start a cluster on this machine, or as jobs of a queue; None when one runs already."""
+    if address is None:
+        from distributed import LocalCluster
+
+        return LocalCluster(
+            n_workers=workers, threads_per_worker=1, memory_limit=memory_limit_mb << 20, dashboard_address=None
+        )
+    if not address.startswith(_QUEUE):
+        return None
+    try:
+        import dask_jobqueue
+    except ImportError as error:
+        raise UsageError(f"{address} needs dask-jobqueue: pip install 'stacaster[jobqueue]'") from error
+    name = address.removeprefix(_QUEUE)
+    if name not in _QUEUES:
+        raise UsageError(f"{name!r} is no queue; {nearest(name, list(_QUEUES))}")
+    try:
+        cluster = getattr(dask_jobqueue, _QUEUES[name])()
+        cluster.scale(jobs=workers)
+    except (ValueError, OSError, RuntimeError) as error:
+        raise UsageError(
+            f"workers cannot be started as jobs of {name}: {error}; see jobqueue.yaml of dask-jobqueue"
+        ) from error
+    return cluster
 
 
 def _run(client: Any, tasks: Iterable[Task], function: str) -> Iterator[TaskResult]:
@@ -67,11 +97,15 @@ def _run(client: Any, tasks: Iterable[Task], function: str) -> Iterator[TaskResu
         running.add(future)
         return True
 
-    window = 2 * max(1, sum(client.nthreads().values()))
+    # Workers of a queue may come later.
+    window = 2 * max(_LEAST_WORKERS, sum(client.nthreads().values()))
     while len(keys) < window and submit():
         pass
     for future in running:
         key = keys.pop(future.key)
+        if future.status == "cancelled":
+            # What a client makes of its tasks when it lost the scheduler.
+            raise StacasterError("the Dask scheduler is gone; run again when there is one, what is done stays done")
         error = future.exception()
         if error is None:
             yield TaskResult(**future.result())

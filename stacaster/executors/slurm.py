@@ -84,6 +84,8 @@ def submit(script: Path) -> str:
 def states(job: str) -> dict[str, str] | None:
     """Return the state of each element of a job by index; None when Slurm does not know the job any more.
 
+    ``squeue`` forgets jobs some minutes after their end; then the accounting is asked, where the cluster has one.
+
     Raises:
         UsageError: There is no squeue.
         StacasterError: Slurm does not answer.
@@ -92,9 +94,38 @@ def states(job: str) -> dict[str, str] | None:
         text = _call("squeue", "--noheader", "--array", "--states=all", f"--jobs={job}", "--format=%K %T")
     except StacasterError as error:
         if "Invalid job id" in error.message:
-            return None
+            return _accounted(job)
         raise
     return dict(line.split(None, 1) for line in text.splitlines() if line.strip())
+
+
+def _accounted(job: str) -> dict[str, str] | None:
+    """Return what the accounting says of the elements of a job; None where there is none."""
+    if shutil.which("sacct") is None:
+        return None
+    try:
+        text = _call("sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job}",
+                     "--format=JobID,State")  # fmt: skip
+    except StacasterError:
+        # Clusters without slurmdbd: "Slurm accounting storage is disabled".
+        return None
+    found = {}
+    for line in filter(None, text.splitlines()):
+        name, _, state = line.partition("|")
+        # "CANCELLED by 1000" (sacct(1)); elements that never ran stand in one line as 12_[3-7].
+        for index in _indices(name.partition("_")[2]):
+            found[index] = state.split()[0]
+    return found or None
+
+
+def _indices(text: str) -> list[str]:
+    """Return the indices of ``3``, or of ``[3-5,8%2]``."""
+    found: list[str] = []
+    for part in text.strip("[]").partition("%")[0].split(","):
+        first, _, last = part.partition("-")
+        if first.isdigit():
+            found += [str(number) for number in range(int(first), int(last or first) + 1)]
+    return found
 
 
 def is_ended(state: str) -> bool:

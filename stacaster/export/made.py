@@ -76,7 +76,7 @@ def load_made(
         catalog: Folder of the catalog.
         bands: Bands; None takes all, or those of the indices.
         indices: What is to be computed: their bands are loaded in their units.
-        **options: ``collection``, ``datetime``, ``filter``, and those of ``Catalog.load``.
+        **options: ``collection``, ``datetime``, ``filter``, ``ids``, and those of ``Catalog.load``.
 
     Raises:
         NothingFoundError: No item fits.
@@ -88,7 +88,7 @@ def load_made(
     from stacaster.cube.selection import group_items, moment_of
 
     opened = open_catalog(catalog_place(catalog))
-    asked = {"datetime": options.pop("datetime", None), "filter": options.pop("filter", None)}
+    asked = {key: options.pop(key, None) for key in ("datetime", "filter", "ids")}
     asked["collections"] = _one(opened.collections, options.pop("collection", None))
     given = {key: value for key, value in options.items() if value is not None}
     if indices and given.get("units") == "dn":
@@ -98,7 +98,8 @@ def load_made(
         if given.setdefault("units", index.units) != index.units:
             raise UsageError(f"{index.name} needs units {index.units!r}, not {given['units']!r}")
     wanted = list(dict.fromkeys([*(bands or ()), *(name for index in indices for name in index.bands)])) or None
-    recipe = {"catalog": opened.name, "bands": wanted, **asked, **given}
+    # The scenes of a result are its links; a list of ids would say them twice.
+    recipe = {"catalog": opened.name, "bands": wanted, **asked, **given, "ids": None}
     search = select(opened, asked, given)
     items = sorted(search.items(), key=lambda item: (moment_of(item), item.id))
     if wanted is not None:

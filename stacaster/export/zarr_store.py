@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress
@@ -32,6 +33,36 @@ def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None
         SpaceError: The disk is full.
         ExportError: zarr is missing, or the folder cannot be written.
     """
+    prepared, encoding = _encoded(cube)
+    with complete_folder(path) as staged, counted(progress, path.name):
+        prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w")
+    return path
+
+
+def write_template(cube: xr.Dataset, path: Path, *, attrs: Mapping[str, Any]) -> Path:
+    """Write a Zarr that holds no pixels yet, into which regions are written.
+
+    Args:
+        cube: Dataset of Dask arrays, of which shapes, types, blocks and attributes are taken.
+        path: Folder to write; replaced when it exists.
+        attrs: Further attributes of the store.
+
+    Returns:
+        The path.
+
+    Raises:
+        SpaceError: The disk is full.
+        ExportError: zarr is missing, or the folder cannot be written.
+    """
+    prepared, encoding = _encoded(cube)
+    prepared.attrs.update(attrs)
+    with complete_folder(path) as staged:
+        prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w", compute=False)
+    return path
+
+
+def _encoded(cube: xr.Dataset) -> tuple[xr.Dataset, dict[str, dict[str, Any]]]:
+    """Return a cube as it is stored, and the encoding of its variables."""
     try:
         import zarr  # noqa: F401
         from numcodecs import Zlib
@@ -59,6 +90,4 @@ def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None
                 fields["chunks"] = tuple(sizes[0] for sizes in band.chunks)
                 even = {str(dim): sizes[0] for dim, sizes in zip(band.dims, band.chunks, strict=True)}
                 prepared[name] = band.chunk(even)
-    with complete_folder(path) as staged, counted(progress, path.name):
-        prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w")
-    return path
+    return prepared, encoding

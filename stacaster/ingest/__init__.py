@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stacaster.config import Settings, catalog_path
-from stacaster.errors import CatalogError, SpaceError, UsageError, WriteError, is_space_error
-from stacaster.executors.processes import Task, TaskResult, run_isolated
+from stacaster.errors import CatalogError, UsageError
+from stacaster.executors.cluster import Cluster
+from stacaster.executors.processes import Task, run_isolated
+from stacaster.ingest.batch import Batch
 from stacaster.ingest.discover import GranuleFiles, discover
+from stacaster.ingest.spread import collected, run_spread, tasks_of
 from stacaster.model import Outcome, Report
 from stacaster.products import all_products
 from stacaster.store import CatalogStore
 
-if TYPE_CHECKING:
-    from stacaster.catalog import StagedItem
-
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
-
-_BATCH_ITEMS = 32
-_BATCH_SECONDS = 2.0
-_BEATEN = "another file of this run describes the same item"
 
 
 def ingest(
     files: Iterable[str | os.PathLike[str]],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    workers: int | None = None,
+    workers: int | Cluster | None = None,
     subsystem: Sequence[str] = (),
     keep_swir: bool = False,
     profile: str | None = None,
@@ -49,7 +43,7 @@ def ingest(
     Args:
         files: Files, folders and patterns.
         catalog: Folder of the catalog, made when missing; default ``STACASTER_CATALOG`` or ``catalogs/local``.
-        workers: Worker processes; default ``STACASTER_WORKERS`` or 1.
+        workers: Worker processes (default ``STACASTER_WORKERS`` or 1), or a ``Cluster`` whose machines share the work.
         subsystem: Keep only these parts, such as ``VNIR``; empty keeps all.
         keep_swir: Make ASTER SWIR assets also after 2008-04-01, when the detectors are unusable.
         profile: COG profile, ``zstd`` (default) or ``deflate`` for old readers.
@@ -65,6 +59,10 @@ def ingest(
         CatalogError: The folder is not a catalog of ours.
     """
     chosen = {"subsystem": subsystem, "keep_swir": keep_swir, "dry_run": dry_run, "known_only": False}
+    if isinstance(workers, Cluster):
+        if not dry_run:
+            return _ingest_on(workers, files, CatalogStore(catalog_path(catalog)), chosen, profile, progress)
+        workers = 1
     return _ingest(files, catalog, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
@@ -106,6 +104,29 @@ def update(
     return _ingest(files, root, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
+def _ingest_on(
+    cluster: Cluster,
+    files: Iterable[str | os.PathLike[str]],
+    store: CatalogStore,
+    chosen: dict[str, Any],
+    profile: str | None,
+    progress: Progress | None,
+) -> Report:
+    _subsystems(chosen["subsystem"])
+    granules = discover(files, exclude=store.root)
+    options = {
+        "catalog": str(store.root.absolute()), "profile": profile, "subsystem": list(chosen["subsystem"]),
+        "keep_swir": chosen["keep_swir"],
+    }  # fmt: skip
+    tasks = tasks_of(((granule.name, granule.files) for granule in granules), **options)
+    outcomes = run_spread(tasks, function="stacaster.ingest.spread:ingest_one", cluster=cluster, store=store)
+    return _report(collected(outcomes, len(granules), progress))
+
+
+def _report(outcomes: Iterable[Outcome]) -> Report:
+    return Report(tuple(sorted(outcomes, key=lambda item: (item.granule, item.item_id or "", item.reason or ""))))
+
+
 def _ingest(
     files: Iterable[str | os.PathLike[str]],
     catalog: str | os.PathLike[str] | None,
@@ -131,7 +152,7 @@ def _ingest(
             # Another process was killed while it put items in place that this run skipped.
             store.recover()
         _settle(store)
-    return Report(tuple(sorted(outcomes, key=lambda item: (item.granule, item.item_id or "", item.reason or ""))))
+    return _report(outcomes)
 
 
 def _settle(store: CatalogStore) -> None:
@@ -185,7 +206,7 @@ def _run(
     # The packages of a commit are imported while the workers import theirs.
     preload = Thread(target=_preload, daemon=True)
     preload.start()
-    batch = _Batch(store)
+    batch = Batch(store)
     done = 0
     for result in results:
         # Two threads that import packages with circular imports see half of them.
@@ -205,82 +226,3 @@ def _run(
 
 def _preload() -> None:
     import stacaster.catalog  # noqa: F401
-
-
-class _Batch:
-    """Finished granules that wait for a commit; a commit takes the catalog's lock once for all of them."""
-
-    def __init__(self, store: CatalogStore) -> None:
-        self._store = store
-        self._staged: list[tuple[GranuleFiles, StagedItem]] = []
-        self._winners: dict[tuple[str, str], tuple[str, str]] = {}
-        self._last = time.monotonic()
-
-    def add(self, granule: GranuleFiles, result: TaskResult, staging: Path | None) -> list[Outcome]:
-        """Take one result; return the outcomes that are now known."""
-        if result.value is None:
-            if staging is not None:
-                shutil.rmtree(staging / result.key, ignore_errors=True)
-            return [Outcome(granule=granule.name, status="failed", reason=result.error, error=result.error_class)]
-        value = result.value
-        known = {"granule": granule.name, "collection": value["collection"], "item_id": value["item_id"]}
-        notes = tuple(value["notes"])
-        if value["status"] == "skipped":
-            return [Outcome(**known, status="skipped", reason=value["reason"], notes=notes)]
-        if value["status"] == "planned":
-            bands = ", ".join(value["bands"])
-            return [Outcome(**known, status="ingested", reason=f"would be ingested: {bands}", notes=notes)]
-        from stacaster.catalog import StagedItem
-
-        staged = StagedItem(item=value["item"], folder=Path(value["folder"]))
-        if not self._wins(staged):
-            shutil.rmtree(staged.folder, ignore_errors=True)
-            return [Outcome(**known, status="skipped", reason=_BEATEN, notes=notes)]
-        beaten = self._drop_same(staged)
-        self._staged.append((granule, staged))
-        is_due = len(self._staged) >= _BATCH_ITEMS or time.monotonic() - self._last > _BATCH_SECONDS
-        return beaten + (self.flush() if is_due else [])
-
-    def _wins(self, staged: StagedItem) -> bool:
-        """Decide between two files of one run that describe the same item, whatever their order."""
-        properties = staged.item["properties"]
-        key = (staged.item["collection"], staged.item["id"])
-        rank = (str(properties.get("created", "")), str(properties["stacaster:fingerprint"]))
-        if key in self._winners and self._winners[key] >= rank:
-            return False
-        self._winners[key] = rank
-        return True
-
-    def _drop_same(self, staged: StagedItem) -> list[Outcome]:
-        """Take a waiting granule that describes the same item out of the batch."""
-        key = (staged.item["collection"], staged.item["id"])
-        same = [pair for pair in self._staged if (pair[1].item["collection"], pair[1].item["id"]) == key]
-        self._staged = [pair for pair in self._staged if pair not in same]
-        for _, entry in same:
-            shutil.rmtree(entry.folder, ignore_errors=True)
-        return [_outcome(granule, entry, "skipped", reason=_BEATEN) for granule, entry in same]
-
-    def flush(self) -> list[Outcome]:
-        """Commit what waits and return its outcomes."""
-        staged, self._staged = self._staged, []
-        self._last = time.monotonic()
-        if not staged:
-            return []
-        from stacaster.catalog import commit_items
-
-        try:
-            statuses = commit_items(self._store, [entry for _, entry in staged])
-        except (WriteError, CatalogError, OSError) as error:
-            name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
-            reason = str(error)
-            return [_outcome(granule, entry, "failed", reason=reason, error=name) for granule, entry in staged]
-        return [_outcome(granule, entry, status) for (granule, entry), status in zip(staged, statuses, strict=True)]
-
-
-def _outcome(granule: GranuleFiles, entry: StagedItem, status: Any, **rest: Any) -> Outcome:
-    notes = tuple(entry.item["properties"].get("stacaster:notes", ()))
-    reason = "the catalog has it" if status == "skipped" else None
-    fields = {"reason": reason, "notes": notes, **rest}
-    return Outcome(
-        granule=granule.name, status=status, collection=entry.item["collection"], item_id=entry.item["id"], **fields
-    )

@@ -10,6 +10,8 @@ from typing import Any, Literal
 FileRole = Literal["data", "metadata", "browse"]
 """What a file of a granule is for."""
 
+_MOMENTS = ("start", "end", "produced")
+
 
 @dataclass(frozen=True, kw_only=True)
 class GranuleFile:
@@ -90,6 +92,22 @@ class Granule:
         if sizes and all(size is not None for size in sizes):
             return sum(size for size in sizes if size is not None)
         return self.total_size
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, from which ``from_dict`` makes the same granule."""
+        plain = {**vars(self), "attributes": dict(self.attributes), "polarizations": list(self.polarizations)}
+        for name in _MOMENTS:
+            plain[name] = None if plain[name] is None else plain[name].isoformat()
+        return {**plain, "files": [dict(vars(file)) for file in self.files]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Granule:
+        """Return the granule that ``to_dict`` described."""
+        given = dict(data)
+        for name in _MOMENTS:
+            given[name] = None if given[name] is None else dt.datetime.fromisoformat(given[name])
+        files = tuple(GranuleFile(**file) for file in given.pop("files"))
+        return cls(**{**given, "files": files, "polarizations": tuple(given["polarizations"])})
 
     def to_feature(self) -> dict[str, Any]:
         """Return a GeoJSON feature with plain properties."""

@@ -1,6 +1,6 @@
 """From one scene to the world: tiles of a grid, planned, computed anywhere, resumed, collected."""
 
-from stacaster.tiles.cluster import submit_tiles
+from stacaster.tiles.cluster import submit_tiles, wait_tiles
 from stacaster.tiles.collect import collect_tiles
 from stacaster.tiles.plan import TilePlan, plan_tiles
 from stacaster.tiles.recipe import Recipe, read_recipe
@@ -21,4 +21,5 @@ __all__ = [
     "run_tiles",
     "submit_tiles",
     "tiles_status",
+    "wait_tiles",
 ]

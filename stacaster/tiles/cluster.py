@@ -1,34 +1,23 @@
-"""Tiles on Slurm: an array job whose elements leave a mark for each tile; nodes never open the ledger.
-
-SQLite cannot lock files on every shared file system. A mark is a small file that appears by a rename; ``absorb`` brings
-marks into the ledger on the machine where people look.
-"""
+"""Tiles on Slurm: an array job whose elements leave marks, which ``absorb`` brings into the ledger."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from threading import Timer
-from typing import Any
 
-from stacaster.errors import StacasterError, UsageError
 from stacaster.executors import slurm
-from stacaster.executors.processes import Task, run_isolated
+from stacaster.executors.array_job import ArrayOptions, forget_mark, read_mark, write_job
+from stacaster.executors.processes import Task
 from stacaster.ledger import Ledger, Status
-from stacaster.outputs import complete_file
-from stacaster.tiles.plan import LEDGER
-from stacaster.tiles.run import BASE_MB, FUNCTION, read_payloads
+from stacaster.tiles.plan import LEDGER, read_run
+from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, status_of, tell
 
 FOLDER = "slurm"
 """Scripts, lists, logs and marks of Slurm jobs, inside the folder of a run."""
 
-_MARKS, _LOGS = "marks", "logs"
-_TIMEOUT_S = 7 * 24 * 3600.0
+_NEW = "slurm:new:0"
 
 
 def submit_tiles(
@@ -62,36 +51,60 @@ def submit_tiles(
     folder = Path(output).absolute()
     ledger = Ledger(folder / LEDGER)
     absorb(folder, ledger)
-    claimed = ledger.claim_all("slurm:new:0") if submit else ledger.waiting()
+    prepare_store(folder, read_run(folder))
+    claimed = ledger.claim_all(_NEW) if submit else ledger.waiting()
     if not claimed:
         return None
     home = folder / FOLDER
+    asked = ArrayOptions(
+        options=options or {}, window=window, max_array=max_array, lead_s=lead_s,
+        memory_limit_mb=2 * memory_mb + BASE_MB,
+    )  # fmt: skip
     try:
-        for name in (_MARKS, _LOGS):
-            (home / name).mkdir(parents=True, exist_ok=True)
         for key, _ in claimed if submit else ():
             # A mark of an earlier job would be taken for one of this.
-            (home / _MARKS / f"{key}.json").unlink(missing_ok=True)
-        number = len(list(home.glob("job-*.tiles"))) + 1
-        listed = home / f"job-{number}.tiles"
-        count = min(len(claimed), max_array)
-        with complete_file(listed) as part:
-            part.write_text("".join(f"{key} {mark}\n" for key, mark in claimed), encoding="utf-8")
-        numbers = [str(value) for value in (count, memory_mb, lead_s)]
-        command = [sys.executable, "-m", "stacaster.tiles.cluster", str(folder), str(listed), *numbers]
-        script = slurm.write_array_script(
-            home / f"job-{number}.sh", command, count=count, window=window, lead_s=lead_s, logs=home / _LOGS,
-            options=options or {},
-        )  # fmt: skip
+            forget_mark(home, key)
+        payloads = read_payloads(folder, [key for key, _ in claimed], memory_mb)
+        tasks = ((Task(key=key, payload=payloads[key]), mark) for key, mark in claimed)
+        script, elements = write_job(home, tasks, function=FUNCTION, asked=asked)
         if not submit:
             return None
         job = slurm.submit(script)
     except BaseException:
         if submit:
-            ledger.give_up("slurm:new:0")
+            ledger.give_up(_NEW)
         raise
-    ledger.hand_over({key: f"slurm:{job}:{place % count}" for place, (key, _) in enumerate(claimed)})
+    ledger.hand_over({key: f"slurm:{job}:{index}" for (key, _), index in zip(claimed, elements, strict=True)})
     return job
+
+
+def wait_tiles(
+    output: str | os.PathLike[str], *, every_s: float = 10.0, progress: Progress | None = None
+) -> dict[Status, int]:
+    """Wait until no tile of a run is being computed by Slurm; tiles that lost their element are pending.
+
+    Args:
+        output: Folder of the run.
+        every_s: Seconds between two looks.
+        progress: Called after each look with tiles that are settled, all tiles, and the word ``slurm``.
+
+    Returns:
+        How many tiles have each status.
+
+    Raises:
+        CatalogError: The folder holds no run.
+        StacasterError: Slurm does not answer.
+    """
+    folder = Path(output).absolute()
+    ledger = Ledger(folder / LEDGER)
+    while True:
+        absorb(folder, ledger)
+        counts = ledger.counts()
+        if progress is not None:
+            tell(progress, counts, "slurm")
+        if not ledger.owned("slurm"):
+            return counts
+        time.sleep(every_s)
 
 
 def absorb(folder: Path, ledger: Ledger) -> None:
@@ -103,15 +116,13 @@ def absorb(folder: Path, ledger: Ledger) -> None:
     held = ledger.owned("slurm")
     if not held:
         return
-    marks = folder / FOLDER / _MARKS
     # States first: a mark that comes later is not missed.
     known = {job: slurm.states(job) for job in {owner.split(":")[1] for _, _, owner in held} - {"new"}}
     for key, fingerprint, owner in held:
         _, job, index = owner.split(":")
-        found = _read_mark(marks / f"{key}.json")
-        if found is not None and found["fingerprint"] == fingerprint:
-            status: Status = found["status"]
-            ledger.finish(key, fingerprint, status, reason=found.get("reason"), result=found.get("result"))
+        found = read_mark(folder / FOLDER, key, fingerprint)
+        if found is not None:
+            ledger.finish(key, fingerprint, status_of(found), reason=found.error, result=found.value)
         elif job != "new":
             elements = known[job]
             state = None if elements is None else elements.get(index)
@@ -127,75 +138,3 @@ def cancel_jobs(ledger: Ledger) -> None:
     """
     for job in {owner.split(":")[1] for _, _, owner in ledger.owned("slurm")} - {"new"}:
         slurm.cancel(job)
-
-
-def _read_mark(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found
-
-
-class _Element:
-    """One element of an array job."""
-
-    def __init__(self, folder: Path, listed: Path, *, count: int, index: int, lead_s: int) -> None:
-        lines = [line.split() for line in listed.read_text(encoding="utf-8").splitlines()]
-        self._mine: dict[str, str] = dict(lines[index::count])
-        self._folder, self._marks = folder, folder / FOLDER / _MARKS
-        self._lead_s, self._stopping = lead_s, False
-
-    def work(self, memory_mb: int) -> None:
-        """Compute the tiles that have no mark yet."""
-        signal.signal(signal.SIGUSR1, self._on_signal)
-        left = [key for key, mark in self._mine.items() if not self._is_marked(key, mark)]
-        payloads = read_payloads(self._folder, left, memory_mb)
-        results = run_isolated(
-            (Task(key=key, payload=payloads[key]) for key in left if not self._stopping and key in payloads),
-            function=FUNCTION, workers=1, memory_limit_mb=2 * memory_mb + BASE_MB, timeout_s=_TIMEOUT_S,
-        )  # fmt: skip
-        for result in results:
-            if result.died:
-                # Left without a mark: whoever looks at the ledger makes it pending, or failed after some times.
-                print(f"{result.key}: {result.error}", file=sys.stderr, flush=True)  # noqa: T201 - the log of the job
-                continue
-            value = result.value
-            status = "failed" if value is None else "empty" if value["status"] == "empty" else "done"
-            self._mark(result.key, {"status": status, "reason": result.error, "result": value})
-        if self._stopping:
-            self._again()
-
-    def _is_marked(self, key: str, mark: str) -> bool:
-        found = _read_mark(self._marks / f"{key}.json")
-        return found is not None and found["fingerprint"] == mark
-
-    def _mark(self, key: str, found: Mapping[str, Any]) -> None:
-        with complete_file(self._marks / f"{key}.json") as part:
-            part.write_text(json.dumps({"fingerprint": self._mine[key], **found}, sort_keys=True), encoding="utf-8")
-
-    def _on_signal(self, *_: object) -> None:
-        """Take no further tile; a tile that takes too long is begun again after the requeue."""
-        self._stopping = True
-        timer = Timer(self._lead_s / 2, self._again)
-        timer.daemon = True
-        timer.start()
-
-    def _again(self) -> None:
-        job = os.environ.get("SLURM_JOB_ID")
-        if job is not None:
-            with contextlib.suppress(StacasterError):
-                slurm.requeue(job)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Body of an element: folder, list, count, memory, lead, index."""
-    folder, listed, count, memory_mb, lead_s, index = arguments
-    if not index.isdigit():
-        raise UsageError(f"{index!r} is no index of an array job")
-    element = _Element(Path(folder), Path(listed), count=int(count), index=int(index), lead_s=int(lead_s))
-    element.work(int(memory_mb))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -14,14 +14,16 @@ from xml.sax.saxutils import escape
 from stacaster.catalog import open_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.remove import remove_items
+from stacaster.checksums import file_multihash
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.ledger import Ledger
 from stacaster.outputs import complete_file
 from stacaster.store import CatalogStore
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run
-from stacaster.tiles.recipe import read_recipe
+from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.run import CATALOG, Progress
 from stacaster.tiles.task import COLLECTION
+from stacaster.tiles.zarr_region import STORE
 
 MOSAICS = "mosaics"
 """Folder of the mosaics, inside the folder of a run."""
@@ -34,7 +36,8 @@ _TYPES = {"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
 def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
     """Make a catalog of the tiles that are done, and mosaics over all of them; may be repeated while a run goes on.
 
-    Files are linked, not copied, where the file system allows it. Items of tiles that are no longer done are removed.
+    Files are linked, not copied, where the file system allows it. Items of tiles that are no longer done are removed;
+    tiles whose files are others than the ledger says become stale.
 
     Args:
         output: Folder of the run.
@@ -42,7 +45,8 @@ def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None =
 
     Returns:
         Folder of the catalog, ``catalog`` in the folder of the run; ``mosaics`` beside it holds a ``.gti.gpkg`` (GDAL
-        tile index) a variable, and of composites a ``.vrt`` a variable and period.
+        tile index) a variable and CRS, and of composites a ``.vrt`` a variable, CRS and period. Of ``zarr`` the store,
+        which is whole as it is.
 
     Raises:
         NothingFoundError: No tile is done.
@@ -51,10 +55,15 @@ def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None =
     """
     folder = Path(output).absolute()
     recipe = read_recipe(read_run(folder)["recipe"])
+    if recipe.format == "zarr":
+        # Its regions are in place already.
+        return Path(output) / STORE
     if recipe.format != "cog":
         raise UsageError("tiles of NetCDF are collected by xarray.open_mfdataset, not into a catalog")
     ledger = Ledger(folder / LEDGER)
-    done = [entry.key for entry in ledger.entries("done")]
+    done, other = _done(folder / OUTPUTS, ledger)
+    # Such as what a job of an earlier plan wrote when it ended late.
+    ledger.reopen(other)
     if not done:
         raise NothingFoundError(f"no tile of {folder.name} is done")
     store = CatalogStore(folder / CATALOG)
@@ -77,8 +86,23 @@ def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None =
     ]  # fmt: skip
     if gone:
         remove_items(store, gone, dry_run=False)
-    _mosaics(folder, recipe.title, has_periods=recipe.composite is not None)
-    return folder / CATALOG
+    _mosaics(folder, recipe)
+    return Path(output) / CATALOG
+
+
+def _done(tiles: Path, ledger: Ledger) -> tuple[list[str], list[str]]:
+    """Return the tiles whose items are those that the ledger knows, and those whose items are others."""
+    done: list[str] = []
+    other: list[str] = []
+    for entry in ledger.entries("done"):
+        files = (entry.result or {}).get("files", {})
+        documents = {name: file["checksum"] for name, file in files.items() if name.endswith(".json")}
+        is_whole = all(
+            (path := tiles / entry.key / name).is_file() and file_multihash(path) == checksum
+            for name, checksum in documents.items()
+        )
+        (done if is_whole else other).append(entry.key)
+    return done, other
 
 
 def _items(tiles: Path, done: Sequence[str]) -> Iterator[Path]:
@@ -113,14 +137,14 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _mosaics(folder: Path, name: str, *, has_periods: bool) -> None:
+def _mosaics(folder: Path, recipe: Recipe) -> None:
     """Write a tile index a variable, and virtual rasters of periods."""
     import geopandas
     import shapely
 
     catalog = open_catalog(folder / CATALOG)
     rows: dict[str, list[dict[str, Any]]] = {}
-    for item in catalog.search(collections=name).items():
+    for item in catalog.search(collections=recipe.title).items():
         for key, asset in item.assets.items():
             fields = asset.extra_fields
             rows.setdefault(key, []).append({
@@ -130,18 +154,36 @@ def _mosaics(folder: Path, name: str, *, has_periods: bool) -> None:
                 "transform": fields["proj:transform"], "type": fields["data_type"], "nodata": fields.get("nodata"),
             })  # fmt: skip
     (folder / MOSAICS).mkdir(exist_ok=True)
-    for key, found in rows.items():
-        frame = geopandas.GeoDataFrame(
-            # GDAL takes relative places from the folder of the index.
-            [{"location": f"../{row['location']}", "tile": row["tile"], "datetime": row["datetime"]} for row in found],
-            geometry=[shapely.box(*_bounds(row)) for row in found], crs=found[0]["crs"],
-        )  # fmt: skip
-        with complete_file(folder / MOSAICS / f"{key}.gti.gpkg") as part:
-            frame.to_file(part, driver="GPKG", layer=key)
-        for moment in sorted({row["datetime"] for row in found}) if has_periods else ():
-            part_rows = [row for row in found if row["datetime"] == moment]
-            with complete_file(folder / MOSAICS / f"{key}-{moment[:10]}.vrt") as part:
-                part.write_text(_virtual(part_rows), encoding="utf-8")
+    for key, every in rows.items():
+        grids = sorted({row["crs"] for row in every})
+        for crs in grids:
+            found = [row for row in every if row["crs"] == crs]
+            # Zones of MGRS: a mosaic each.
+            stem = key if len(grids) == 1 else f"{key}-{crs.replace(':', '')}"
+            frame = geopandas.GeoDataFrame(
+                # GDAL takes relative places from the folder of the index.
+                [{"location": f"../{row['location']}", "tile": row["tile"], "datetime": row["datetime"]}
+                 for row in found],
+                geometry=[shapely.box(*_bounds(row)) for row in found], crs=crs,
+            )  # fmt: skip
+            with complete_file(folder / MOSAICS / f"{stem}.gti.gpkg") as part:
+                frame.to_file(part, driver="GPKG", layer=key)
+            for label, part_rows in _pictures(found, recipe).items():
+                with complete_file(folder / MOSAICS / f"{stem}{label}.vrt") as part:
+                    part.write_text(_virtual(part_rows), encoding="utf-8")
+
+
+def _pictures(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the rows of each picture of the whole by the end of its name: one a period; none of single dates."""
+    if recipe.composite is None:
+        return {}
+    if recipe.period is None:
+        # Tiles of one composite begin with different scenes.
+        return {"": list(rows)}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(f"-{row['datetime'][:10]}", []).append(row)
+    return found
 
 
 def _bounds(row: Mapping[str, Any]) -> tuple[float, float, float, float]:

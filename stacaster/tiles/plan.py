@@ -26,7 +26,8 @@ from stacaster.outputs import complete_file
 from stacaster.query import parse_bbox, parse_datetime
 from stacaster.regions import region_bbox
 from stacaster.tiles.recipe import Recipe
-from stacaster.tiling import Grid, Tile, make_grid
+from stacaster.tiles.zarr_region import plan_layout
+from stacaster.tiling import Grid, MgrsGrid, Tile, make_grid
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class TilePlan:
 
     recipe: Recipe
     """What is computed."""
-    grid: Grid
+    grid: Grid | MgrsGrid
     """Where."""
     catalog: str
     """Folder of the catalog."""
@@ -57,6 +58,8 @@ class TilePlan:
     """One a tile with scenes: ``tile``, ``items`` (pairs of collection and id), ``fingerprint`` and what it costs."""
     without: int
     """Tiles without any scene."""
+    layout: Mapping[str, Any] | None = None
+    """Of a Zarr: where the pixels of all tiles lie."""
 
     @property
     def estimates(self) -> dict[str, Any]:
@@ -108,6 +111,8 @@ class TilePlan:
             "grid": {"crs": self.grid.crs, "tile_size": self.grid.tile_size, "resolution": self.grid.resolution},
             "estimates": self.estimates,
         }
+        if self.layout is not None:
+            document["layout"] = self.layout
         with complete_file(folder / RUN) as part:
             part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         Ledger(folder / LEDGER).plan((str(task["tile"]["id"]), str(task["fingerprint"])) for task in self.tasks)
@@ -176,33 +181,40 @@ def plan_tiles(
     area = _area(bbox, region, intersects)
     if area is None:
         area = scenes.area()
-    grid = make_grid(recipe.grid, tile_size=recipe.tile_size, resolution=recipe.pixel, area=area)
+    grid = make_grid(recipe.grid, tile_size=recipe.tile, resolution=recipe.pixel, area=area)
     tiles = grid.covering(area)
     found = scenes.of(tiles)
-    known = {key: value for key, value in recipe.to_dict().items() if key != "name"}
-    settings = json.dumps([FORMAT, known, recipe.title, __version__], sort_keys=True)
-    variables = len(recipe.index) or len(scenes.bands)
-    tasks = []
-    for tile, numbers in zip(tiles, found, strict=True):
-        if not numbers.size:
-            continue
-        area_pixels = tile.pixels * tile.pixels
-        times = 1 if recipe.composite and recipe.period is None else int(numbers.size)
-        mark = hashlib.sha256(settings.encode())
-        for number in numbers:
-            mark.update(scenes.mark(number).encode())
-        tasks.append({
-            "tile": tile.to_dict(),
-            "items": [scenes.key(number) for number in numbers],
-            "fingerprint": mark.hexdigest(),
-            "pixels": int(numbers.size) * len(scenes.bands) * area_pixels,
-            "bytes": times * variables * area_pixels * 4,
-            "memory": int(numbers.size) * len(scenes.bands) * area_pixels * _WORK_BYTES,
-        })  # fmt: skip
-    if not tasks:
+    used = [(tile, numbers) for tile, numbers in zip(tiles, found, strict=True) if numbers.size]
+    if not used:
         raise NothingFoundError(f"no scene of {opened.name} lies in the {len(tiles)} tiles")
-    return TilePlan(recipe=recipe, grid=grid, catalog=opened.root.as_posix() if opened.objects is None else str(
-        opened.objects.address), tasks=tasks, without=len(tiles) - len(tasks))  # fmt: skip
+    layout = None
+    if recipe.format == "zarr":
+        every = np.unique(np.concatenate([numbers for _, numbers in used]))
+        layout = plan_layout(recipe, grid, [tile for tile, _ in used], scenes.times[every])
+    known = {key: value for key, value in recipe.to_dict().items() if key != "name"}
+    settings = json.dumps([FORMAT, known, recipe.title, __version__, *([layout] if layout else [])], sort_keys=True)
+    tasks = [_task(recipe, scenes, tile, numbers, settings) for tile, numbers in used]
+    place = opened.root.as_posix() if opened.objects is None else str(opened.objects.address)
+    return TilePlan(
+        recipe=recipe, grid=grid, catalog=place, tasks=tasks, without=len(tiles) - len(tasks), layout=layout
+    )
+
+
+def _task(recipe: Recipe, scenes: _Scenes, tile: Tile, numbers: NDArray[np.int64], settings: str) -> dict[str, Any]:
+    area_pixels = tile.pixels * tile.pixels
+    variables = len(recipe.index) or len(scenes.bands)
+    times = 1 if recipe.composite and recipe.period is None else int(numbers.size)
+    mark = hashlib.sha256(settings.encode())
+    for number in numbers:
+        mark.update(scenes.mark(number).encode())
+    return {
+        "tile": tile.to_dict(),
+        "items": [scenes.key(number) for number in numbers],
+        "fingerprint": mark.hexdigest(),
+        "pixels": int(numbers.size) * len(scenes.bands) * area_pixels,
+        "bytes": times * variables * area_pixels * 4,
+        "memory": int(numbers.size) * len(scenes.bands) * area_pixels * _WORK_BYTES,
+    }
 
 
 def _area(bbox: Any, region: str | None, intersects: Any | None) -> Mapping[str, Any] | None:
@@ -232,7 +244,8 @@ class _Scenes:
         self._name = names[0]
         table = item_table.run_sql(
             catalog.root / DATABASE,
-            "select id, stacaster_fingerprint as mark, xmin, ymin, xmax, ymax from items "
+            "select id, stacaster_fingerprint as mark, xmin, ymin, xmax, ymax, "
+            "epoch_us(coalesce(datetime, start_datetime)) as moment from items "
             "where collection = ? and list_has_any(assets, ?) order by start_datetime, id",
             parameters=[self._name, self.bands],
         )
@@ -243,6 +256,7 @@ class _Scenes:
         self._ids, self._marks = [ids[n] for n in used], [marks[n] for n in used]
         columns = [table[name].to_numpy()[used] for name in ("xmin", "ymin", "xmax", "ymax")]
         self._boxes, self._owner = _split(np.column_stack(columns))
+        self.times = table["moment"].to_numpy()[used].astype("datetime64[us]").astype("datetime64[ns]")
 
     def _used(self, catalog: Catalog, recipe: Recipe, ids: Sequence[str]) -> Sequence[int]:
         """Return which rows fit time and filter."""

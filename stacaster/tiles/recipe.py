@@ -18,6 +18,7 @@ from stacaster.export.made import find_indices
 
 _LISTS = ("bands", "index", "mask")
 _NUMBERS = ("tile_size", "resolution", "greenness")
+_FORMATS = ("cog", "netcdf", "zarr")
 _PERIODS = ("day", "month", "season", "year")
 
 
@@ -26,11 +27,11 @@ class Recipe:
     """What is computed of each tile."""
 
     grid: str = "degree"
-    """``degree``, ``mercator``, ``utm`` or a projected CRS."""
-    tile_size: float = 1.0
-    """Side of a tile, in degrees or metres; for ``mercator`` the zoom level."""
+    """``degree``, ``mercator``, ``utm``, ``mgrs`` or a projected CRS."""
+    tile_size: float | None = None
+    """Side of a tile, in degrees or metres; for ``mercator`` the zoom level; None takes 1, for ``mgrs`` 100000."""
     resolution: float | None = None
-    """Side of a pixel, in degrees or metres; None takes 1/4000 degree or 30 m."""
+    """Side of a pixel, in degrees or metres; None takes 1/4000 degree, 20 m of ``mgrs`` or 30 m."""
     collection: str | None = None
     """Collection of the catalog; not needed when it has one."""
     datetime: str | None = None
@@ -56,7 +57,7 @@ class Recipe:
     resampling: str = "nearest"
     """How pixels come to the grid of the tiles."""
     format: str = "cog"
-    """``cog`` (one a variable and time) or ``netcdf`` (one file a tile)."""
+    """``cog`` (one a variable and time), ``netcdf`` (one file a tile) or ``zarr`` (one for all tiles)."""
     name: str | None = None
     """Name of the results; None makes one of what is computed."""
 
@@ -65,7 +66,14 @@ class Recipe:
         """Side of a pixel."""
         if self.resolution is not None:
             return self.resolution
-        return 1 / 4000 if self.grid == "degree" else 30.0
+        return {"degree": 1 / 4000, "mgrs": 20.0}.get(self.grid, 30.0)
+
+    @property
+    def tile(self) -> float:
+        """Side of a tile."""
+        if self.tile_size is not None:
+            return self.tile_size
+        return 100_000.0 if self.grid == "mgrs" else 1.0
 
     @property
     def title(self) -> str:
@@ -94,6 +102,7 @@ def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any] | None = None
         UsageError: There is no such file, or a field is unknown or wrong.
     """
     given = {} if source is None else dict(source) if isinstance(source, Mapping) else _read(Path(source))
+    given = {key: value for key, value in given.items() if value is not None}
     given |= {key: value for key, value in options.items() if value not in (None, (), [])}
     known = [field.name for field in dataclasses.fields(Recipe)]
     for key in given:
@@ -137,5 +146,5 @@ def _check(recipe: Recipe) -> None:
         check_method(recipe.composite)
     if recipe.period is not None and (recipe.composite is None or recipe.period not in _PERIODS):
         raise UsageError(f"period {recipe.period!r} needs a composite, and is one of {', '.join(_PERIODS)}")
-    if recipe.format not in ("cog", "netcdf"):
-        raise UsageError(f"format is {recipe.format!r}, but cog or netcdf is needed")
+    if recipe.format not in _FORMATS:
+        raise UsageError(f"format is {recipe.format!r}, but one of {', '.join(_FORMATS)} is needed")

@@ -16,7 +16,7 @@ from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks
 from stacaster.tiles.run import run_tiles
 from stacaster.version import __version__
 
-_DATA = (".tif", ".nc")
+_WORDS = (".json",)
 
 
 def reproduce_tiles(
@@ -61,7 +61,7 @@ def _state(folder: Path) -> dict[str, tuple[str, dict[str, str], str | None]]:
     found = {}
     for entry in Ledger(folder / LEDGER).entries("done", "empty", "failed"):
         files = (entry.result or {}).get("files", {})
-        sums = {name: str(file["checksum"]) for name, file in files.items() if name.endswith(_DATA)}
+        sums = {name: str(file["checksum"]) for name, file in files.items() if not name.endswith(_WORDS)}
         found[entry.key] = (str(entry.status), sums, entry.reason)
     return found
 

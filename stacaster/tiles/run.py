@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,12 +10,14 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from stacaster.errors import UsageError, nearest
+from stacaster.errors import StacasterError, UsageError, nearest
 from stacaster.executors.dask_cluster import run_on_dask
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.executors.threads import run_in_threads
 from stacaster.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
+from stacaster.tiles.task import make_region_store
+from stacaster.tiles.zarr_region import STORE
 
 EXECUTORS = ("processes", "threads", "dask")
 """Where tiles may be computed."""
@@ -24,6 +27,7 @@ CATALOG = "catalog"
 
 FUNCTION = "stacaster.tiles.task:run_tile"
 
+_SMALL_MB = 256
 _BEAT_S = 20.0
 _TIMEOUT_S = 24 * 3600.0
 BASE_MB = 3000
@@ -71,14 +75,26 @@ def run_tiles(
         executor, _tasks(folder, run, ledger, marks, memory_mb), workers=workers, memory_mb=memory_mb, address=address
     )
     sweep(folder, ledger)
-    with _beating(ledger):
-        for result in results:
-            _settle(ledger, marks.pop(result.key), result)
-            if progress is not None:
-                counts = ledger.counts()
-                settled = sum(counts[status] for status in ("done", "empty", "failed", "cancelled"))
-                progress(settled, sum(counts.values()), result.key)
+    prepare_store(folder, run)
+    try:
+        with _beating(ledger):
+            for result in results:
+                _settle(ledger, marks.pop(result.key), result)
+                if progress is not None:
+                    tell(progress, ledger.counts(), result.key)
+    except BaseException:
+        # This process goes on, perhaps with another run; the error that ended this one is the one to tell.
+        with contextlib.suppress(StacasterError):
+            ledger.leave()
+        raise
+    ledger.leave()
     return ledger.counts()
+
+
+def tell(progress: Progress, counts: Mapping[Status, int], last: str) -> None:
+    """Say how far a run is."""
+    settled = sum(counts[status] for status in ("done", "empty", "failed", "cancelled"))
+    progress(settled, sum(counts.values()), last)
 
 
 def _results(
@@ -118,7 +134,22 @@ def payload_of(folder: Path, run: Mapping[str, Any], task: Mapping[str, Any], me
         "tile": task["tile"],
         "items": task["items"],
         "memory": memory_mb << 20,
+        **({"layout": run["layout"], "store": str(folder / STORE)} if "layout" in run else {}),
     }
+
+
+def prepare_store(folder: Path, run: Mapping[str, Any]) -> None:
+    """Make the Zarr of a run whose tiles are regions of one, unless it is there.
+
+    Raises:
+        ExportError: It cannot be written.
+        LoadError: A scene of the plan is gone.
+    """
+    if "layout" not in run:
+        return
+    first = next(read_tasks(folder), None)
+    if first is not None:
+        make_region_store(payload_of(folder, run, first, memory_mb=_SMALL_MB))
 
 
 def read_payloads(folder: Path, keys: Sequence[str], memory_mb: int) -> dict[str, dict[str, Any]]:
@@ -128,14 +159,18 @@ def read_payloads(folder: Path, keys: Sequence[str], memory_mb: int) -> dict[str
     return {str(task["tile"]["id"]): payload_of(folder, run, task, memory_mb) for task in tasks}
 
 
+def status_of(result: TaskResult) -> Status:
+    """Return the status of a tile that a task settled."""
+    if result.value is None:
+        return "failed"
+    return "empty" if result.value["status"] == "empty" else "done"
+
+
 def _settle(ledger: Ledger, mark: str, result: TaskResult) -> None:
-    if result.value is not None:
-        status: Status = "empty" if result.value["status"] == "empty" else "done"
-        ledger.finish(result.key, mark, status, result=result.value)
-    elif result.died:
+    if result.died:
         ledger.give_back(result.key, mark, result.error or "the worker died")
     else:
-        ledger.finish(result.key, mark, "failed", reason=result.error)
+        ledger.finish(result.key, mark, status_of(result), reason=result.error, result=result.value)
 
 
 def sweep(folder: Path, ledger: Ledger) -> None:

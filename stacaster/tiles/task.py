@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import resource
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +21,7 @@ from stacaster.errors import LoadError, WriteError
 from stacaster.export.made import Made, find_indices, with_indices
 from stacaster.model import as_json
 from stacaster.tiles.recipe import Recipe, read_recipe
+from stacaster.tiles.zarr_region import has_layout, make_store, write_region
 from stacaster.tiling import Tile
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 COLLECTION = "collection.json"
 """What the results of a tile want their collection to say."""
 
+_TRIES = 100
 _SMALLEST = 256
 _BYTES = 16
 
@@ -37,10 +43,11 @@ def run_tile(payload: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         payload: ``catalog``, ``output`` (folder of the tiles), ``home`` (folder of the catalog of results), ``recipe``,
-            ``tile``, ``items``, ``memory`` (bytes that the work may take).
+            ``tile``, ``items``, ``memory`` (bytes that the work may take); of a Zarr also ``store`` and ``layout``.
 
     Returns:
-        ``status`` (``done`` or ``empty``), ``files`` with sizes and checksums, relative to the folder of the tile.
+        ``status`` (``done`` or ``empty``), ``peak_memory`` of the process in bytes, and ``files`` with sizes and
+        checksums, relative to the folder of the tile, or to the Zarr.
 
     Raises:
         LoadError: A scene of the plan is gone, or cannot be read.
@@ -51,24 +58,59 @@ def run_tile(payload: Mapping[str, Any]) -> dict[str, Any]:
     recipe, tile = read_recipe(payload["recipe"]), Tile.from_dict(payload["tile"])
     items = _items(str(payload["catalog"]), payload["items"])
     target = Path(payload["output"]) / tile.id
-    staged = target.with_name(f".{tile.id}.{os.getpid()}")
     # One thread a worker: workers are as many as the user said.
     with dask.config.set(scheduler="synchronous"):
         made, report = _made(items, recipe, tile, int(payload["memory"]))
         made = replace(made, cube=made.cube.compute())
     for failed in report.of("failed"):
         raise LoadError(f"a file cannot be read: {failed.item_id} {failed.band}: {failed.reason}")
-    if not _has_values(made.cube):
+    has_values = _has_values(made.cube)
+    if recipe.format == "zarr":
+        store = Path(payload["store"])
+        files = write_region(made.cube if has_values else None, tile, store, payload["layout"])
+        return {"status": "done" if has_values else "empty", "files": files, "peak_memory": _peak()}
+    if not has_values:
         shutil.rmtree(target, ignore_errors=True)
-        return {"status": "empty", "files": {}}
-    shutil.rmtree(staged, ignore_errors=True)
-    staged.mkdir(parents=True)
+        return {"status": "empty", "files": {}, "peak_memory": _peak()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # A task that is given twice works in two folders.
+    staged = Path(tempfile.mkdtemp(prefix=f".{tile.id}.", dir=target.parent))
+    staged.chmod(0o777 & ~_umask())
     try:
         files = _write(made, recipe, tile, staged, str(payload["home"]))
         _put(staged, target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return {"status": "done", "files": files}
+    return {"status": "done", "files": files, "peak_memory": _peak()}
+
+
+def _peak() -> int:
+    """Return the most memory that this process ever had, in bytes."""
+    # getrusage(2) counts kilobytes on Linux.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def _umask() -> int:
+    found = os.umask(0)
+    os.umask(found)
+    return found
+
+
+def make_region_store(payload: Mapping[str, Any]) -> None:
+    """Make the Zarr that a task writes into, unless it is there.
+
+    Args:
+        payload: As for ``run_tile``.
+
+    Raises:
+        LoadError: A scene of the plan is gone.
+        ExportError: The store cannot be written.
+    """
+    if has_layout(Path(payload["store"]), payload["layout"]):
+        return
+    recipe, tile = read_recipe(payload["recipe"]), Tile.from_dict(payload["tile"])
+    made, _ = _made(_items(str(payload["catalog"]), payload["items"]), recipe, tile, int(payload["memory"]))
+    make_store(Path(payload["store"]), payload["layout"], made.cube)
 
 
 def _items(catalog: str, keys: Sequence[Sequence[str]]) -> list[pystac.Item]:
@@ -144,13 +186,17 @@ def _write(made: Made, recipe: Recipe, tile: Tile, folder: Path, home: str) -> d
 
 
 def _put(staged: Path, target: Path) -> None:
-    """Put a complete folder in place; what was there of an earlier run goes."""
-    old = target.with_name(f".{target.name}.old")
-    try:
+    """Put a complete folder in place; what was there of an earlier run, or of the same task given twice, goes."""
+    for _ in range(_TRIES):
+        try:
+            staged.rename(target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise WriteError(f"{target.name} cannot be put into place: {error.strerror or error}") from error
+        else:
+            return
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old / "old")
         shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            target.rename(old)
-        staged.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise WriteError(f"{target.name} cannot be put into place: {error.strerror or error}") from error
+    raise WriteError(f"{target.name} cannot be put into place: another process puts it there all the time")

@@ -188,8 +188,37 @@ TWINS: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "composite": (stacaster.export_composite, ["median", "-o", "x.nc"]),
     "timeseries": (stacaster.export_timeseries, ["-o", "x.csv"]),
     "sample-data": (stacaster.sample_data, ["x"]),
+    "run": (stacaster.run, ["--product", "x", "-o", "x.nc"]),
+    "global-run": (stacaster.global_run, ["--product", "x", "-o", "x"]),
 }
 """Function of each command, and the arguments that must be given."""
+
+
+def _drop_shared(name: str, given: dict[str, Any], parameters: Any) -> None:
+    """Compare the options of search, ingest and clusters, and take them out."""
+    if name not in ("ingest", "run", "global-run"):
+        return
+    searched = inspect.signature(stacaster.ingest_search).parameters
+    for key in ("cache_dir", "discard_source", *(("product", "no_copy") if name == "ingest" else ())):
+        assert given.pop(key) == searched[key].default
+    conditions = inspect.signature(stacaster.search).parameters
+    for key in CONDITIONS:
+        value = given.pop(key)
+        assert value == conditions[key].default if key in conditions else value is None
+    if name == "ingest":
+        machines = stacaster.Cluster()
+        for key in ("address", "folder", "window", "max_array"):
+            assert given.pop(key) == getattr(machines, key)
+        assert given.pop("executor") == "processes" and not given.pop("options")
+    if name == "global-run":
+        # Options of sbatch; the command takes 1 where the environment names no number of workers.
+        assert given.pop("options") is None and given.pop("max_array") == stacaster.Cluster().max_array
+        given["workers"] = given["workers"] or 1
+    if name in ("run", "global-run"):
+        ingesting = inspect.signature(stacaster.ingest).parameters
+        for key in ("workers", "subsystem", "keep_swir", "profile", "dry_run"):
+            if key not in parameters:
+                assert given.pop(key) == ingesting[key].default
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -200,14 +229,7 @@ def test_commands_are_twins_of_functions(name: str) -> None:
     for word in name.split():
         found = found.commands[word]
     given = found.make_context(name, list(needed)).params
-    if name == "ingest":
-        searched = inspect.signature(stacaster.ingest_search).parameters
-        for key in ("product", "cache_dir", "discard_source", "no_copy"):
-            assert given.pop(key) == searched[key].default
-        conditions = inspect.signature(stacaster.search).parameters
-        for key in CONDITIONS:
-            value = given.pop(key)
-            assert value == conditions[key].default if key in conditions else value is None
+    _drop_shared(name, given, parameters)
     if "options" in parameters:
         shaping = set(inspect.signature(stacaster.load).parameters) | OWN_OPTIONS | {"crs", "resolution", "filter"}
         # Options that the description of the function names.

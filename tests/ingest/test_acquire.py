@@ -16,12 +16,11 @@ from typing import Any
 import pytest
 
 import stacaster
-from stacaster.errors import SearchError
+from stacaster.errors import SearchError, UsageError
 from stacaster.samples import DEFAULT_SCENES
-from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import CDN_HOST, Earthdata
-from tests.earthdata_twin.records import aster_record
+from tests.earthdata_twin.granules import serve
 from tests.earthdata_twin.server import Answer, Twin
 
 Signature = Callable[[Path], dict[str, str]]
@@ -31,24 +30,12 @@ Signature = Callable[[Path], dict[str, str]]
 def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Twin, Cmr, Earthdata, list[Path]]]:
     """The twin with ten simulated granules that can be found, downloaded and ingested."""
     night = replace(DEFAULT_SCENES[4], tir_shape=(4, 5))
-    (tmp_path / "originals").mkdir()
+    scenes = [
+        replace(night, number=90_000 + n, acquired=night.acquired + n * timedelta(days=16)) for n in range(10)
+    ]  # fmt: skip
     with Twin(tmp_path) as twin:
-        earthdata, records, files = Earthdata(twin), [], []
-        for number in range(10):
-            moment = night.acquired + number * timedelta(days=16)
-            scene = replace(night, number=90_000 + number, acquired=moment)
-            path = write_aster_l1t_003(scene, tmp_path / "originals")
-            content = path.read_bytes()
-            record = aster_record(number, moment.replace(tzinfo=None), (138.5, -31.1, 138.6, -30.9), content=content,
-                                  name=path.stem)  # fmt: skip
-            record["umm"]["RelatedUrls"] = [
-                row for row in record["umm"]["RelatedUrls"] if "METADATA" not in row["Type"]
-            ]
-            earthdata.files["/" + record["umm"]["RelatedUrls"][0]["URL"].split("/", 3)[3]] = content
-            records.append(record)
-            files.append(path)
-        cmr = Cmr(records)
-        twin.routes["cmr.earthdata.nasa.gov"] = cmr
+        box = (138.5, -31.1, 138.6, -30.9)
+        cmr, earthdata, files = serve(twin, [(scene, box) for scene in scenes], tmp_path / "originals")
         for name, value in twin.environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
@@ -148,3 +135,37 @@ def test_twin_by_hand(tmp_path: Path, repository: Path) -> None:
         finally:
             twin.send_signal(signal.SIGINT)
             twin.wait(timeout=30)
+
+
+def test_machines_of_a_cluster_download_and_ingest(service: Any, tmp_path: Path, signature: Signature) -> None:
+    """Real Dask workers, one catalog: the same bytes as on one machine, a failing granule costs itself."""
+    _, _, earthdata, files = service
+    broken = next(iter(earthdata.files))
+    content = earthdata.files[broken]
+    earthdata.files[broken] = content[: len(content) // 2]
+    cluster = stacaster.Cluster(workers=2)
+    seen: list[str] = []
+    first = run(
+        tmp_path, workers=cluster, discard_source=True, progress=lambda done, total, last: seen.append(last.status)
+    )
+    assert len(first.ingested) == 9 and len(first.failed) == 1 and sorted(seen).count("ingested") == 9
+    assert first.failed[0].error == "IntegrityError" or "checksum" in str(first.failed[0].reason)
+    assert not list((tmp_path / "cache").rglob("*.hdf"))
+    earthdata.files[broken] = content
+    second = run(tmp_path, workers=cluster)
+    assert len(second.ingested) == 1 and len(second.skipped) == 9
+    stacaster.ingest(files, catalog=tmp_path / "direct")
+    assert signature(tmp_path / "c") == signature(tmp_path / "direct")
+    third = stacaster.ingest(files, catalog=tmp_path / "spread", workers=cluster)
+    assert len(third.ingested) == 10 and signature(tmp_path / "spread") == signature(tmp_path / "direct")
+    again = stacaster.ingest(files, catalog=tmp_path / "spread", workers=cluster)
+    assert len(again.skipped) == 10
+
+
+def test_clusters_that_cannot_be_reached(service: Any, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'spark' is no executor of a cluster"):
+        stacaster.Cluster(executor="spark")
+    with pytest.raises(UsageError, match="does not answer"):
+        run(tmp_path, workers=stacaster.Cluster(address="tcp://127.0.0.1:9"))
+    with pytest.raises(UsageError, match="'slrm' is no queue; nearest are slurm"):
+        run(tmp_path, workers=stacaster.Cluster(address="jobqueue:slrm"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from stacaster.cli import options, show
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
                "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
-               "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10")  # fmt: skip
+               "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10\n"
+               "  stacaster ingest granules/ --executor slurm --option partition=work --window 50")  # fmt: skip
 @click.argument("files", nargs=-1, metavar="FILE|DIR|GLOB...")
 @options.ingest_options
 @click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
@@ -20,6 +22,15 @@ from stacaster.cli import options, show
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @click.option("--no-copy", is_flag=True, help="Register the provider's COGs in place instead of downloading.")
+@click.option(
+    "--executor",
+    type=click.Choice(["processes", "dask", "slurm"]),
+    default="processes",
+    show_default=True,
+    help="Where granules are fetched and converted; all machines see the same files.",
+)
+@options.cluster_options
+@click.option("--folder", metavar="DIR", help="slurm: folder for scripts and logs. [default: beside the catalog]")
 @options.json_option
 @click.pass_context
 def ingest(context: click.Context, /, files: tuple[str, ...], product: str | None, as_json: bool, **rest: Any) -> int:
@@ -31,6 +42,11 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
 
     asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source", "no_copy")}
     _check_ingest(context, files, product, tuple(asked))
+    machines = {name: rest.pop(name) for name in ("executor", "address", "options", "window", "max_array", "folder")}
+    if machines["executor"] != "processes":
+        machines |= {"workers": rest["workers"] or 2, "options": machines["options"] or {}}
+        machines["folder"] = None if machines["folder"] is None else Path(machines["folder"])
+        rest["workers"] = stacaster.Cluster(**machines)
     with show.ingest_progress() as progress:
         if product is None:
             report = stacaster.ingest(files, progress=progress, **rest)

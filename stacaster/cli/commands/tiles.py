@@ -26,7 +26,7 @@ def tiles() -> None:
 @options.bbox_option
 @click.option("--region", metavar="NAME", help="Named region. [default: where the scenes are]")
 @click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons.")
-@click.option("--grid", metavar="NAME", help="degree, mercator, utm or a projected CRS. [default: degree]")
+@click.option("--grid", metavar="NAME", help="degree, mercator, utm, mgrs or a projected CRS. [default: degree]")
 @click.option("--tile-size", type=float, metavar="N", help="Degrees or metres; zoom of mercator. [default: 1]")
 @click.option("--resolution", type=float, metavar="N", help="Pixel size in degrees or metres.")
 @options.collection_option
@@ -41,7 +41,7 @@ def tiles() -> None:
 @options.period_option
 @click.option("--greenness", type=float, metavar="N", help="Of bare_earth. [default: 20]")
 @click.option("--resampling", metavar="NAME", help="nearest, bilinear, average ... [default: nearest]")
-@click.option("--format", "format", metavar="NAME", help="cog or netcdf. [default: cog]")
+@click.option("--format", "format", metavar="NAME", help="cog, netcdf or zarr. [default: cog]")
 @click.option("--name", metavar="ID", help="Name of the results.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say how many tiles, scenes, bytes and hours.")
 @options.json_option
@@ -195,9 +195,9 @@ def collect(output: str) -> None:
         show.written(stacaster.collect_tiles(output, progress=progress))
 
 
-@tiles.command("map", epilog="\b\nExample:\n  stacaster tiles map run -o run.png")
+@tiles.command("map", epilog="\b\nExample:\n  stacaster tiles map run -o run.html")
 @click.argument("output", metavar="DIR")
-@click.option("-o", "picture", required=True, metavar="FILE", help="Picture to write, .png.")
+@click.option("-o", "picture", required=True, metavar="FILE", help="Picture to write, .html or .png.")
 def draw(output: str, picture: str) -> None:
     """Draw the tiles in the colours of their statuses."""
     import stacaster

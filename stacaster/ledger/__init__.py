@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,15 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stacaster.errors import CatalogError, SpaceError, UsageError, is_space_error
+from stacaster.ledger import owners
 
 Status = Literal["pending", "running", "done", "empty", "failed", "stale", "cancelled"]
 """``stale``: done once, but of other scenes or with other settings; it will be done again."""
 
 STATUSES: tuple[Status, ...] = ("pending", "running", "done", "empty", "failed", "stale", "cancelled")
 
+_PAGES = 1 << 16
 _BUSY_S = 60.0
-# An owner on another machine that was not heard of for so long is gone.
-_SILENCE_S = 300.0
 _MAX_ATTEMPTS = 3
 # A whole run that dies was mostly killed by someone, whatever it worked on.
 _MAX_DEATHS = 12
@@ -58,7 +57,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.owner = f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+        self.owner = owners.new()
         with self._connected() as connection:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(_TABLE)
@@ -72,7 +71,7 @@ class Ledger:
             connection.execute("pragma synchronous = normal")
             yield connection
         except sqlite3.Error as error:
-            if is_space_error(error) or "full" in str(error):
+            if is_space_error(error) or "full" in str(error) or _is_full(self._path.parent):
                 raise SpaceError(f"the ledger {self._path.name} cannot be written: the disk is full") from error
             raise CatalogError(f"the ledger {self._path.name} cannot be used: {error}") from error
         finally:
@@ -116,6 +115,7 @@ class Ledger:
         Returns:
             Key and fingerprint, or None when there is nothing to do.
         """
+        owners.AT_WORK.add(self.owner)
         with self._changing() as connection:
             self._release_dead(connection)
             row = connection.execute(
@@ -177,11 +177,9 @@ class Ledger:
 
     def _release_dead(self, connection: sqlite3.Connection) -> None:
         """Give up tasks whose owner is gone."""
-        owners = connection.execute(
-            "select distinct owner, max(seen) from tasks where status = 'running' group by owner"
-        )
-        for owner, seen in owners.fetchall():
-            if owner != self.owner and not _is_alive(str(owner), float(seen)):
+        held = connection.execute("select distinct owner, max(seen) from tasks where status = 'running' group by owner")
+        for owner, seen in held.fetchall():
+            if owner != self.owner and not owners.is_alive(str(owner), float(seen)):
                 connection.execute(
                     "update tasks set status = case when attempts >= ? then 'failed' else 'pending' end, "
                     "reason = case when attempts >= ? then 'every process that worked on it died' end, owner = null "
@@ -223,6 +221,24 @@ class Ledger:
             )
         return status
 
+    def leave(self) -> None:
+        """Stop working: what this ledger claimed and did not finish is pending again, as if it had not been taken."""
+        owners.AT_WORK.discard(self.owner)
+        with self._changing() as connection:
+            connection.execute(
+                "update tasks set status = 'pending', owner = null, attempts = attempts - 1 "
+                "where status = 'running' and owner = ?",
+                (self.owner,),
+            )
+
+    def reopen(self, keys: Iterable[str]) -> None:
+        """Make tasks that were done stale."""
+        with self._changing() as connection:
+            connection.executemany(
+                "update tasks set status = 'stale', attempts = 0 where key = ? and status = 'done'",
+                [(key,) for key in keys],
+            )
+
     def change(self, old: Sequence[Status], new: Status) -> int:
         """Give all tasks of some statuses another one; return how many there were."""
         unknown = set(old) - set(STATUSES)
@@ -252,20 +268,10 @@ class Ledger:
                             result=None if result is None else json.loads(result))  # fmt: skip
 
 
-def _is_alive(owner: str, seen: float) -> bool:
-    host, process, started = owner.rsplit(":", 2)
-    if host == "slurm" and process != "new":
-        return True  # Slurm says what became of its jobs; see ``tiles.cluster.absorb``
-    if host == socket.gethostname():
-        return _started(int(process)) == started
-    return time.time() - seen < _SILENCE_S
-
-
-def _started(process: int) -> str:
-    """Return when a process began, which tells it from a later one with its number; empty when there is none."""
+def _is_full(folder: Path) -> bool:
+    """Tell whether a file system has no room for a page: SQLite calls that an error of input and output."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        found = os.statvfs(folder)
     except OSError:
-        return ""
-    # Field 22 of proc(5); a zombie does nothing any more.
-    return "" if fields[0] in ("Z", "X") else fields[19]
+        return False
+    return found.f_bavail * found.f_frsize < _PAGES
