@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster import item_table
 from stacaster.areas import box_geometry, checked_area
-from stacaster.catalog import Catalog, open_catalog
+from stacaster.catalog import open_catalog
 from stacaster.conditions import read_area
 from stacaster.config import catalog_place
-from stacaster.cube.selection import band_names
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
-from stacaster.export.made import find_indices
-from stacaster.item_table import DATABASE
 from stacaster.ledger import Ledger
 from stacaster.outputs import complete_file
-from stacaster.query import parse_bbox, parse_datetime
+from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
 from stacaster.tiles.recipe import Recipe
+from stacaster.tiles.scenes import Scenes
 from stacaster.tiles.zarr_region import plan_layout
 from stacaster.tiling import Grid, MgrsGrid, Tile, make_grid
 from stacaster.version import __version__
@@ -177,7 +174,7 @@ def plan_tiles(
         UsageError: An argument is wrong.
     """
     opened = open_catalog(catalog_place(catalog))
-    scenes = _Scenes(opened, recipe)
+    scenes = Scenes(opened, recipe)
     area = _area(bbox, region, intersects)
     if area is None:
         area = scenes.area()
@@ -200,7 +197,7 @@ def plan_tiles(
     )
 
 
-def _task(recipe: Recipe, scenes: _Scenes, tile: Tile, numbers: NDArray[np.int64], settings: str) -> dict[str, Any]:
+def _task(recipe: Recipe, scenes: Scenes, tile: Tile, numbers: NDArray[np.int64], settings: str) -> dict[str, Any]:
     area_pixels = tile.pixels * tile.pixels
     variables = len(recipe.index) or len(scenes.bands)
     times = 1 if recipe.composite and recipe.period is None else int(numbers.size)
@@ -228,76 +225,3 @@ def _area(bbox: Any, region: str | None, intersects: Any | None) -> Mapping[str,
     if region is not None:
         return box_geometry(region_bbox(region))
     return None if bbox is None else box_geometry(parse_bbox(bbox))
-
-
-class _Scenes:
-    """Scenes of a catalog that a recipe may use: boxes, keys and fingerprints, without reading an item."""
-
-    def __init__(self, catalog: Catalog, recipe: Recipe) -> None:
-        names = [recipe.collection] if recipe.collection else list(catalog.collections)
-        if len(names) != 1:
-            raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
-        document = catalog.collection(names[0])
-        assets = {key: {"roles": ["data"], **asset} for key, asset in document.get("item_assets", {}).items()}
-        wanted = list(dict.fromkeys([*recipe.bands, *(band for i in find_indices(recipe.index) for band in i.bands)]))
-        self.bands = list(band_names(wanted or None, assets).values())
-        self._name = names[0]
-        table = item_table.run_sql(
-            catalog.root / DATABASE,
-            "select id, stacaster_fingerprint as mark, xmin, ymin, xmax, ymax, "
-            "epoch_us(coalesce(datetime, start_datetime)) as moment from items "
-            "where collection = ? and list_has_any(assets, ?) order by start_datetime, id",
-            parameters=[self._name, self.bands],
-        )
-        ids, marks = table["id"].to_pylist(), table["mark"].to_pylist()
-        used = self._used(catalog, recipe, ids)
-        if not used:
-            raise NothingFoundError(f"no scene of {catalog.name} fits the recipe")
-        self._ids, self._marks = [ids[n] for n in used], [marks[n] for n in used]
-        columns = [table[name].to_numpy()[used] for name in ("xmin", "ymin", "xmax", "ymax")]
-        self._boxes, self._owner = _split(np.column_stack(columns))
-        self.times = table["moment"].to_numpy()[used].astype("datetime64[us]").astype("datetime64[ns]")
-
-    def _used(self, catalog: Catalog, recipe: Recipe, ids: Sequence[str]) -> Sequence[int]:
-        """Return which rows fit time and filter."""
-        if recipe.datetime is None and recipe.filter is None:
-            return range(len(ids))
-        moments = None if recipe.datetime is None else parse_datetime(recipe.datetime)
-        query = item_table.ItemQuery(collections=[self._name], filter=recipe.filter, datetime=moments)
-        fitting = {item.id for item in item_table.find_items(catalog.root / DATABASE, query)}
-        return [number for number, name in enumerate(ids) if name in fitting]
-
-    def key(self, number: int) -> list[str]:
-        """Return collection and id of a scene."""
-        return [self._name, self._ids[number]]
-
-    def mark(self, number: int) -> str:
-        """Return what tells a scene, and each state of it, from others."""
-        return f"{self._name}/{self._ids[number]}/{self._marks[number]}"
-
-    def area(self) -> Mapping[str, Any]:
-        """Return the area of all scenes, as boxes."""
-        import shapely
-
-        mapped: dict[str, Any] = shapely.geometry.mapping(shapely.union_all(shapely.box(*self._boxes.T)))
-        return mapped
-
-    def of(self, tiles: Sequence[Tile]) -> list[NDArray[np.int64]]:
-        """Return the numbers of the scenes whose box meets each tile, in order of time."""
-        import shapely
-
-        tree = shapely.STRtree(list(np.atleast_1d(np.asarray(shapely.box(*self._boxes.T)))))
-        boxes, owner = _split(np.array([tile.bbox for tile in tiles], dtype=float).reshape(-1, 4))
-        left, right = tree.query(shapely.box(*boxes.T))
-        pairs = np.unique(np.column_stack([owner[left], self._owner[right]]), axis=0)
-        ends = np.searchsorted(pairs[:, 0], np.arange(len(tiles) + 1))
-        return [pairs[ends[n] : ends[n + 1], 1] for n in range(len(tiles))]
-
-
-def _split(boxes: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return boxes cut at the antimeridian, and which box each part is of."""
-    crossing = np.flatnonzero(boxes[:, 0] > boxes[:, 2])
-    west, east = boxes.copy(), boxes[crossing].copy()
-    west[crossing, 2] = 180.0
-    east[:, 0] = -180.0
-    return np.concatenate([west, east]), np.concatenate([np.arange(len(boxes)), crossing])
