@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stacaster.cube.points import sample
     from stacaster.cube.report import LoadReport
     from stacaster.doctor import Finding, check_login
+    from stacaster.emissivity import compare, separate_temperature
     from stacaster.errors import StacasterError
     from stacaster.executors.cluster import Cluster
     from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
@@ -112,6 +113,7 @@ __all__ = [
     "check_grid",
     "check_login",
     "collect_tiles",
+    "compare",
     "composite",
     "compute_index",
     "compute_indices",
@@ -152,6 +154,7 @@ __all__ = [
     "sample_data",
     "search",
     "search_tiles",
+    "separate_temperature",
     "sign",
     "submit_tiles",
     "tiles_status",
@@ -225,6 +228,8 @@ _HOME = {
     "search_tiles": "search",
     "sign": "transport.signed",
     "Cluster": "executors.cluster",
+    "compare": "emissivity",
+    "separate_temperature": "emissivity",
     "RunResult": "runs",
     "global_run": "runs",
     "run": "runs",

@@ -163,7 +163,7 @@ def toa_reflectance(radiance: Any, *, esun: Any, sun_elevation: Any, earth_sun_d
     return math.pi * radiance * earth_sun_distance**2 / (esun * np.sin(np.radians(sun_elevation)))
 
 
-def brightness_temperature(radiance: Any, *, k1: float, k2: float) -> Any:
+def brightness_temperature(radiance: Any, *, k1: Any, k2: Any) -> Any:
     """Return brightness temperature in kelvin: K2 / ln(K1 / L + 1); NaN where the radiance is not positive.
 
     Args:
@@ -177,7 +177,7 @@ def brightness_temperature(radiance: Any, *, k1: float, k2: float) -> Any:
     return k2 / np.log(k1 / usable + 1.0)
 
 
-def planck_radiance(temperature: Any, *, wavelength: float) -> Any:
+def planck_radiance(temperature: Any, *, wavelength: Any) -> Any:
     """Return the spectral radiance of a black body: c1 / (wavelength^5 (exp(c2 / (wavelength T)) - 1)).
 
     Args:
@@ -192,7 +192,7 @@ def planck_radiance(temperature: Any, *, wavelength: float) -> Any:
     return PLANCK_C1 / (wavelength**5 * np.expm1(PLANCK_C2 / (wavelength * temperature)))
 
 
-def planck_temperature(radiance: Any, *, wavelength: float) -> Any:
+def planck_temperature(radiance: Any, *, wavelength: Any) -> Any:
     """Return the temperature of a black body from its spectral radiance: the inverse of ``planck_radiance``.
 
     Args:

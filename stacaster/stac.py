@@ -209,6 +209,7 @@ def band_fields(table: Band) -> dict[str, Any]:
         "eo:full_width_half_max": table.full_width_half_max,
         "eo:solar_illumination": table.solar_illumination,
         "stacaster:saturation": table.saturation,
+        "stacaster:quantity": table.quantity,
     }
     if table.classes:
         fields["classification:classes"] = [vars(item) for item in table.classes]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -13,6 +12,7 @@ from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
+from stacaster.cube.reading import parts_of, read_cube
 from stacaster.cube.selection import (
     GroupBy,
     assets_of,
@@ -24,8 +24,7 @@ from stacaster.cube.selection import (
     widest_type,
 )
 from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
-from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
-from stacaster.http import guard_log, without_queries
+from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.transport.signed import sign
 
 if TYPE_CHECKING:
@@ -70,7 +69,8 @@ def load(
         bands: Asset keys or common names; None takes every data band.
         bbox: West, south, east, north in degrees.
         native: Use the CRS, pixel size and lattice of the scenes, so that every pixel keeps its value bit for bit.
-        units: ``dn`` (stored numbers), ``radiance``, ``reflectance``, ``brightness_temperature`` or
+        units: ``dn`` (stored numbers), ``physical`` (each band's own), ``radiance``, ``reflectance``,
+            ``brightness_temperature`` or
             ``surface_temperature``; scale, offset, sun and constants of each scene are applied before scenes are fused.
         groupby: ``time``, ``solar_day``, ``id``, the name of an item property, or a function of an item.
         report: Return also what became of every item and band. A file that cannot be read is then noted, with the
@@ -104,7 +104,10 @@ def load(
 
 def carry_out(request: Request) -> xr.Dataset:
     """Return the cube that was asked for."""
-    cube = _read(request)
+    cube = read_cube(
+        request.items, request.needed, by_item=request.by_item, groupby=request.groupby, arguments=request.arguments,
+        report=request.report,
+    )  # fmt: skip
     if request.by_item:
         stored = cube
         cube = _in_units(cube[request.keys], request)
@@ -158,7 +161,8 @@ class Request:
         """Whether each scene is read as a slice of its own."""
         # What is said of a pixel, and its physical value, depends on the scene.
         is_plain = isinstance(self.groupby, str) and self.groupby != "id"
-        return self.units != "dn" or bool(self.masking.names) or self.source or self.n_obs or not is_plain
+        is_joined = len(parts_of(self.items, self.needed)) > 1
+        return self.units != "dn" or bool(self.masking.names) or self.source or self.n_obs or is_joined or not is_plain
 
 
 def read_request(
@@ -233,28 +237,6 @@ def _check_options(options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in known:
             raise UsageError(f"load has no option {name!r}; {nearest(name, sorted(known | OWN_OPTIONS))}")
-
-
-def _read(request: Request) -> xr.Dataset:
-    from odc.stac import load as odc_load
-
-    guard_log("odc.loader._rio")
-    # rasterio says this of the array in memory that it warps into.
-    warnings.filterwarnings("ignore", message="Dataset has no geotransform", module="rasterio.warp")
-    items, keys = request.items, request.needed
-    # odc-stac takes band metadata from the first item, so one that has most of the bands goes first.
-    order = sorted(range(len(items)), key=lambda i: -sum(key in items[i].assets for key in keys))
-    rank = dict(enumerate(order))
-    groupby = (lambda _item, _parsed, idx: rank[idx]) if request.by_item else request.groupby
-    try:
-        cube: xr.Dataset = odc_load([items[i] for i in order], bands=keys, groupby=groupby, **request.arguments)
-    except ValueError as error:
-        raise LoadError(f"odc-stac cannot load the selection: {error}") from error
-    except OSError as error:
-        at = "".join(f"{entry.item_id} {entry.band}: " for entry in request.report.of("failed"))
-        raise LoadError(f"a file cannot be read: {at}{without_queries(str(error))}") from None
-    request.report.on_grid(cube.odc.geobox, is_lazy=bool(cube.chunks))
-    return cube
 
 
 def _in_units(cube: xr.Dataset, request: Request) -> xr.Dataset:

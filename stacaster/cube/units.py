@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from stacaster import calibrate
+from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
 from stacaster.errors import LoadError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -20,19 +21,14 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-Units = Literal["dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature"]
+Units = Literal["dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "physical"]
 """What the values of a cube mean."""
 
-UNITS: tuple[Units, ...] = ("dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature")
-"""All units that ``load`` knows."""
+UNITS: tuple[Units, ...] = (
+    "dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "physical",
+)  # fmt: skip
+"""All units that ``load`` knows; ``physical`` is each band's own: stored number * scale + offset."""
 
-_ATTRS = {
-    "radiance": {"units": "W m-2 sr-1 um-1", "long_name": "spectral radiance at the sensor"},
-    "reflectance": {"units": "1", "long_name": "reflectance at the top of the atmosphere"},
-    "brightness_temperature": {"units": "K", "long_name": "brightness temperature at the sensor"},
-    "surface_temperature": {"units": "K", "long_name": "surface temperature"},
-}
-_RADIANCE_UNIT = "W m-2 sr-1 um-1"
 _TABLE_BYTES = 2
 _TABLES = 256
 _AT_A_TIME = 65_536
@@ -129,12 +125,12 @@ def to_units(
         UsageError: A set of constants is not known, or has no such band.
     """
     known = constants or Constants()
-    _require_one_unit(items, band, units)
+    quantity = require_one_unit(items, band, units)
     nodata = stored.attrs.get("nodata")
     scenes = [_scene(item, band, units, known, nodata) for item in items]
     result: xr.DataArray = stored.copy(data=_converted(stored.data, scenes))
     kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
-    result.attrs = kept | _ATTRS[units] | _sources(items, band, units, known)
+    result.attrs = kept | attributes(items, band, units, quantity) | _sources(items, band, units, known, quantity)
     result.encoding = {}
     return result
 
@@ -191,16 +187,17 @@ def _scene(item: pystac.Item, band: str, units: Units, constants: Constants, nod
         return _Scene(units=units, scale=np.nan, offset=np.nan, nodata=nodata)
     fields = _fields(item, band)
     own = fields.get("nodata", nodata)
+    known = nodata if nodata is not None else own
+    if units == "physical" and "raster:scale" not in fields:
+        return _Scene(units=units, scale=1.0, offset=0.0, nodata=known)
     plain = _Scene(
-        units=units,
-        scale=_need(fields, "raster:scale", units),
-        offset=_need(fields, "raster:offset", units),
-        nodata=nodata if nodata is not None else own,
-    )
+        units=units, scale=_need(fields, "raster:scale", units), offset=_need(fields, "raster:offset", units),
+        nodata=known,
+    )  # fmt: skip
+    if units == "physical" or quantity_of(item, band) in STORED.get(units, ()):
+        return plain
     if units == "reflectance":
         return replace(plain, factor=_reflectance_factor(fields, item, constants))
-    if units == "radiance":
-        return plain
     thermal = calibrate.thermal_constants(band, name=constants.thermal)
     if units == "brightness_temperature":
         return replace(plain, thermal=thermal)
@@ -211,20 +208,6 @@ def _scene(item: pystac.Item, band: str, units: Units, constants: Constants, nod
 
 def _fields(item: pystac.Item, band: str) -> dict[str, Any]:
     return {**item.assets[band].extra_fields, "id": item.id, "band": band}
-
-
-def _require_one_unit(items: Sequence[pystac.Item], band: str, units: str) -> None:
-    found: dict[str, list[str]] = {}
-    for item in items:
-        if band in item.assets:
-            found.setdefault(str(item.assets[band].extra_fields.get("unit") or _RADIANCE_UNIT), []).append(item.id)
-    if len(found) > 1:
-        listed = "; ".join(f"{unit}: {', '.join(ids[:3])}" for unit, ids in sorted(found.items()))
-        raise LoadError(f"{band} is stored in several units, so it cannot be loaded as {units}: {listed}")
-    if found and next(iter(found)) != _RADIANCE_UNIT:
-        raise LoadError(
-            f"{band} is stored in {next(iter(found))}, not in radiance, so it is no {units}; use units='dn'"
-        )
 
 
 def _need(fields: dict[str, Any], name: str, units: str) -> float:
@@ -255,9 +238,13 @@ def _reflectance_factor(fields: dict[str, Any], item: pystac.Item, constants: Co
     )
 
 
-def _sources(items: Sequence[pystac.Item], band: str, units: Units, constants: Constants) -> dict[str, Any]:
+def _sources(
+    items: Sequence[pystac.Item], band: str, units: Units, constants: Constants, quantity: str
+) -> dict[str, Any]:
     """Return which constants a band was made with, and where they come from."""
     found: dict[str, Any] = {"calibration": "raster:scale and raster:offset of each scene"}
+    if units == "physical" or quantity in STORED.get(units, ()):
+        return found
     if units == "reflectance":
         having = [item for item in items if band in item.assets]
         values = sorted({_irradiance(_fields(item, band), constants) for item in having})
@@ -266,7 +253,7 @@ def _sources(items: Sequence[pystac.Item], band: str, units: Units, constants: C
         found["solar_irradiance_source"] = (
             "eo:solar_illumination of each item" if named is None else f"{named}: {calibrate.SOURCES[named]}"
         )
-    elif units != "radiance":
+    else:
         found["k1"], found["k2"] = calibrate.thermal_constants(band, name=constants.thermal)
         found["thermal_constants"] = f"{constants.thermal}: {calibrate.SOURCES[constants.thermal]}"
     if units == "surface_temperature":
@@ -278,5 +265,5 @@ def convert_values(
     stored: NDArray[np.float64], item: pystac.Item, band: str, units: Units, constants: Constants
 ) -> NDArray[np.float32]:
     """Return stored numbers of one scene, NaN where there is no data, in physical units; see ``to_units``."""
-    _require_one_unit([item], band, units)
+    require_one_unit([item], band, units)
     return replace(_scene(item, band, units, constants, None), nodata=None).physical(stored)

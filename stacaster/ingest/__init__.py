@@ -162,7 +162,9 @@ def _settle(store: CatalogStore) -> None:
 
 
 def _subsystems(names: Sequence[str]) -> list[str]:
-    known = {band.group.upper(): band.group for product in all_products().values() for band in product.bands}
+    # Products with many subsystems first, so that names come in their order.
+    products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
+    known = {band.group.upper(): band.group for product in products for band in product.bands}
     for name in names:
         if name.upper() not in known:
             raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")

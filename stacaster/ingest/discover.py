@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from stacaster.products import file_sets
 _SINGLE = (".hdf", ".hdf4", ".h5", ".he5")
 _TIFF = (".tif", ".tiff")
 _BROWSE = ("_br.hdf",)
+# Archives of other things lie around everywhere.
+_ARCHIVE = re.compile(r"AST_?\w+_\d{3}\d{14}_\d{14}\w*\.zip", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +56,7 @@ def discover(files: Iterable[str | os.PathLike[str]], *, exclude: Path) -> list[
             name = _set_name(path)
             if name is not None:
                 sets.setdefault((resolved.parent, name), set()).add(resolved)
-            elif is_named or path.suffix.lower() in _SINGLE:
+            elif is_named or path.suffix.lower() in _SINGLE or _ARCHIVE.fullmatch(path.name):
                 single[resolved] = None
     granules = [GranuleFiles(name=path.name, files=(path,)) for path in single]
     granules += [GranuleFiles(name=name, files=tuple(sorted(paths))) for (_, name), paths in sets.items()]
@@ -97,4 +100,8 @@ def _walk(folder: Path) -> list[Path]:
 
 def _candidates(paths: list[Path]) -> list[Path]:
     suffixes = (*_SINGLE, *_TIFF)
-    return [p for p in paths if p.name.lower().endswith(suffixes) and not p.name.lower().endswith(_BROWSE)]
+    return [
+        path for path in paths
+        if (path.name.lower().endswith(suffixes) or _ARCHIVE.fullmatch(path.name))
+        and not path.name.lower().endswith(_BROWSE)
+    ]  # fmt: skip

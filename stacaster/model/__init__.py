@@ -6,6 +6,7 @@ from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, Clas
 from stacaster.model.documents import ITEM_FIELDS, as_json, many_documents
 from stacaster.model.granules import (
     GranuleContent,
+    Lattice,
     Layer,
     OpenGranule,
     Product,
@@ -30,6 +31,7 @@ __all__ = [
     "Granule",
     "GranuleContent",
     "GranuleFile",
+    "Lattice",
     "Layer",
     "OpenGranule",
     "Outcome",

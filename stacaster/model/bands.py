@@ -66,6 +66,8 @@ class Band:
     """Micrometres."""
     solar_illumination: float | None = None
     """Exo-atmospheric solar irradiance at 1 au, W m-2 um-1."""
+    quantity: str | None = None
+    """What is measured, where it is not radiance at the sensor: ``surface_reflectance``, ``surface_temperature`` ..."""
     saturation: int | None = None
     """Stored value that means saturated."""
     classes: tuple[ClassValue, ...] = ()

@@ -54,6 +54,18 @@ class Layer:
     """Attributes of the layer."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Lattice:
+    """Positions of some pixels of a swath, as the file gives them."""
+
+    latitude: NDArray[Any]
+    """Degrees, shape (rows, columns) of the lattice."""
+    longitude: NDArray[Any]
+    """Degrees, of the same shape."""
+    latitude_field: str
+    """Name of the field of latitudes, which may say of what kind they are."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GranuleContent:
     """What a reader says of a granule before any pixel is read."""
@@ -70,6 +82,8 @@ class GranuleContent:
     """Attributes of the file that are not ODL."""
     objects: Sequence[OdlObject] = ()
     """Every ODL object of every metadata attribute, in file order."""
+    lattices: Mapping[str, Lattice] = field(default_factory=dict)
+    """Positions by swath."""
     sidecars: Mapping[str, Any] = field(default_factory=dict)
     """Parsed metadata files that lie beside the data: ``{"umm": {...}}``."""
 

@@ -15,11 +15,12 @@ from stacaster.model import GranuleContent, Product
 
 @cache
 def all_products() -> Mapping[str, Product]:
-    """Return every product by name; each module of this folder has one constant ``PRODUCT``."""
-    found = {}
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        product: Product = importlib.import_module(f"{__name__}.{module.name}").PRODUCT
-        found[product.name] = product
+    """Return every product by name; each module of this folder has ``PRODUCT``, or ``PRODUCTS`` for several forms."""
+    found: dict[str, Product] = {}
+    for entry in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        module = importlib.import_module(f"{__name__}.{entry.name}")
+        of_module: tuple[Product, ...] = getattr(module, "PRODUCTS", None) or (module.PRODUCT,)
+        found |= {product.name: product for product in of_module}
     return MappingProxyType(dict(sorted(found.items())))
 
 

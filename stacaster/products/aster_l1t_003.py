@@ -7,18 +7,16 @@ are ``ImageData1`` to ``ImageData14``; map corners are pixel centres in the nort
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Any
 
 from stacaster import ecs
 from stacaster.errors import ReadError
-from stacaster.georef import GeoreferencingError, centre_lonlat, utm_north_geobox
+from stacaster.georef import GeoreferencingError, utm_north_geobox
 from stacaster.instruments import aster
-from stacaster.instruments.aster import AsterMetadata
+from stacaster.instruments.aster_hdf import check_place, granule_id, is_pair, read_metadata, utm_zone
 from stacaster.model import Band, GranuleContent, Product, ReadOptions, Scene, SceneBand
 
 _NAME = re.compile(r"AST_L1T_003(?P<acquired>\d{14})_(?P<produced>\d{14})(?:_(?P<number>\d+))?")
-_GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 _SWATHS = {f"{name}_Swath" for name in aster.SUBSYSTEMS}
 
 
@@ -33,8 +31,8 @@ def _recognise(content: GranuleContent) -> bool:
 
 
 def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
-    granule = _granule_id(content)
-    metadata = _metadata(content, granule)
+    granule = granule_id(content, _NAME)
+    metadata = read_metadata(content, granule)
     layers = {band.name: f"{band.group}_Swath/ImageData{aster.odl_suffix(band)}" for band in aster.BANDS}
     present = {name: path for name, path in layers.items() if path in content.layers}
     if not present:
@@ -49,7 +47,7 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
         made, band_notes = aster.scene_band(band, present[band.name], _geobox(content, band, present), metadata)
         bands.append(made)
         notes += band_notes
-    _check_place(content, bands[0].geobox)
+    check_place(content, bands[0].geobox)
     return Scene(
         id=granule,
         datetime=metadata.datetime,
@@ -62,109 +60,15 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
     )
 
 
-def _granule_id(content: GranuleContent) -> str:
-    for text in (str(content.find("LOCALGRANULEID") or ""), content.name):
-        match = _NAME.match(text)
-        if match:
-            return match.group(0)
-    stated = content.find("LOCALGRANULEID")
-    return re.sub(r"\.hdf$", "", str(stated or content.name), flags=re.IGNORECASE)
-
-
-def _metadata(content: GranuleContent, granule: str) -> AsterMetadata:
-    extra = ecs.additional_attributes(content)
-    acquired = ecs.time_of(content, "CALENDARDATE", "TIMEOFDAY") or _time_from_name(granule)
-    if acquired is None:
-        raise ReadError("neither CALENDARDATE and TIMEOFDAY nor the name give the time", granule=content.name)
-    sun = content.find("SOLARDIRECTION")
-    azimuth, elevation = (
-        (ecs.number(value) for value in sun) if isinstance(sun, tuple) and len(sun) == 2 else (None,) * 2
-    )
-    cloud = content.find("SCENECLOUDCOVERAGE")
-    orbit = ecs.number(content.find("ORBITNUMBER"))
-    chips = ecs.number(_either(content, extra, "NUMBERGCPCHIPSCORRELATED"))
-    scene_id = content.find("ASTERSCENEID")
-    direction = str(_either(content, extra, "FLYINGDIRECTION") or "").upper()
-    return AsterMetadata(
-        datetime=acquired,
-        created=ecs.production_time(content),
-        gains=_gains(content, extra),
-        coefficients=_coefficients(content),
-        sun_azimuth=azimuth if azimuth is not None else ecs.number(extra.get("SOLAR_AZIMUTH_ANGLE")),
-        sun_elevation=elevation if elevation is not None else ecs.number(extra.get("SOLAR_ELEVATION_ANGLE")),
-        pointing=_pointing(content, extra),
-        cloud_cover=ecs.number(cloud if cloud is not None else content.find("QAPERCENTCLOUDCOVER")),
-        day_night=ecs.day_night(content.find("DAYNIGHTFLAG")),
-        orbit=int(orbit) if orbit is not None else None,
-        orbit_state={"AS": "ascending", "DE": "descending"}.get(direction),
-        path_row_view=tuple(int(v) for v in scene_id if isinstance(v, int)) if isinstance(scene_id, tuple) else (),
-        correction=_text(_either(content, extra, "CORRECTIONACHIEVED")),
-        gcp_chips=int(chips) if chips is not None else None,
-        is_simulated=str(extra.get("DATAORIGIN", "")).upper() == "SIMULATED",
-    )
-
-
-def _either(content: GranuleContent, extra: dict[str, Any], name: str) -> Any:
-    value = content.find(name)
-    return value if value is not None else extra.get(name)
-
-
-def _text(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
-
-
-def _time_from_name(granule: str) -> datetime | None:
-    match = _NAME.match(granule)
-    try:
-        return datetime.strptime(match.group("acquired"), "%m%d%Y%H%M%S").replace(tzinfo=UTC) if match else None
-    except ValueError:
-        return None
-
-
-def _gains(content: GranuleContent, extra: dict[str, Any]) -> dict[str, str]:
-    """Return gain codes from the GAIN objects, which repeat and differ by CLASS, or from ASTERGAINS."""
-    codes = {
-        str(value[0]): str(value[1]) for value in (item.value for item in content.find_all("GAIN")) if _is_pair(value)
-    }
-    if not codes:
-        codes = dict(_GAIN_PAIR.findall(str(extra.get("ASTERGAINS", ""))))
-    names = {aster.odl_suffix(band).zfill(2): band.name for band in aster.BANDS}
-    return {names[number]: code.upper() for number, code in codes.items() if number in names}
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, tuple) and len(value) == 2
-
-
-def _coefficients(content: GranuleContent) -> dict[str, tuple[float, float | None]]:
-    found = {}
-    for band in aster.BANDS:
-        suffix = aster.odl_suffix(band)
-        incl = ecs.number(content.find(f"INCL{suffix}"))
-        if incl is not None and incl > 0:
-            found[band.name] = (incl, ecs.number(content.find(f"OFFSET{suffix}")))
-    return found
-
-
-def _pointing(content: GranuleContent, extra: dict[str, Any]) -> dict[str, float]:
-    names = [str(item.value) for item in content.find_all("SENSORNAME")]
-    angles = [ecs.number(item.value) for item in content.find_all("POINTINGANGLE")]
-    found = {name: angle for name, angle in zip(names, angles, strict=False) if name in aster.SUBSYSTEMS}
-    for name in aster.SUBSYSTEMS:
-        found.setdefault(name, ecs.number(extra.get(f"ASTER{name}POINTINGANGLE")))
-    return {name: angle for name, angle in found.items() if angle is not None}
-
-
 def _geobox(content: GranuleContent, band: Band, present: dict[str, str]) -> Any:
     corners = {}
     for name in ("UPPERLEFTM", "LOWERRIGHTM"):
         value: Any = content.find(name)
-        if not _is_pair(value) or not all(isinstance(part, (int, float)) for part in value):
+        if not is_pair(value) or not all(isinstance(part, (int, float)) for part in value):
             raise ReadError(f"{name} is {value!r}, but (y, x) in metres is needed", granule=content.name)
         corners[name] = (float(value[0]), float(value[1]))
-    extra = ecs.additional_attributes(content)
-    zone = ecs.number(content.find("UTMZONENUMBER") or content.find("UTMZONECODE1") or extra.get("UTMZONENUMBER"))
-    if zone is None or zone != int(zone):
+    zone = utm_zone(content)
+    if zone is None:
         raise ReadError("UTMZONENUMBER is missing or no whole number: the place is unknown", granule=content.name)
     layer = content.layers[present[band.name]]
     if len(layer.shape) != 2 or layer.data_type != band.data_type:
@@ -175,21 +79,11 @@ def _geobox(content: GranuleContent, band: Band, present: dict[str, str]) -> Any
             corners["UPPERLEFTM"],
             corners["LOWERRIGHTM"],
             (layer.shape[0], layer.shape[1]),
-            zone=int(zone),
+            zone=zone,
             resolution=band.resolution,
         )
     except GeoreferencingError as error:
         raise ReadError(f"{layer.path}: {error}", granule=content.name) from error
-
-
-def _check_place(content: GranuleContent, geobox: Any) -> None:
-    lon, lat = centre_lonlat(geobox)
-    if ecs.inside_bounding_rectangle(content, lon, lat) is False:
-        raise ReadError(
-            f"UTM corners and zone put the scene at {lon:.3f}, {lat:.3f}, outside its own bounding rectangle; "
-            "zone or corners are wrong",
-            granule=content.name,
-        )
 
 
 PRODUCT = Product(

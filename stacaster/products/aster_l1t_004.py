@@ -7,15 +7,11 @@ pointing angles stand in the UMM-G sidecar ``<granule>.cmr.json``; without it th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
 from stacaster.georef import southern_utm
 from stacaster.instruments import aster
-from stacaster.instruments.aster import AsterMetadata
+from stacaster.instruments.aster_umm import read_umm
 from stacaster.model import GranuleContent, Layer, Product, ReadOptions, Scene
 
 _FILE = re.compile(
@@ -48,7 +44,7 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
     granule = granules.pop()
     present = {match.group("band").upper(): path for path, match in matches.items() if match}
     umm = content.sidecars.get("umm")
-    metadata = _metadata(granule, umm or {}, content)
+    metadata = read_umm(granule, umm or {}, content)
     chosen, absent = aster.select_bands(present, metadata, options)
     if not chosen:
         raise ReadError(f"no band is left to ingest: {'; '.join(sorted(set(absent.values())))}", granule=content.name)
@@ -69,47 +65,6 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
         properties=aster.item_properties(metadata, {band.band.group for band in bands}),
         extensions=("view", "sat", "eo"),
     )
-
-
-def _metadata(granule: str, umm: Mapping[str, Any], content: GranuleContent) -> AsterMetadata:
-    extra = {str(item.get("Name")): (item.get("Values") or [None])[0] for item in umm.get("AdditionalAttributes", [])}
-    stated = umm.get("GranuleUR")
-    if stated is not None and stated != granule:
-        raise ReadError(f"the sidecar describes {stated}, not {granule}", granule=content.name)
-    data = umm.get("DataGranule", {})
-    direction = str(extra.get("FlyingDirection", "")).upper()
-    tags = " ".join(str(layer.attributes.get("TIFFTAG_IMAGEDESCRIPTION", "")) for layer in content.layers.values())
-    return AsterMetadata(
-        datetime=_acquired(granule, umm, content),
-        created=_time(data.get("ProductionDateTime"), content),
-        gains=aster.parse_gains(extra.get("ASTERGains")),
-        sun_azimuth=ecs.number(extra.get("SolarAzimuthAngle")),
-        sun_elevation=ecs.number(extra.get("SolarElevationAngle")),
-        pointing=aster.parse_pointing(extra),
-        cloud_cover=ecs.number(umm.get("CloudCover")),
-        day_night=ecs.day_night(data.get("DayNightFlag")),
-        orbit_state={"AS": "ascending", "DE": "descending"}.get(direction),
-        correction=extra.get("CorrectionAchieved"),
-        is_simulated="simulated" in tags.lower(),
-    )
-
-
-def _acquired(granule: str, umm: Mapping[str, Any], content: GranuleContent) -> datetime:
-    stated = _time(umm.get("TemporalExtent", {}).get("SingleDateTime"), content)
-    if stated is not None:
-        return stated
-    text = granule.removeprefix("AST_L1T_004").split("_")[0]
-    try:
-        return datetime.strptime(text, "%m%d%Y%H%M%S").replace(tzinfo=UTC)
-    except ValueError as error:
-        raise ReadError(f"the name gives {text} as month, day, year and time", granule=content.name) from error
-
-
-def _time(value: Any, content: GranuleContent) -> datetime | None:
-    try:
-        return ecs.parse_time(str(value)) if value is not None else None
-    except ValueError as error:
-        raise ReadError(f"the sidecar gives {value!r}, which is no time", granule=content.name) from error
 
 
 PRODUCT = Product(

@@ -27,7 +27,8 @@ class ReaderRow:
 READERS = {
     "geotiff_set": ReaderRow(
         module="stacaster.readers.geotiff_set",
-        magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        # A zip archive of GeoTIFFs is read where it lies.
+        magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PK\x03\x04"),
     ),
     "hdf4_eos": ReaderRow(module="stacaster.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
 }
@@ -36,7 +37,6 @@ READERS = {
 _STRANGERS = (
     (b"\x89HDF\r\n\x1a\n", "is HDF5, for which there is no reader yet"),
     (b"CDF", "is netCDF-3, for which there is no reader"),
-    (b"PK\x03\x04", "is a zip archive; unpack it first"),
     (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
 )
 

@@ -1,4 +1,4 @@
-"""Granules that are sets of single-band GeoTIFF files."""
+"""Granules that are sets of single-band GeoTIFF files, loose or in a zip archive."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.errors import RasterioError, RasterioIOError
 
+from stacaster.archives import is_archive, open_archive, text_lattices
 from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, Layer
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_MAX_BANDS = 100
 MAX_LAYER_BYTES = 8 << 30
 """Largest layer that is read: 8 GiB; a file that declares more is damaged or hostile."""
 
@@ -39,16 +41,30 @@ class GeotiffSet:
     content: GranuleContent
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._paths = {path.name: path for path in files}
-        if len(self._paths) != len(files):
+        archives = [path for path in files if is_archive(path)]
+        loose = [path for path in files if path not in archives]
+        self._paths: dict[str, Path | str] = {path.name: path for path in loose}
+        texts: dict[str, str] = {}
+        for path in archives:
+            members, inner = open_archive(path, max_bytes=MAX_LAYER_BYTES)
+            self._paths |= members
+            texts |= inner
+        if len(self._paths) < len(loose):
             raise ReadError("two files of the granule have the same name", granule=files[0].name)
         umm = _sidecar(files)
-        for path in files:
+        for path in loose:
             if umm is not None:
                 verify_against_umm(path, umm, origin="its .cmr.json sidecar")
-        layers = {path.name: _layer(path) for path in files}
-        sidecars = {} if umm is None else {"umm": umm}
-        self.content = GranuleContent(reader="geotiff_set", files=tuple(files), layers=layers, sidecars=sidecars)
+        layers = {
+            layer.path: layer for name, place in sorted(self._paths.items()) for layer in _layers(name, place)
+        }  # fmt: skip
+        self.content = GranuleContent(
+            reader="geotiff_set",
+            files=tuple(files),
+            layers=layers,
+            lattices=text_lattices(texts, files[0].name),
+            sidecars={} if umm is None else {"umm": umm},
+        )
 
     def __enter__(self) -> GeotiffSet:
         return self
@@ -64,8 +80,9 @@ class GeotiffSet:
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
         try:
-            with _open(self._paths[path]) as dataset:
-                pixels: NDArray[Any] = dataset.read(1)
+            name, _, number = path.partition("#")
+            with _open(self._paths[name]) as dataset:
+                pixels: NDArray[Any] = dataset.read(int(number or 1))
         except (RasterioError, ValueError) as error:
             raise ReadError(f"the pixels cannot be read: {_reason(error)}", granule=path) from error
         return pixels
@@ -83,35 +100,39 @@ def _sidecar(files: Sequence[Path]) -> dict[str, Any] | None:
     return None
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path | str) -> Any:
     """Open with the GeoTIFF driver alone: a virtual raster of that name could open other files and the network."""
     return rasterio.open(path, driver="GTiff")
 
 
-def _layer(path: Path) -> Layer:
+def _layers(name: str, place: Path | str) -> list[Layer]:
+    """Describe the bands of a file: one is called as the file, several ``NAME#1``, ``NAME#2`` ..."""
     try:
-        with _open(path) as dataset:
-            if dataset.count != 1:
-                text = f"has {dataset.count} bands, but one is needed; is it a browse image?"
-                raise ReadError(text, granule=path.name)
+        with _open(place) as dataset:
             size = dataset.width * dataset.height * 8
             if size > MAX_LAYER_BYTES:
-                raise ReadError(f"declares {dataset.height} x {dataset.width} pixels, too many", granule=path.name)
+                raise ReadError(f"declares {dataset.height} x {dataset.width} pixels, too many", granule=name)
+            if dataset.count > _MAX_BANDS:
+                raise ReadError(f"has {dataset.count} bands, more than {_MAX_BANDS}", granule=name)
             geobox = None
             if dataset.crs is not None:
                 geobox = GeoBox((dataset.height, dataset.width), dataset.transform, dataset.crs.to_wkt())
-            return Layer(
-                path=path.name,
-                name=path.name,
-                group="",
-                shape=(dataset.height, dataset.width),
-                data_type=str(dataset.dtypes[0]),
-                nodata=dataset.nodata,
-                geobox=geobox,
-                attributes=dict(dataset.tags()),
-            )
+            names = [name] if dataset.count == 1 else [f"{name}#{number}" for number in dataset.indexes]
+            return [
+                Layer(
+                    path=path,
+                    name=path,
+                    group="",
+                    shape=(dataset.height, dataset.width),
+                    data_type=str(dataset.dtypes[number]),
+                    nodata=dataset.nodatavals[number],
+                    geobox=geobox,
+                    attributes=dict(dataset.tags()),
+                )
+                for number, path in enumerate(names)
+            ]
     except (RasterioIOError, RasterioError) as error:
-        raise ReadError(f"cannot be opened as GeoTIFF: {_reason(error)}", granule=path.name) from error
+        raise ReadError(f"cannot be opened as GeoTIFF: {_reason(error)}", granule=name) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -12,7 +12,9 @@ from stacaster.samples.scene import AsterScene
 
 __all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
 
-PRODUCTS = ("AST_L1T", "AST_L1T_004")
+_LEVEL2 = ("AST_L1B", "AST_05", "AST_07", "AST_07XT", "AST_08", "AST_09", "AST_09XT", "AST_09T")
+
+PRODUCTS = ("AST_L1T", "AST_L1T_004", *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
 """Products that can be simulated."""
 
 _SHAPE = (61, 71)
@@ -85,6 +87,9 @@ DEFAULT_SCENES = (
 )
 """Scenes of the default set: four by day, one by night, one after the end of SWIR, one pair in two UTM zones."""
 
+PATH_SCENES = DEFAULT_SCENES[:2]
+"""Scenes of path-oriented products: two by day, at places and times of the default set."""
+
 FULL_SIZE_SCENE = _scene(
     "2002-10-15T00:50:02.310", 70450, sun_elevation=56.1, sun_azimuth=57.0, tir_shape=_FULL_SHAPE, rotation=8.0
 )
@@ -103,7 +108,8 @@ def sample_data(
 
     Args:
         directory: Folder; made when it does not exist.
-        product: ``AST_L1T`` (version 003, HDF4) or ``AST_L1T_004`` (GeoTIFF sets with sidecars).
+        product: ``AST_L1T``, ``AST_L1B``, ``AST_05``, ``AST_07`` ... (version 003, HDF4); with ``_004`` version 004
+            (GeoTIFF sets).
         full_size: One granule of real size (133 MB) instead of a set of small ones.
         overwrite: Replace files that exist.
         progress: Called after each granule with the number done, the total and its name.
@@ -114,22 +120,40 @@ def sample_data(
     Raises:
         UsageError: The product cannot be simulated, or a file exists.
     """
-    from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
-    from stacaster.samples.aster_l1t_004 import write_aster_l1t_004
-
     if product not in PRODUCTS:
         raise UsageError(f"product is {product!r}, but one of {', '.join(PRODUCTS)} is needed")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    scenes = (FULL_SIZE_SCENE,) if full_size else DEFAULT_SCENES
-    is_v003 = product == "AST_L1T"
+    is_level2 = product.removesuffix("_004") in _LEVEL2
+    scenes = (FULL_SIZE_SCENE,) if full_size else PATH_SCENES if is_level2 else DEFAULT_SCENES
     for scene in scenes:
-        found = sorted(folder.glob(f"{scene.name}.hdf" if is_v003 else f"{scene.name_004}*"))
+        # Names of all forms begin with product, version and time of the scene.
+        is_new = product.endswith("_004")
+        begin = f"{product.removesuffix('_004')}_{'004' if is_new else '003'}{scene.acquired:%m%d%Y%H%M%S}"
+        found = sorted(folder.glob(f"{begin}_*{'.*' if is_new else '.hdf'}"))
         if found and not overwrite:
             raise UsageError(f"{found[0].name} exists in {folder.name}; --overwrite replaces it")
     paths: list[Path] = []
     for done, scene in enumerate(scenes, start=1):
-        paths += [write_aster_l1t_003(scene, folder)] if is_v003 else write_aster_l1t_004(scene, folder)
+        paths += _write(scene, product, folder)
         if progress is not None:
             progress(done, len(scenes), paths[-1].name)
     return tuple(paths)
+
+
+def _write(scene: AsterScene, product: str, folder: Path) -> tuple[Path, ...]:
+    if product == "AST_L1T":
+        from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
+
+        return (write_aster_l1t_003(scene, folder),)
+    if product == "AST_L1T_004":
+        from stacaster.samples.aster_l1t_004 import write_aster_l1t_004
+
+        return write_aster_l1t_004(scene, folder)
+    if product.endswith("_004"):
+        from stacaster.samples.path_geotiffs import write_path_geotiffs
+
+        return write_path_geotiffs(scene, product.removesuffix("_004"), folder)
+    from stacaster.samples.aster_paths import write_path_hdf
+
+    return write_path_hdf(scene, product, folder)

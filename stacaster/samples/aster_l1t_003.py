@@ -24,7 +24,7 @@ from stacaster.samples.scene import RESOLUTION, SUBSYSTEM_BANDS, AsterScene
 MARK = "Simulated by stacaster; not a measurement"
 """What every simulated file says of itself."""
 
-_FOLDER_LOCK = threading.Lock()
+FOLDER_LOCK = threading.Lock()
 _LATTICE = 11
 _FIELD_TYPES = {"VNIR": "DFNT_UINT8", "SWIR": "DFNT_UINT8", "TIR": "DFNT_UINT16"}
 
@@ -80,13 +80,13 @@ def write_aster_l1t_003(
     path.unlink(missing_ok=True)
     members = _write_datasets(scene, path, wrong)
     if not wrong.omit_vgroups:
-        _write_vgroups(path, members)
+        write_vgroups(path, members)
     return path
 
 
 def _write_datasets(scene: AsterScene, path: Path, faults: Faults) -> dict[str, dict[str, list[int]]]:
     """Write attributes and data sets; return the references of each swath's fields."""
-    with _FOLDER_LOCK, contextlib.chdir(path.parent):
+    with FOLDER_LOCK, contextlib.chdir(path.parent):
         file = SD(path.name, SDC.WRITE | SDC.CREATE | SDC.TRUNC)
     members: dict[str, dict[str, list[int]]] = {}
     try:
@@ -96,11 +96,11 @@ def _write_datasets(scene: AsterScene, path: Path, faults: Faults) -> dict[str, 
             swath = f"{subsystem}_Swath"
             lat, lon = _lattice(scene)
             places = [
-                _write(file, name, values, swath, ("GeoTrack", "GeoXtrack"))
+                write_dataset(file, name, values, swath, ("GeoTrack", "GeoXtrack"))
                 for name, values in (("Latitude", lat), ("Longitude", lon))
             ]
             images = [
-                _write(file, field_name(band), scene.pixels(band), swath, ("ImageLine", "ImagePixel"))
+                write_dataset(file, field_name(band), scene.pixels(band), swath, ("ImageLine", "ImagePixel"))
                 for band in SUBSYSTEM_BANDS[subsystem]
                 if band not in faults.omit_bands
             ]
@@ -142,8 +142,9 @@ def _lattice(scene: AsterScene) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, A
     return lat, lon
 
 
-def _write(file: Any, name: str, values: np.ndarray[Any, Any], swath: str, dimensions: tuple[str, str]) -> int:
-    kinds = {"uint8": SDC.UINT8, "uint16": SDC.UINT16, "float64": SDC.FLOAT64}
+def write_dataset(file: Any, name: str, values: np.ndarray[Any, Any], swath: str, dimensions: tuple[str, str]) -> int:
+    """Write a field of a swath and return its reference."""
+    kinds = {"uint8": SDC.UINT8, "uint16": SDC.UINT16, "int16": SDC.INT16, "float64": SDC.FLOAT64}
     dataset = file.create(name, kinds[values.dtype.name], values.shape)
     try:
         for index, dimension in enumerate(dimensions):
@@ -154,7 +155,8 @@ def _write(file: Any, name: str, values: np.ndarray[Any, Any], swath: str, dimen
         dataset.endaccess()
 
 
-def _write_vgroups(path: Path, members: dict[str, dict[str, list[int]]]) -> None:
+def write_vgroups(path: Path, members: dict[str, dict[str, list[int]]]) -> None:
+    """Add the groups of swaths to a file: references of fields by part and swath."""
     file = HDF(str(path), HC.WRITE)
     try:
         interface = file.vgstart()

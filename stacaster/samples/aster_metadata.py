@@ -41,9 +41,17 @@ def _text(name: str, items: Sequence[Obj | Group], omit: Collection[str]) -> str
     return metadata_text([Group(name, _without(items, omit))])
 
 
-def core_metadata(scene: AsterScene, *, short_name: str, granule_id: str | None, omit: Collection[str] = ()) -> str:
+def core_metadata(
+    scene: AsterScene,
+    *,
+    short_name: str,
+    granule_id: str | None,
+    omit: Collection[str] = (),
+    doi: str = "10.5067/ASTER/AST_L1T.003",
+    corners: Sequence[tuple[float, float]] | None = None,
+) -> str:
     """Return ``coremetadata.0``, the inventory metadata."""
-    corners = _geographic_corners(scene)
+    corners = _geographic_corners(scene) if corners is None else corners
     # Real granules take N, E, S and W from the upper-left, upper-right, lower-right and lower-left corner.
     north, east, south, west = corners[0][0], corners[1][1], corners[3][0], corners[2][1]
     is_day = scene.sun_elevation > 0
@@ -84,18 +92,18 @@ def core_metadata(scene: AsterScene, *, short_name: str, granule_id: str | None,
                 Obj("ASSOCIATEDINSTRUMENTSHORTNAME", "ASTER"),
             ],
         ),
-        Group("ADDITIONALATTRIBUTES", _additional()),
+        Group("ADDITIONALATTRIBUTES", _additional(doi)),
     ]
     return _text("INVENTORYMETADATA", items, omit)
 
 
-def _additional() -> list[Obj | Group]:
+def _additional(doi: str) -> list[Obj | Group]:
     pairs = {
         "ASTERMapProjection": "Universal Transverse Mercator",
         "CorrectionAchieved": "Terrain+Systematic",
         "NumberGCPChipsCorrelated": "23",
         "SpheroidCode": "WGS84",
-        "identifier_product_doi": "10.5067/ASTER/AST_L1T.003",
+        "identifier_product_doi": doi,
         "DataOrigin": "SIMULATED",
     }
     made: list[Obj | Group] = []
@@ -107,8 +115,8 @@ def _additional() -> list[Obj | Group]:
     return made
 
 
-def generic_metadata(scene: AsterScene, omit: Collection[str]) -> str:
-    """Return ``productmetadata.0``, the ASTER generic metadata."""
+def generic_metadata(scene: AsterScene, omit: Collection[str], *, centre: tuple[float, float] | None = None) -> str:
+    """Return ``productmetadata.0``, the ASTER generic metadata; ``centre`` is that of a path-oriented image."""
     modes = [
         Obj("ASTEROBSERVATIONMODE", (name, "ON" if name.rstrip("12") in scene.subsystems else "OFF"), str(number))
         for number, name in enumerate(("VNIR1", "VNIR2", "SWIR", "TIR"), start=1)
@@ -151,7 +159,7 @@ def generic_metadata(scene: AsterScene, omit: Collection[str]) -> str:
                 Obj("ORBITNUMBER", scene.orbit),
                 Obj("SCENECLOUDCOVERAGE", scene.cloud_cover),
                 Obj("MAPORIENTATIONANGLE", 0.0),
-                Obj("SCENECENTER", (float(lat), float(lon))),
+                Obj("SCENECENTER", (float(lat), float(lon)) if centre is None else centre),
                 Group("SCENEFOURCORNERS", corners),
             ],
         ),

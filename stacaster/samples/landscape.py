@@ -106,10 +106,24 @@ def radiance(
         distance = 1.0 - 0.01672 * math.cos(math.radians(0.9856 * (day - 4)))
         factor = _IRRADIANCE[index] * sine / (math.pi * distance**2)
         return reflectance(band, lon, lat, day_of_year=day) * factor
-    place = index - len(_IRRADIANCE)
-    shares = fractions(lon, lat, day_of_year=day)
-    mixed = sum(shares[name] * values[place] for name, values in _EMISSIVITY.items())
-    emissivity = np.where(is_lake(lon, lat), _LAKE[1][place], mixed)
     kelvin = temperature(lon, lat, day_of_year=day, is_day=sun_elevation > 0)
-    wavelength = _WAVELENGTH[place]
-    return np.asarray(emissivity * _C1 / wavelength**5 / np.expm1(_C2 / (wavelength * kelvin)))
+    return np.asarray(emissivity(band, lon, lat, day_of_year=day) * black_body(band, kelvin))
+
+
+def emissivity(band: str, lon: NDArray[Any], lat: NDArray[Any], *, day_of_year: float) -> NDArray[Any]:
+    """Return the emissivity of the surface in a TIR band, 0 to 1."""
+    place = BANDS.index(band) - len(_IRRADIANCE)
+    shares = fractions(lon, lat, day_of_year=day_of_year)
+    mixed = sum(shares[name] * values[place] for name, values in _EMISSIVITY.items())
+    return np.where(is_lake(lon, lat), _LAKE[1][place], mixed)
+
+
+def black_body(band: str, kelvin: Any) -> Any:
+    """Return the radiance of a black body in a TIR band, W m-2 sr-1 um-1."""
+    wavelength = _WAVELENGTH[BANDS.index(band) - len(_IRRADIANCE)]
+    return _C1 / wavelength**5 / np.expm1(_C2 / (wavelength * kelvin))
+
+
+def sky_irradiance(band: str) -> float:
+    """Return the irradiance from a clear sky in a TIR band, W m-2 um-1."""
+    return float(0.25 * math.pi * black_body(band, 260.0))

@@ -93,12 +93,15 @@ def _wrapped(line: str, indent: int) -> list[str]:
     return [*lines, rest]
 
 
-def structure_text(swaths: Sequence[tuple[str, int, int, Sequence[tuple[str, str]]]], lattice: int) -> str:
+def structure_text(
+    swaths: Sequence[tuple[str, int, int, Sequence[tuple[str, str]]]], lattice: int, *, latitude: str = "Latitude"
+) -> str:
     """Return ``StructMetadata.0`` of swaths with an image and a square lattice of positions.
 
     Args:
         swaths: Name, rows, columns, and (field name, HDF type) of the data fields of each.
         lattice: Rows and columns of the lattice.
+        latitude: Name of the field of latitudes.
     """
     lines = ["GROUP=SwathStructure"]
     for number, (name, rows, cols, fields) in enumerate(swaths, start=1):
@@ -109,7 +112,7 @@ def structure_text(swaths: Sequence[tuple[str, int, int, Sequence[tuple[str, str
             lines += [f"\t\t\t\tSize={size}", f"\t\t\tEND_OBJECT=Dimension_{place}"]
         lines += ["\t\tEND_GROUP=Dimension", "\t\tGROUP=DimensionMap", "\t\tEND_GROUP=DimensionMap"]
         lines += ["\t\tGROUP=IndexDimensionMap", "\t\tEND_GROUP=IndexDimensionMap"]
-        places = [("Latitude", "DFNT_FLOAT64"), ("Longitude", "DFNT_FLOAT64")]
+        places = [(latitude, "DFNT_FLOAT64"), ("Longitude", "DFNT_FLOAT64")]
         lines += _fields("GeoField", places, ("GeoTrack", "GeoXtrack"))
         lines += _fields("DataField", fields, ("ImageLine", "ImagePixel"))
         lines += ["\t\tGROUP=MergedFields", "\t\tEND_GROUP=MergedFields", f"\tEND_GROUP=SWATH_{number}"]

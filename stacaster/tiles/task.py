@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import resource
 import shutil
@@ -53,6 +54,14 @@ def run_tile(payload: Mapping[str, Any]) -> dict[str, Any]:
         LoadError: A scene of the plan is gone, or cannot be read.
         WriteError: A file is not what it should be.
     """
+    try:
+        return _run(payload)
+    finally:
+        # Cubes lie in circles of references; workers look for such rarely, and a tile must not wait for the last one's.
+        gc.collect()
+
+
+def _run(payload: Mapping[str, Any]) -> dict[str, Any]:
     import dask
 
     recipe, tile = read_recipe(payload["recipe"]), Tile.from_dict(payload["tile"])

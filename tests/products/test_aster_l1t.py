@@ -169,8 +169,8 @@ def test_short_name_in_all_spellings(tmp_path: Path, name: str) -> None:
 
 
 def test_other_product_of_the_same_swaths_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownProductError, match=r"no table for this product \(short name ASTL1B; swath VNIR_Swath"):
-        described(write_aster_l1t_003(DAY, tmp_path, faults=Faults(short_name="ASTL1B")))
+    with pytest.raises(UnknownProductError, match=r"no table for this product \(short name ASTL1A; swath VNIR_Swath"):
+        described(write_aster_l1t_003(DAY, tmp_path, faults=Faults(short_name="ASTL1A")))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from stacaster.errors import ReadError
+from stacaster.errors import ReadError, UnknownProductError
+from stacaster.products import recognise
 from stacaster.readers import open_granule
 from stacaster.readers.geotiff_set import open_files
 from stacaster.samples import DEFAULT_SCENES
@@ -53,8 +54,11 @@ def test_picture_with_three_bands(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     with rasterio.open(path, "w", driver="GTiff", width=2, height=2, count=3, dtype="uint8") as dataset:
         dataset.write(np.zeros((3, 2, 2), "uint8"))
-    with pytest.raises(ReadError, match="3 bands"):
-        open_granule([path])
+    with open_granule([path]) as granule:
+        assert list(granule.content.layers) == ["x.tif#1", "x.tif#2", "x.tif#3"]
+        assert granule.read_layer("x.tif#2").shape == (2, 2)
+        with pytest.raises(UnknownProductError, match="no table for this product"):
+            recognise(granule.content)
 
 
 def test_truncated_file(files: list[Path]) -> None:

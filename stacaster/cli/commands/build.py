@@ -87,12 +87,17 @@ def products(as_json: bool) -> None:
     ]
     columns = ("name", "short_name", "version", "collection", "format", "title")
     show.rows(rows, columns, as_json=as_json)
+    if not as_json:
+        # What is commonly mistaken, once a product.
+        said = {(product.short_name, note) for product in stacaster.all_products().values() for note in product.notes}
+        for short_name, note in sorted(entry for entry in said if entry[1].startswith(("Not ", "Holds no "))):
+            click.echo(f"{short_name}: {note}", err=True)
 
 
 @click.command("sample-data", epilog="\b\nExample:\n  stacaster sample-data granules")
 @click.argument("directory", metavar="DIR")
 @click.option("--product", default="AST_L1T", show_default=True, metavar="NAME",
-              help="AST_L1T (version 003, HDF4) or AST_L1T_004 (GeoTIFF sets).")  # fmt: skip
+              help="AST_L1T, AST_L1B, AST_05, AST_07 ... (version 003, HDF4); AST_L1T_004 ... (GeoTIFF).")  # fmt: skip
 @click.option("--full-size", is_flag=True, help="One granule of 133 MB instead of a small set.")
 @options.overwrite_option
 def sample_data(directory: str, **rest: Any) -> None:

@@ -12,7 +12,7 @@ from pyhdf.SD import SD, SDC
 
 from stacaster.errors import ReadError
 from stacaster.gctp import GridError, grid_geobox
-from stacaster.model import GranuleContent, Layer
+from stacaster.model import GranuleContent, Lattice, Layer
 from stacaster.odl import OdlObject
 from stacaster.readers.hdf4_eos.layout import LayoutError, check_layout
 from stacaster.readers.hdf4_eos.structure import read_metadata, read_vgroups
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MAX_LAYER_BYTES = 2 << 30
 """Largest layer that is read: 2 GiB; a file that declares more is damaged or hostile."""
 
+_LATITUDES = ("Latitude", "GeodeticLatitude")
+_MAX_LATTICE = 64
 _TYPES = {
     SDC.UINT8: "uint8",
     SDC.INT8: "int8",
@@ -97,18 +99,21 @@ class Hdf4Granule:
         if size > MAX_LAYER_BYTES:
             text = f"{path} declares {size / 2**30:.1f} GiB, more than the limit of {MAX_LAYER_BYTES / 2**30:.0f} GiB"
             raise ReadError(text, granule=self._name)
-        try:
-            dataset = self._sd.select(self._indexes[path])
-            try:
-                pixels = np.asarray(dataset.get())
-            finally:
-                dataset.endaccess()
-        except (HDF4Error, ValueError) as error:
-            raise ReadError(f"the pixels of {path} cannot be read: {error}", granule=self._name) from error
+        pixels = self._pixels(path)
         if pixels.shape != layer.shape:
             text = f"{path} gives pixels of shape {pixels.shape}, but {layer.shape} is declared"
             raise ReadError(text, granule=self._name)
         return pixels if pixels.dtype == layer.data_type else pixels.view(layer.data_type)
+
+    def _pixels(self, path: str) -> NDArray[Any]:
+        try:
+            dataset = self._sd.select(self._indexes[path])
+            try:
+                return np.asarray(dataset.get())
+            finally:
+                dataset.endaccess()
+        except (HDF4Error, ValueError) as error:
+            raise ReadError(f"the pixels of {path} cannot be read: {error}", granule=self._name) from error
 
     def _read_content(self, path: Path, sidecar: Mapping[str, Any] | None) -> GranuleContent:
         objects, attributes = read_metadata(self._attributes(), path.name)
@@ -130,8 +135,21 @@ class Hdf4Granule:
             groups=groups | named,
             attributes=attributes,
             objects=objects,
+            lattices=self._lattices(layers),
             sidecars={} if sidecar is None else {"ecs": sidecar},
         )
+
+    def _lattices(self, layers: Mapping[str, Layer]) -> dict[str, Lattice]:
+        """Read the positions of each swath that gives few of them."""
+        found = {}
+        for latitude in layers.values():
+            longitude = layers.get(f"{latitude.group}/Longitude" if latitude.group else "Longitude")
+            is_lattice = latitude.name in _LATITUDES and longitude is not None and longitude.shape == latitude.shape
+            if longitude is None or not is_lattice or len(latitude.shape) != 2 or max(latitude.shape) > _MAX_LATTICE:
+                continue
+            values = [np.asarray(self._pixels(path), dtype="float64") for path in (latitude.path, longitude.path)]
+            found[latitude.group] = Lattice(latitude=values[0], longitude=values[1], latitude_field=latitude.name)
+        return found
 
     def _attributes(self) -> list[tuple[str, Any]]:
         found = []
