@@ -61,6 +61,13 @@ def serial(home: Catalog) -> Path:
     return run
 
 
+def test_the_manifest_of_a_run(catalog: Catalog, tmp_path: Path) -> None:
+    document = json.loads((planned(catalog, tmp_path / "run") / "run.json").read_text())
+    assert set(document["software"]) == {"stacaster", "gdal", "numpy", "odc-stac", "xarray"}
+    assert document["area"] == {"bbox": list(PLACE)} and document["recipe"]["index"] == ["ndvi"]
+    assert str(tmp_path) not in json.dumps(document["area"])
+
+
 def test_a_plan_says_what_it_costs(catalog: Catalog) -> None:
     plan = plan_tiles(read_recipe(RECIPE), catalog=catalog.root, bbox=PLACE)
     estimates = plan.estimates
@@ -331,7 +338,7 @@ def test_a_run_is_reproduced(own: Catalog, tmp_path: Path) -> None:
     Ledger(run / "ledger.sqlite").finish(
         entry.key, mark, "done", result={"status": "done", "files": {**files, name: {"size": 1, "checksum": "other"}}}
     )
-    found = stacaster.reproduce_tiles(run, tmp_path / "elsewhere" / "again")
+    found = stacaster.reproduce_tiles(run / "run.json", tmp_path / "elsewhere" / "again")
     assert [(row["tile"], row["what"], row["was"]) for row in found] == [(entry.key, name, "other")]
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,8 @@ class TilePlan:
     """Tiles without any scene."""
     layout: Mapping[str, Any] | None = None
     """Of a Zarr: where the pixels of all tiles lie."""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """The area, as it was asked for."""
 
     @property
     def estimates(self) -> dict[str, Any]:
@@ -102,9 +104,10 @@ class TilePlan:
                 file.write(json.dumps(task, separators=(",", ":")) + "\n")
         document = {
             "format": FORMAT,
-            "software": {"stacaster": __version__},
+            "software": {"stacaster": __version__, **software_versions()},
             "catalog": _relative(self.catalog, folder),
             "recipe": self.recipe.to_dict(),
+            "area": dict(self.asked),
             "grid": {"crs": self.grid.crs, "tile_size": self.grid.tile_size, "resolution": self.grid.resolution},
             "estimates": self.estimates,
         }
@@ -193,8 +196,27 @@ def plan_tiles(
     tasks = [_task(recipe, scenes, tile, numbers, settings) for tile, numbers in used]
     place = opened.root.as_posix() if opened.objects is None else str(opened.objects.address)
     return TilePlan(
-        recipe=recipe, grid=grid, catalog=place, tasks=tasks, without=len(tiles) - len(tasks), layout=layout
-    )
+        recipe=recipe, grid=grid, catalog=place, tasks=tasks, without=len(tiles) - len(tasks), layout=layout,
+        asked=_asked(bbox, region, intersects, area),
+    )  # fmt: skip
+
+
+def _asked(bbox: Any, region: str | None, intersects: Any | None, area: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the area as plain data: no file of this machine, but what was in it."""
+    if region is not None:
+        return {"region": region}
+    if bbox is not None:
+        return {"bbox": list(parse_bbox(bbox))}
+    return {} if intersects is None else {"intersects": dict(area)}
+
+
+def software_versions() -> dict[str, str]:
+    """Return versions of what reads, warps and computes."""
+    from importlib.metadata import version
+
+    import rasterio
+
+    return {"gdal": str(rasterio.__gdal_version__), **{name: version(name) for name in ("numpy", "odc-stac", "xarray")}}
 
 
 def _task(recipe: Recipe, scenes: Scenes, tile: Tile, numbers: NDArray[np.int64], settings: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from stacaster.errors import CatalogError
 from stacaster.ledger import Ledger
 from stacaster.outputs import complete_file
-from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks
+from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks, software_versions
 from stacaster.tiles.run import run_tiles
 from stacaster.version import __version__
 
@@ -25,7 +25,7 @@ def reproduce_tiles(
     """Compute the tiles of a run again, in another folder, from the same scenes with the same recipe.
 
     Args:
-        run: Folder of the run; its plan and its ledger are read, nothing in it is changed.
+        run: Folder of the run, or its ``run.json``; plan and ledger are read, nothing in it is changed.
         output: New folder.
         **options: Those of ``run_tiles``.
 
@@ -37,6 +37,8 @@ def reproduce_tiles(
         CatalogError: There is no run, or the new folder holds something else.
     """
     old, new = Path(run).absolute(), Path(output).absolute()
+    if old.name == RUN:
+        old = old.parent
     document = read_run(old)
     _copy(old, new, document)
     run_tiles(new, **options)
@@ -68,7 +70,6 @@ def _state(folder: Path) -> dict[str, tuple[str, dict[str, str], str | None]]:
 
 def _differences(document: Mapping[str, Any], old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, str]]:
     found = []
-    version = document["software"]["stacaster"]
     for tile, (status, sums, _) in old.items():
         now, fresh, reason = new.get(tile, ("missing", {}, None))
         if now != status:
@@ -79,6 +80,11 @@ def _differences(document: Mapping[str, Any], old: Mapping[str, Any], new: Mappi
             for name in sorted(sums.keys() | fresh.keys())
             if sums.get(name) != fresh.get(name)
         ]
-    if found and version != __version__:
-        found.insert(0, {"tile": "all", "what": "stacaster", "was": str(version), "is": __version__})
+    if found:
+        now = {"stacaster": __version__, **software_versions()}
+        known = document["software"]
+        found[:0] = [
+            {"tile": "all", "what": name, "was": str(known[name]), "is": text}
+            for name, text in now.items() if name in known and str(known[name]) != text
+        ]  # fmt: skip
     return found
