@@ -42,6 +42,7 @@ _EXTENSIONS = {
     "projection": "v2.0.0",
     "raster": "v2.0.0",
     "render": "v2.0.0",
+    "sar": "v1.3.0",
     "sat": "v1.2.0",
     "scientific": "v1.0.0",
     "version": "v1.2.0",

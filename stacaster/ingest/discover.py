@@ -13,7 +13,7 @@ from stacaster.products import file_sets
 
 _SINGLE = (".hdf", ".hdf4", ".h5", ".he5")
 _TIFF = (".tif", ".tiff")
-_BROWSE = ("_br.hdf",)
+_BROWSE = ("_br.hdf", "_qa_stats.h5")
 # Archives of other things lie around everywhere.
 _ARCHIVE = re.compile(r"AST_?\w+_\d{3}\d{14}_\d{14}\w*\.zip", re.IGNORECASE)
 

@@ -30,12 +30,12 @@ READERS = {
         # A zip archive of GeoTIFFs is read where it lies.
         magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PK\x03\x04"),
     ),
+    "hdf5_grids": ReaderRow(module="stacaster.readers.hdf5_grids", magics=(b"\x89HDF\r\n\x1a\n",)),
     "hdf4_eos": ReaderRow(module="stacaster.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
 }
 """Readers by name; a module is imported when a file of its format is opened."""
 
 _STRANGERS = (
-    (b"\x89HDF\r\n\x1a\n", "is HDF5, for which there is no reader yet"),
     (b"CDF", "is netCDF-3, for which there is no reader"),
     (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
 )

@@ -1,0 +1,105 @@
+"""NISAR: what file names and identification say. Source: NISAR product specifications 1.1 to 1.4, naming charts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from stacaster import ecs
+from stacaster.errors import ReadError, UsageError
+from stacaster.model import GranuleContent, Provider
+
+NAME = re.compile(
+    r"NISAR_(?P<band>[LS])(?P<level>\d)_(?P<urgency>PR|UR|OD)_(?P<product>\w{4})_(?P<cycle>\d{3})_(?P<track>\d{3})_"
+    r"(?P<direction>[AD])_(?P<frame>\d{3})_(?P<mode>\d{4})_(?P<polarization>\w{4})_(?P<merged>\w)_(?P<start>\d{8}T\d{6})_"
+    r"(?P<end>\d{8}T\d{6})_(?P<crid>[A-Z]\d{5})_(?P<accuracy>\w)_(?P<coverage>\w)_(?P<place>\w)_(?P<counter>\d{3})"
+)
+"""Names of granules of one acquisition."""
+
+_RELEASES = ("X", "P")
+_ACCURACY = {"P": "precise", "M": "medium", "N": "near real time", "F": "forecast"}
+_COVERAGE = {"F": "full", "P": "partial"}
+
+PROVIDERS = (
+    Provider(name="NASA/ISRO NISAR Science Team", roles=("producer", "licensor"), url="https://nisar.jpl.nasa.gov/"),
+    Provider(name="Alaska Satellite Facility", roles=("processor", "host"), url="https://asf.alaska.edu/"),
+)
+"""Who made and who hosts NISAR data."""
+
+
+def crid_rank(crid: str, counter: int = 0) -> tuple[int, int, int]:
+    """Return the order of a composite release id by its meaning: provisional above beta, then number, then counter.
+
+    As texts ``X05009`` would stand above ``P05023``.
+
+    Raises:
+        UsageError: The letter stands for no release that is known.
+    """
+    if re.fullmatch(r"[A-Z]\d{5}", crid) is None or crid[0] not in _RELEASES:
+        known = ", ".join(_RELEASES)
+        raise UsageError(f"the release {crid!r} is none: a letter ({known}) and five digits are needed")
+    return _RELEASES.index(crid[0]), int(crid[1:]), counter
+
+
+def identification(content: GranuleContent, name: str) -> Any:
+    """Return a value of the group ``identification``; None where the file has none."""
+    return content.attributes.get(f"identification/{name}")
+
+
+def granule_id(content: GranuleContent) -> str:
+    """Return the name of the granule: what the file says, else the name of the file."""
+    stated = str(identification(content, "granuleId") or "")
+    return stated if NAME.fullmatch(stated) else re.sub(r"\.h5$", "", content.name)
+
+
+def is_product(content: GranuleContent, kind: str) -> bool:
+    """Tell whether a file holds a product, such as ``GCOV``; files of quality statistics hold none."""
+    return any(re.fullmatch(rf"science/[LS]SAR/{kind}/grids", name) for name in content.groups)
+
+
+def moment(content: GranuleContent, name: str) -> Any:
+    """Return a time of the identification.
+
+    Raises:
+        ReadError: It is missing, or no time.
+    """
+    text = identification(content, name)
+    try:
+        return ecs.parse_time(str(text))
+    except ValueError as error:
+        raise ReadError(f"identification/{name} is {text!r}, which is no time", granule=content.name) from error
+
+
+def properties(content: GranuleContent, granule: str, polarizations: list[str]) -> dict[str, Any]:
+    """Return STAC properties of a granule: radar, orbit, and what its name says."""
+    match = NAME.fullmatch(granule)
+    track, frame = (identification(content, name) for name in ("trackNumber", "frameNumber"))
+    direction = str(identification(content, "orbitPassDirection") or "").lower()
+    look = str(identification(content, "lookDirection") or "").lower()
+    band = str(identification(content, "radarBand") or (match.group("band") if match else "L"))
+    found: dict[str, Any] = {
+        "sar:frequency_band": band,
+        "sar:polarizations": polarizations,
+        "sar:product_type": str(identification(content, "productType") or ""),
+        "sar:observation_direction": look if look in ("left", "right") else None,
+        "sat:orbit_state": direction if direction in ("ascending", "descending") else None,
+        "sat:absolute_orbit": identification(content, "absoluteOrbitNumber"),
+        "sat:relative_orbit": track,
+        "nisar:track": track,
+        "nisar:frame": frame,
+        "nisar:specification": identification(content, "productSpecificationVersion"),
+        "nisar:product_version": identification(content, "productVersion"),
+    }
+    if match is not None:
+        found |= {
+            "sar:instrument_mode": match.group("mode"),
+            "sat:orbit_cycle": int(match.group("cycle")),
+            "nisar:cycle": int(match.group("cycle")),
+            "nisar:mode": match.group("mode"),
+            "nisar:polarization_mode": match.group("polarization"),
+            "nisar:crid": match.group("crid"),
+            "nisar:counter": int(match.group("counter")),
+            "nisar:orbit_accuracy": _ACCURACY.get(match.group("accuracy")),
+            "nisar:coverage": _COVERAGE.get(match.group("coverage")),
+        }
+    return {key: value for key, value in found.items() if value not in (None, "", [])}

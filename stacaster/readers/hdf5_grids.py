@@ -1,0 +1,210 @@
+"""Gridded layers of HDF5 files: images with coordinates and a projection in the nearest group above them.
+
+A layer is every two-dimensional number array below a group ``grids`` whose shape is that of ``yCoordinates`` and
+``xCoordinates`` (pixel centres) of the nearest group that has both and ``projection``. Others are left out with a note:
+real files hold arrays that are attached to the axes of another grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from stacaster.errors import ReadError
+from stacaster.model import GranuleContent, Layer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+MAX_LAYER_BYTES = 16 << 30
+"""Largest layer that is read; a file that declares more is damaged or hostile."""
+
+_SCALARS = ("identification",)
+_MAX_TEXT = 1 << 16
+_UNEVEN = 1e-6
+
+
+def open_files(files: Sequence[Path]) -> Hdf5Granule:
+    """Open one HDF5 file.
+
+    Raises:
+        ReadError: There is more than one file, or the file is damaged or truncated.
+    """
+    if len(files) != 1:
+        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
+    return Hdf5Granule(files[0])
+
+
+class Hdf5Granule:
+    """An open HDF5 file; see ``model.OpenGranule``."""
+
+    content: GranuleContent
+
+    def __init__(self, path: Path) -> None:
+        self._name = path.name
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            raise ReadError(f"the HDF5 library cannot open it: {error}", granule=path.name) from error
+        try:
+            layers, groups, notes = self._walk()
+            self.content = GranuleContent(
+                reader="hdf5_grids", files=(path,), layers=layers, groups=groups,
+                attributes={**self._scalars(), "skipped_layers": notes},
+            )  # fmt: skip
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            self.close()
+            raise ReadError(f"its structure cannot be read: {error}", granule=path.name) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Hdf5Granule:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._file.close()
+
+    def read_layer(self, path: str) -> NDArray[Any]:
+        """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
+        layer = self.content.layers[path]
+        size = int(np.prod(layer.shape, dtype=np.int64)) * np.dtype(layer.data_type).itemsize
+        if size > MAX_LAYER_BYTES:
+            raise ReadError(f"{path} declares {size / 2**30:.1f} GiB, too many", granule=self._name)
+        try:
+            return np.asarray(self._file[path][()]).astype(layer.data_type, copy=False)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ReadError(f"the pixels of {path} cannot be read: {error}", granule=self._name) from error
+
+    def _walk(self) -> tuple[dict[str, Layer], dict[str, str], list[str]]:
+        layers: dict[str, Layer] = {}
+        groups: dict[str, str] = {}
+        notes: list[str] = []
+        for root in self._grids():
+            groups[root.name.strip("/")] = "grid"
+            for dataset in _images(root):
+                layer, problem = self._layer(dataset, root.name)
+                if layer is not None:
+                    layers[layer.path] = layer
+                elif problem is not None:
+                    notes.append(problem)
+        science = self._file.get("science")
+        if isinstance(science, h5py.Group):
+            for band in science.values():
+                groups |= {f"{band.name.strip('/')}/{name}": "product" for name in band if isinstance(band, h5py.Group)}
+        return layers, groups, notes
+
+    def _grids(self) -> Iterator[h5py.Group]:
+        science = self._file.get("science")
+        if not isinstance(science, h5py.Group):
+            return
+        for band in science.values():
+            for product in band.values() if isinstance(band, h5py.Group) else ():
+                grids = product.get("grids") if isinstance(product, h5py.Group) else None
+                if isinstance(grids, h5py.Group):
+                    yield grids
+
+    def _layer(self, dataset: h5py.Dataset, root: str) -> tuple[Layer | None, str | None]:
+        path = dataset.name.strip("/")
+        above = dataset.parent
+        while not all(name in above for name in ("xCoordinates", "yCoordinates", "projection")):
+            if above.name == root:
+                return None, f"{path}: no group above it has coordinates and a projection"
+            above = above.parent
+        x, y = above["xCoordinates"], above["yCoordinates"]
+        if dataset.shape != (y.shape[0], x.shape[0]):
+            return None, f"{path}: shape {dataset.shape} is not that of its coordinates, {(y.shape[0], x.shape[0])}"
+        attributes = {name: _plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
+        geobox, problem = _geobox(x, y, above["projection"])
+        if problem is not None:
+            attributes["geobox_problem"] = problem
+        return Layer(
+            path=path,
+            name=path.rpartition("/")[2],
+            group=path.rpartition("/")[0],
+            shape=tuple(int(size) for size in dataset.shape),
+            data_type=dataset.dtype.newbyteorder("=").name,
+            nodata=_number(attributes.get("_FillValue")),
+            geobox=geobox,
+            attributes={key: value for key, value in attributes.items() if value is not None},
+        ), None
+
+    def _scalars(self) -> dict[str, Any]:
+        """Return the small values that say what the granule is, by group and name."""
+        found: dict[str, Any] = {}
+        science = self._file.get("science")
+        for band in science.values() if isinstance(science, h5py.Group) else ():
+            for group in _SCALARS:
+                inside = band.get(group) if isinstance(band, h5py.Group) else None
+                if isinstance(inside, h5py.Group):
+                    for name, dataset in inside.items():
+                        if isinstance(dataset, h5py.Dataset) and dataset.size is not None and dataset.size < _MAX_TEXT:
+                            found[f"{group}/{name}"] = _plain(dataset[()])
+        return found
+
+
+def _images(group: h5py.Group) -> Iterator[h5py.Dataset]:
+    for name in group:
+        link = group.get(name, getlink=True)
+        # Links to other files are not followed, links within the file would name a layer twice.
+        if not isinstance(link, h5py.HardLink):
+            continue
+        entry = group[name]
+        if isinstance(entry, h5py.Group):
+            yield from _images(entry)
+        elif isinstance(entry, h5py.Dataset) and len(entry.shape or ()) == 2 and entry.dtype.kind in "iufc":
+            yield entry
+
+
+def _geobox(x: h5py.Dataset, y: h5py.Dataset, projection: h5py.Dataset) -> tuple[GeoBox | None, str | None]:
+    """Return the grid of coordinates of pixel centres, or why there is none."""
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    across, down = np.asarray(x[()], dtype="float64"), np.asarray(y[()], dtype="float64")
+    if across.size < 2 or down.size < 2 or not (np.isfinite(across).all() and np.isfinite(down).all()):
+        return None, "its coordinates are no two numbers or more"
+    dx, dy = ((values[-1] - values[0]) / (values.size - 1) for values in (across, down))
+    for values, step in ((across, dx), (down, dy)):
+        even = values[0] + step * np.arange(values.size)
+        if step == 0 or np.abs(values - even).max() > _UNEVEN * abs(step) * values.size:
+            return None, "its coordinates are not evenly spaced"
+    code = int(np.asarray(projection[()]).ravel()[0])
+    try:
+        CRS.from_epsg(code)
+    except CRSError:
+        return None, f"EPSG:{code} is no CRS"
+    edge = Affine(dx, 0, across[0] - dx / 2, 0, dy, down[0] - dy / 2)
+    return GeoBox((down.size, across.size), edge, f"EPSG:{code}"), None
+
+
+def _number(value: Any) -> float | int | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of HDF5 as text, number or list of such; None for what is none of these."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip("\0 ")
+    if isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, np.ndarray):
+        found = [_plain(part) for part in value.ravel().tolist()]
+        return found[0] if value.shape in ((), (1,)) and found else found
+    if isinstance(value, np.generic):
+        return None if np.iscomplexobj(value) else _plain(value.item())
+    return None
