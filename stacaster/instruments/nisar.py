@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from stacaster import ecs
-from stacaster.errors import ReadError, UsageError
+from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, Provider
 
 NAME = re.compile(
@@ -16,7 +16,6 @@ NAME = re.compile(
 )
 """Names of granules of one acquisition."""
 
-_RELEASES = ("X", "P")
 _ACCURACY = {"P": "precise", "M": "medium", "N": "near real time", "F": "forecast"}
 _COVERAGE = {"F": "full", "P": "partial"}
 
@@ -25,20 +24,6 @@ PROVIDERS = (
     Provider(name="Alaska Satellite Facility", roles=("processor", "host"), url="https://asf.alaska.edu/"),
 )
 """Who made and who hosts NISAR data."""
-
-
-def crid_rank(crid: str, counter: int = 0) -> tuple[int, int, int]:
-    """Return the order of a composite release id by its meaning: provisional above beta, then number, then counter.
-
-    As texts ``X05009`` would stand above ``P05023``.
-
-    Raises:
-        UsageError: The letter stands for no release that is known.
-    """
-    if re.fullmatch(r"[A-Z]\d{5}", crid) is None or crid[0] not in _RELEASES:
-        known = ", ".join(_RELEASES)
-        raise UsageError(f"the release {crid!r} is none: a letter ({known}) and five digits are needed")
-    return _RELEASES.index(crid[0]), int(crid[1:]), counter
 
 
 def identification(content: GranuleContent, name: str) -> Any:

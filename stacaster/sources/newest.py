@@ -12,8 +12,10 @@ Rank = tuple[object, ...]
 
 _WINDOW = timedelta(minutes=2)
 # AST_L1T_00308302003004302_20150510090333_70442: version, month day year time, production.
-_ASTER = re.compile(r"(?P<product>AST_\w+?)_(?P<version>\d{3})(?P<time>\d{14})_(?P<produced>\d{14})(_\d+)?")
+_ASTER = re.compile(r"(?P<product>AST\w+?)_(?P<version>\d{3})(?P<time>\d{14})_(?P<produced>\d{14})(_\d+)?")
 # MOD10A2.A2003017.h16v01.005.2006126104131: product, day (and time or tile), version, production.
+# Delivered as two files, VNIR and SWIR, whose names differ in the second of production alone.
+_TWO_FILES = {("AST_07", "003"), ("AST_07XT", "003"), ("AST_09", "003"), ("AST_09XT", "003")}
 _MODIS = re.compile(
     r"(?P<product>\w+)\.(?P<place>A\d{7}(\.\d{4})?(\.h\d\dv\d\d)?)\.(?P<version>\d{3})\.(?P<produced>\d{13})"
 )
@@ -43,7 +45,8 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
         # Production releases (P) supersede beta releases (X), whose letter sorts behind theirs.
         is_beta = match["letter"] == "X"
         return match["scene"], (not is_beta, int(match["number"]), int(match["counter"]))
-    if match := _ASTER.fullmatch(name):
+    match = _ASTER.fullmatch(name)
+    if match is not None and (match["product"], match["version"]) not in _TWO_FILES:
         return f"{match['product']} {match['time']}", (match["version"], match["produced"])
     if match := _MODIS.fullmatch(name):
         return f"{match['product']} {match['place']}", (match["version"], match["produced"])

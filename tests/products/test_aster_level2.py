@@ -35,6 +35,7 @@ from stacaster.samples.path_images import (
     path_shape,
     path_transform,
 )
+from stacaster.sources.newest import version_of
 from tests.stac_schemas import check
 
 SCENE = replace(DEFAULT_SCENES[1], tir_shape=(40, 50), zone=54)
@@ -449,3 +450,15 @@ def test_pictures_of_level_1t(tmp_path: Path) -> None:
     assert {"V_RED", "V_GREEN", "V_BLUE", "T_RED", "thumbnail"} <= set(item.assets)
     with pytest.raises(LoadError, match="picture, which is no radiance"):
         catalog.load(bands=["V_RED"], native=True, units="radiance")
+
+
+def test_the_two_files_of_a_delivery_are_no_versions_of_each_other(tmp_path: Path) -> None:
+    """VNIR and SWIR differ by a second of production: none supersedes the other."""
+    catalog = ingested(write_path_hdf(SCENE, "AST_07", tmp_path), tmp_path / "c")
+    assert stacaster.dedupe(catalog.root, remove=True) == []
+    assert len(list(stacaster.open_catalog(catalog.root).search().items())) == 2
+    names = ("AST_08_00308302003004302_20150510090333_70442", "AST_08_00308302003004302_20160510090333_1")
+    assert version_of(names[0], "x")[0] == version_of(names[1], "x")[0]
+    assert version_of(names[1], "x")[1] > version_of(names[0], "x")[1]
+    elevations = [name.replace("AST_08", "AST14DEM") for name in names]
+    assert version_of(elevations[0], "x")[0] == version_of(elevations[1], "x")[0]

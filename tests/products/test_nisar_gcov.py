@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,6 @@ import rasterio
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import UsageError
-from stacaster.instruments.nisar import crid_rank
 from stacaster.samples.nisar_gcov import DEFAULT_SCENES, NisarScene, write_nisar_gcov
 from tests.stac_schemas import check
 
@@ -80,17 +77,6 @@ def test_a_series_is_one_cube(tmp_path: Path) -> None:
     power = catalog.load(bands=["HHHH"], native=True, units="physical")
     assert power.HHHH.attrs["long_name"] == "gamma0"
     assert np.array_equal(power.HHHH.values, cube.HHHH.values, equal_nan=True)
-
-
-def test_releases_are_ordered_by_meaning() -> None:
-    seen = ["X05007", "X05009", "X05010", "X05013", "P05023"]
-    assert max(seen) != "P05023", "as texts they are in another order"
-    for left, right in itertools.pairwise(seen):
-        assert crid_rank(left) < crid_rank(right)
-    assert crid_rank("P05023", 2) > crid_rank("P05023", 1)
-    for wrong in ("Z05023", "P0502", "05023", ""):
-        with pytest.raises(UsageError, match="a letter"):
-            crid_rank(wrong)
 
 
 def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
