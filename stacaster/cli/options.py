@@ -111,7 +111,7 @@ def point(_: click.Context, __: click.Parameter, value: str | None) -> tuple[flo
 
 _UNITS: tuple[Decorator, ...] = (
     click.option("--units", default="dn", show_default=True, metavar="NAME",
-                 help="dn, physical, radiance, reflectance, brightness_temperature or surface_temperature."),
+                 help="dn, physical, radiance, reflectance, brightness_temperature, surface_temperature, sigma0, db."),
     click.option("--esun", metavar="NAME", help="Set of solar irradiances: thome or smith. [default: each item's]"),
     click.option("--thermal", metavar="NAME", help="Set of K1 and K2: effective or rounded. [default: effective]"),
     click.option("--emissivity", type=float, metavar="E", help="Of the surface, for surface_temperature."),

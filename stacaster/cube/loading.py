@@ -12,6 +12,7 @@ from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
+from stacaster.cube.quantities import sigma0_factors
 from stacaster.cube.reading import parts_of, read_cube
 from stacaster.cube.selection import (
     GroupBy,
@@ -70,8 +71,8 @@ def load(
         bbox: West, south, east, north in degrees.
         native: Use the CRS, pixel size and lattice of the scenes, so that every pixel keeps its value bit for bit.
         units: ``dn`` (stored numbers), ``physical`` (each band's own), ``radiance``, ``reflectance``,
-            ``brightness_temperature`` or
-            ``surface_temperature``; scale, offset, sun and constants of each scene are applied before scenes are fused.
+            ``brightness_temperature``, ``surface_temperature``, ``gamma0``, ``sigma0`` or ``db`` (of gamma0); scale,
+            offset, sun and constants of each scene are applied before scenes are fused.
         groupby: ``time``, ``solar_day``, ``id``, the name of an item property, or a function of an item.
         report: Return also what became of every item and band. A file that cannot be read is then noted, with the
             reason, and left out of the cube; ``strict=True`` makes it an error nevertheless.
@@ -110,7 +111,7 @@ def carry_out(request: Request) -> xr.Dataset:
     )  # fmt: skip
     if request.by_item:
         stored = cube
-        cube = _in_units(cube[request.keys], request)
+        cube = _in_units(cube, request)
         if request.masking.names:
             cube = apply_masks(stored, cube, request.items, request.masking, request.constants)
         groups = group_items(request.items, request.groupby)
@@ -196,7 +197,8 @@ def read_request(
         )
     asked = ("intersects", "region", "name_column", "point", "radius")
     place = find_place(bbox=bbox, **{key: ours.get(key) for key in asked})
-    keys = list(dict.fromkeys([*names.values(), *masking.bands()]))
+    factors = sigma0_factors(chosen, list(names.values())) if wanted == "sigma0" else {}
+    keys = list(dict.fromkeys([*names.values(), *masking.bands(), *factors.values()]))
     arguments = dict(options)
     if native:
         _refuse_place(options)
@@ -243,10 +245,22 @@ def _in_units(cube: xr.Dataset, request: Request) -> xr.Dataset:
     if request.units == "dn":
         for key in request.keys:
             cube[key].attrs["units"] = "1"
-        return cube
+        return cube[request.keys]
+    if request.units == "sigma0":
+        return _as_sigma0(cube, request)
     return cube.assign(
         {key: to_units(cube[key], request.items, key, request.units, request.constants) for key in request.keys}
-    )
+    )[request.keys]
+
+
+def _as_sigma0(cube: xr.Dataset, request: Request) -> xr.Dataset:
+    """Return sigma0: gamma0 times the factor that the provider gives for each pixel."""
+    found = {}
+    for key, factor in sigma0_factors(request.items, request.keys).items():
+        gamma0 = to_units(cube[key], request.items, key, "sigma0", request.constants)
+        values = to_units(cube[factor], request.items, factor, "physical", request.constants)
+        found[key] = (gamma0 * values).assign_attrs(gamma0.attrs)
+    return cube.assign(found)[request.keys]
 
 
 def _with_bits(cube: xr.Dataset) -> xr.Dataset:

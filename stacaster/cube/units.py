@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
-Units = Literal["dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "physical"]
+Units = Literal[
+    "dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "gamma0", "sigma0", "db",
+    "physical",
+]  # fmt: skip
 """What the values of a cube mean."""
 
-UNITS: tuple[Units, ...] = (
-    "dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "physical",
-)  # fmt: skip
+UNITS: tuple[Units, ...] = get_args(Units)
 """All units that ``load`` knows; ``physical`` is each band's own: stored number * scale + offset."""
 
+# Units of what may be stored as it is.
+_UNSCALED = ("physical", "gamma0", "sigma0", "db")
 _TABLE_BYTES = 2
 _TABLES = 256
 _AT_A_TIME = 65_536
@@ -90,10 +93,18 @@ class _Scene:
                     )
                 else:
                     values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
+            if self.units == "db":
+                values = to_decibels(values)
         if self.nodata is not None:
             values = np.where(stored == self.nodata, np.nan, values)
         found: NDArray[np.float32] = values.astype("float32")
         return found
+
+
+def to_decibels(power: Any) -> Any:
+    """Return 10 log10 of linear power; NaN where that is not positive. Means belong before it."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(power > 0, 10 * np.log10(power), np.nan)
 
 
 def check_units(name: str) -> Units:
@@ -188,13 +199,13 @@ def _scene(item: pystac.Item, band: str, units: Units, constants: Constants, nod
     fields = _fields(item, band)
     own = fields.get("nodata", nodata)
     known = nodata if nodata is not None else own
-    if units == "physical" and "raster:scale" not in fields:
+    if units in _UNSCALED and "raster:scale" not in fields:
         return _Scene(units=units, scale=1.0, offset=0.0, nodata=known)
     plain = _Scene(
         units=units, scale=_need(fields, "raster:scale", units), offset=_need(fields, "raster:offset", units),
         nodata=known,
     )  # fmt: skip
-    if units == "physical" or quantity_of(item, band) in STORED.get(units, ()):
+    if units in _UNSCALED or quantity_of(item, band) in STORED.get(units, ()):
         return plain
     if units == "reflectance":
         return replace(plain, factor=_reflectance_factor(fields, item, constants))
@@ -243,7 +254,7 @@ def _sources(
 ) -> dict[str, Any]:
     """Return which constants a band was made with, and where they come from."""
     found: dict[str, Any] = {"calibration": "raster:scale and raster:offset of each scene"}
-    if units == "physical" or quantity in STORED.get(units, ()):
+    if units in _UNSCALED or quantity in STORED.get(units, ()):
         return found
     if units == "reflectance":
         having = [item for item in items if band in item.assets]

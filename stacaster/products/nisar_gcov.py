@@ -104,7 +104,12 @@ def _scene_band(content: GranuleContent, band: Band, layer: Layer) -> SceneBand:
         reason = layer.attributes.get("geobox_problem", "no reason given")
         raise ReadError(f"the place of {layer.path} on Earth is unknown: {reason}", granule=content.name)
     size = abs(float(layer.geobox.transform.a))
-    return SceneBand(band=replace(band, resolution=size), layer=layer.path, geobox=layer.geobox)
+    fields = {}
+    if band.quantity == "gamma0":
+        fields["stacaster:sigma0_factor"] = f"rtcGammaToSigmaFactor{_FREQUENCIES[band.group]}"
+    return SceneBand(
+        band=replace(band, resolution=size), layer=layer.path, geobox=layer.geobox, properties=fields
+    )  # fmt: skip
 
 
 PRODUCT = Product(

@@ -15,6 +15,7 @@ import rasterio
 
 import stacaster
 from stacaster.catalog import Catalog
+from stacaster.errors import LoadError
 from stacaster.samples.nisar_gcov import DEFAULT_SCENES, NisarScene, write_nisar_gcov
 from tests.stac_schemas import check
 
@@ -74,9 +75,20 @@ def test_a_series_is_one_cube(tmp_path: Path) -> None:
             assert np.array_equal(cube.HHHH.values[place], cog.read(1), equal_nan=True)
     plain = odc.stac.load(items, bands=["HHHH"], geobox=cube.odc.geobox, stac_cfg=catalog.stac_cfg())
     assert np.array_equal(plain.HHHH.values, cube.HHHH.values, equal_nan=True)
-    power = catalog.load(bands=["HHHH"], native=True, units="physical")
-    assert power.HHHH.attrs["long_name"] == "gamma0"
-    assert np.array_equal(power.HHHH.values, cube.HHHH.values, equal_nan=True)
+    for units in ("physical", "gamma0"):
+        power = catalog.load(bands=["HHHH"], native=True, units=units)
+        assert "gamma0" in power.HHHH.attrs["long_name"] and power.HHHH.attrs["units"] == "1"
+        assert np.array_equal(power.HHHH.values, cube.HHHH.values, equal_nan=True)
+    sigma0 = catalog.load(bands=["HHHH", "HVHV"], native=True, units="sigma0")
+    assert list(sigma0.data_vars) == ["HHHH", "HVHV"] and "sigma0" in sigma0.HVHV.attrs["long_name"]
+    assert np.allclose(sigma0.HVHV.values, cube.HVHV.values * np.float32(0.9), rtol=1e-6, equal_nan=True)
+    decibels = catalog.load(bands=["HHHH"], native=True, units="db", chunks={"x": 50})
+    assert np.allclose(decibels.HHHH.values, 10 * np.log10(cube.HHHH.values), atol=1e-5, equal_nan=True)
+    assert decibels.HHHH.attrs["units"] == "dB"
+    with pytest.raises(LoadError, match="gamma0, which is no radiance"):
+        catalog.load(bands=["HHHH"], native=True, units="radiance")
+    with pytest.raises(LoadError, match="has no factor"):
+        catalog.load(bands=["mask"], native=True, units="sigma0")
 
 
 def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
