@@ -60,15 +60,25 @@ def pairs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dic
     return dict(value.split("=", 1) for value in values) or None
 
 
-_CLUSTER: tuple[Decorator, ...] = (
-    click.option("--address", metavar="URL",
-                 help="dask: scheduler that runs, or jobqueue:slurm. [default: a cluster on this machine]"),
+_ARRAY: tuple[Decorator, ...] = (
     click.option("--option", "options", multiple=True, metavar="NAME=VALUE", callback=pairs,
                  help="slurm: option of sbatch, partition, account, time ...; may be repeated."),
     click.option("--window", type=click.IntRange(min=1), metavar="N", help="slurm: elements that may run at once."),
     click.option("--max-array", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N",
                  help="slurm: largest number of elements; with more work each takes several."),
 )  # fmt: skip
+
+
+_CLUSTER: tuple[Decorator, ...] = (
+    click.option("--address", metavar="URL",
+                 help="dask: scheduler that runs, or jobqueue:slurm. [default: a cluster on this machine]"),
+    *_ARRAY,
+)  # fmt: skip
+
+
+def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what an array job of Slurm is asked for to a command."""
+    return _with(_ARRAY, function)
 
 
 def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,12 +172,16 @@ def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return _with(_UNITS, function)
 
 
+memory_option: Decorator = click.option(
+    "--memory-mb", type=click.IntRange(min=64), default=1500, show_default=True, metavar="N",
+    help="Memory for the pixels of a tile; larger tiles are computed in pieces.",
+)  # fmt: skip
+
 _RUN: tuple[Decorator, ...] = (
     click.option("--executor", default="processes", show_default=True, metavar="NAME",
                  help="processes, threads or dask."),
     click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Tiles at a time."),
-    click.option("--memory-mb", type=click.IntRange(min=64), default=1500, show_default=True, metavar="N",
-                 help="Memory for the pixels of a tile; larger tiles are computed in pieces."),
+    memory_option,
     click.option("--address", metavar="URL", help="Scheduler of a Dask cluster. [default: one on this machine]"),
 )  # fmt: skip
 

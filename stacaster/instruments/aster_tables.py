@@ -123,3 +123,21 @@ def quality_fields(group: str, *, swath: str, file: str, name: str = "") -> list
               swath=swath, file=f"{file}_QA_DataPlane{end}")
         for end in ("", "2")
     ]  # fmt: skip
+
+
+SURFACE_FALSE_COLOUR = {"false-colour": {**aster.FALSE_COLOUR, "rescale": [[0, 600], [0, 600], [0, 600]]}}
+"""The usual view of VNIR, of reflectances at the surface in thousandths."""
+
+
+def reflectance_fields() -> tuple[Field, ...]:
+    """Return images and quality planes of reflectance at the surface, in thousandths."""
+    data = {
+        "data_type": "int16", "unit": "1", "nodata": 0, "quantity": "surface_reflectance", "solar_illumination": None,
+    }  # fmt: skip
+    return surface_fields("SurfaceReflectance", prefix="SRF", data=data, scale=0.001)
+
+
+def radiance_fields() -> tuple[Field, ...]:
+    """Return images and quality planes of radiance that leaves the surface, in counts of the scene's gains."""
+    data = {"data_type": "int16", "nodata": 0, "quantity": "surface_radiance"}
+    return surface_fields("SurfaceRadiance", prefix="SRA", data=data, scale=None)

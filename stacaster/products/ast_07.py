@@ -6,33 +6,16 @@ The HDF form comes as two files, one a subsystem, whose production times differ 
 from __future__ import annotations
 
 from stacaster.instruments.aster_level2 import products_of
-from stacaster.instruments.aster_tables import Level2, surface_fields
+from stacaster.instruments.aster_tables import SURFACE_FALSE_COLOUR, Level2, reflectance_fields
 
 TABLE = Level2(
     short_name="AST_07",
     title="surface reflectance of VNIR and SWIR",
     description="Reflectance at the surface is value * 0.001; the sun and the atmosphere are accounted for.",
-    fields=surface_fields(
-        "SurfaceReflectance",
-        prefix="SRF",
-        data={
-            "data_type": "int16",
-            "unit": "1",
-            "nodata": 0,
-            "quantity": "surface_reflectance",
-            "solar_illumination": None,
-        },
-        scale=0.001,
-    ),
+    fields=reflectance_fields(),
     citation="ASTER Level 2 Surface Reflectance VNIR and SWIR",
     keywords=("surface reflectance", "vnir", "swir", "minerals"),
-    renders={
-        "false-colour": {
-            "title": "False colour: near infrared, red, green",
-            "assets": ["B03N", "B02", "B01"],
-            "rescale": [[0, 600], [0, 600], [0, 600]],
-        }
-    },
+    renders=SURFACE_FALSE_COLOUR,
     notes=("Not surface emissivity, for which it is taken at places: that is AST_05",),
 )
 

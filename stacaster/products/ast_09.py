@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from stacaster.instruments.aster_level2 import products_of
-from stacaster.instruments.aster_tables import Level2, surface_fields
+from stacaster.instruments.aster_tables import Level2, radiance_fields
 
 TABLE = Level2(
     short_name="AST_09",
     title="surface radiance of VNIR and SWIR",
     description="Radiance that leaves the surface, W m-2 sr-1 um-1, is value * raster:scale, the gain of the scene.",
-    fields=surface_fields(
-        "SurfaceRadiance",
-        prefix="SRA",
-        data={"data_type": "int16", "nodata": 0, "quantity": "surface_radiance"},
-        scale=None,
-    ),
+    fields=radiance_fields(),
     citation="ASTER Level 2 Surface Radiance VNIR and SWIR",
     keywords=("surface radiance", "vnir", "swir"),
     notes=("Not SWIR alone, for which it is taken at places",),

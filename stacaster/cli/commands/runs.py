@@ -88,14 +88,7 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
     help="processes, threads, dask or slurm; clusters download and ingest too.",
 )
 @options.cluster_options
-@click.option(
-    "--memory-mb",
-    type=click.IntRange(min=64),
-    default=1500,
-    show_default=True,
-    metavar="N",
-    help="Memory for the pixels of a tile.",
-)
+@options.memory_option
 @options.json_option
 def global_run(product: str, output: str, as_json: bool, **rest: Any) -> int:
     """Search, download, ingest, and compute tiles of what was found; the same command goes on when interrupted."""

@@ -82,23 +82,7 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
 @tiles.command(epilog="\b\nExamples:\n  stacaster tiles submit run --option partition=work --option time=2:00:00\n"
                "  stacaster tiles submit run --script-only")  # fmt: skip
 @click.argument("output", metavar="DIR")
-@click.option(
-    "--option",
-    "sbatch",
-    multiple=True,
-    metavar="NAME=VALUE",
-    callback=options.pairs,
-    help="Option of sbatch: partition, account, qos, time, mem, cpus-per-task ...; may be repeated.",
-)
-@click.option("--window", type=click.IntRange(min=1), metavar="N", help="Elements that may run at once.")
-@click.option(
-    "--max-array",
-    type=click.IntRange(min=1),
-    default=1000,
-    show_default=True,
-    metavar="N",
-    help="Largest number of elements; with more tiles each takes several.",
-)
+@options.array_options
 @click.option(
     "--lead-s",
     type=click.IntRange(min=10),
@@ -107,20 +91,13 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
     metavar="N",
     help="Seconds before the end of its time at which an element stops and is requeued.",
 )
-@click.option(
-    "--memory-mb",
-    type=click.IntRange(min=64),
-    default=1500,
-    show_default=True,
-    metavar="N",
-    help="Memory for the pixels of a tile.",
-)
+@options.memory_option
 @click.option("--script-only", is_flag=True, help="Write the script and submit nothing.")  # fmt: skip
-def submit(output: str, sbatch: dict[str, str] | None, script_only: bool, **rest: Any) -> int:
+def submit(output: str, script_only: bool, **rest: Any) -> int:
     """Give what is pending or stale to Slurm as one array job; 'tiles status' follows it."""
     import stacaster
 
-    job = stacaster.submit_tiles(output, options=sbatch, submit=not script_only, **rest)
+    job = stacaster.submit_tiles(output, submit=not script_only, **rest)
     if script_only:
         click.echo(f"scripts are in {output}/slurm", err=True)
         return 0
