@@ -88,6 +88,8 @@ def run_tiles(
             ledger.leave()
         raise
     ledger.leave()
+    # A cluster gives the task of a worker that died to another one; what the first left half written is nobody's.
+    sweep(folder, ledger)
     return ledger.counts()
 
 
