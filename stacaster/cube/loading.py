@@ -162,8 +162,9 @@ class Request:
         """Whether each scene is read as a slice of its own."""
         # What is said of a pixel, and its physical value, depends on the scene.
         is_plain = isinstance(self.groupby, str) and self.groupby != "id"
-        is_joined = len(parts_of(self.items, self.needed)) > 1
-        return self.units != "dn" or bool(self.masking.names) or self.source or self.n_obs or is_joined or not is_plain
+        if self.units != "dn" or bool(self.masking.names) or self.source or self.n_obs or not is_plain:
+            return True
+        return len(parts_of(self.items, self.needed)) > 1
 
 
 def read_request(

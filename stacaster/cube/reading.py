@@ -118,11 +118,13 @@ def _joined(
     for keys, places in parts:
         cube = _part([items[place] for place in places], keys, None, given, report)
         given = {key: value for key, value in given.items() if key not in _OF_GRID} | {"geobox": cube.odc.geobox}
+        known = {place: number for number, place in enumerate(places)}
+        # The slice after the last one is empty.
+        slices = [known.get(number, len(places)) for number in range(len(items))]
         for key in keys:
             band = cube[key]
             nothing = nothing_of(band)
             empty = xr.full_like(band.isel(time=[0]), 0 if nothing is None else nothing)
-            slices = [places.index(n) if n in places else len(places) for n in range(len(items))]
             found[key] = xr.concat([band, empty], dim="time").isel(time=slices).assign_coords(time=times)
             found[key].attrs = band.attrs
     return xr.Dataset(found, attrs=cube.attrs)

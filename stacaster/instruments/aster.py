@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,14 +199,15 @@ def scene_band(band: Band, layer: str, geobox: Any, metadata: AsterMetadata) -> 
 
 
 def select_bands(
-    present: Mapping[str, str], metadata: AsterMetadata, options: ReadOptions
+    present: Mapping[str, Any], metadata: AsterMetadata, options: ReadOptions, *, bands: Sequence[Band] = BANDS
 ) -> tuple[list[Band], dict[str, str]]:
     """Choose the bands that become assets.
 
     Args:
-        present: Layer path by band name, for the bands that the granule holds.
+        present: Layer by band name, for the bands that the granule holds.
         metadata: Metadata of the granule.
         options: What the user wants.
+        bands: Table of the product.
 
     Returns:
         Bands to write, and the reason for every band of the table that is not written.
@@ -214,8 +215,8 @@ def select_bands(
     chosen: list[Band] = []
     absent: dict[str, str] = {}
     is_late = metadata.datetime >= SWIR_CUTOFF
-    groups = {band.group for band in BANDS if band.name in present}
-    for band in BANDS:
+    groups = {band.group for band in bands if band.name in present}
+    for band in bands:
         if options.subsystems and band.group not in options.subsystems:
             absent[band.name] = f"{band.group} was not asked for"
         elif band.name not in present:

@@ -14,7 +14,6 @@ from stacaster.instruments.aster import AsterMetadata
 from stacaster.model import GranuleContent
 
 _ACQUIRED = re.compile(r"AST\w*?_\d{3}(\d{14})_")
-_GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 
 
 def utm_zone(content: GranuleContent) -> int | None:
@@ -105,7 +104,7 @@ def _gains(content: GranuleContent, extra: dict[str, Any]) -> dict[str, str]:
         str(value[0]): str(value[1]) for value in (item.value for item in content.find_all("GAIN")) if is_pair(value)
     }
     if not codes:
-        codes = dict(_GAIN_PAIR.findall(str(extra.get("ASTERGAINS", ""))))
+        return aster.parse_gains(extra.get("ASTERGAINS"))
     names = {aster.odl_suffix(band).zfill(2): band.name for band in aster.BANDS}
     return {names[number]: code.upper() for number, code in codes.items() if number in names}
 

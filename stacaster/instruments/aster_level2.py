@@ -7,7 +7,7 @@ Sources: LP DAAC product pages of versions 003 and 004; ASTER Users Handbook v2;
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -201,14 +201,14 @@ def _scene(
     found: Mapping[str, tuple[Field, Layer]],
     place: Callable[[Layer, Band], tuple[GeoBox, dict[str, Any]]],
 ) -> Scene:
-    wanted, absent = _select(table.fields, found, metadata, options)
-    if not wanted:
+    chosen, absent = aster.select_bands(found, metadata, options, bands=table.bands)
+    if not chosen:
         reasons = "; ".join(sorted(set(absent.values())))
         raise ReadError(f"no band is left to ingest: {reasons}", granule=content.name)
     bands: list[SceneBand] = []
     notes: list[str] = []
-    for entry in wanted:
-        layer = found[entry.band.name][1]
+    for wanted in chosen:
+        entry, layer = found[wanted.name]
         band, said = _as_stored(entry.band, layer, content.name)
         geobox, fields = place(layer, band)
         scale, more = _scale(entry, layer, metadata)
@@ -231,30 +231,6 @@ def _scene(
         properties=properties,
         extensions=("view", "sat", "eo"),
     )
-
-
-def _select(
-    fields: Sequence[Field],
-    found: Mapping[str, Any],
-    metadata: AsterMetadata,
-    options: ReadOptions,
-) -> tuple[list[Field], dict[str, str]]:
-    chosen: list[Field] = []
-    absent: dict[str, str] = {}
-    groups = {entry.band.group for entry in fields if entry.band.name in found}
-    is_late = metadata.datetime >= aster.SWIR_CUTOFF and not options.include_swir_after_cutoff
-    for entry in fields:
-        band = entry.band
-        if options.subsystems and band.group not in options.subsystems:
-            absent[band.name] = f"{band.group} was not asked for"
-        elif band.name not in found:
-            whole = band.group not in groups
-            absent[band.name] = f"the granule has no {band.group}" if whole else "the granule lacks this band"
-        elif band.group == "SWIR" and is_late:
-            absent[band.name] = "SWIR is unusable from 2008-04-01 on"
-        else:
-            chosen.append(entry)
-    return chosen, absent
 
 
 def _as_stored(band: Band, layer: Layer, granule: str) -> tuple[Band, tuple[str, ...]]:
