@@ -16,6 +16,7 @@ from stacaster.executors.cluster import Cluster
 from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
 from stacaster.ingest.spread import plain_outcomes, run_spread
+from stacaster.ingest.wanted import parse_area
 from stacaster.item_table import DATABASE, run_sql
 from stacaster.model import Granule, Outcome, Report
 from stacaster.register import register
@@ -26,7 +27,8 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_CONVERSION = ("workers", "subsystem", "keep_swir", "profile")
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "bands", "frequency", "split_complex", "s3")
+_AREA = ("bbox", "intersects", "region", "name_column")
 
 
 def ingest_search(
@@ -53,8 +55,10 @@ def ingest_search(
         no_copy: Download nothing: register the provider's Cloud Optimized GeoTIFFs in place; see ``register``.
         dry_run: Only say what would be done.
         progress: Called after every granule.
-        **options: ``workers`` (also a ``Cluster``, whose machines download and ingest a granule a task),
-            ``subsystem``, ``keep_swir``, ``profile`` as in ``ingest``; all others are those of ``search``.
+        **options: ``clip`` cuts the granules to the area of the search; ``remote`` does so too, and reads HDF5 granules
+            where they lie instead of downloading them (``s3``: from their bucket). ``workers`` (also a ``Cluster``,
+            whose machines download and ingest a granule a task), ``subsystem``, ``keep_swir``, ``profile``, ``bands``,
+            ``frequency``, ``split_complex`` as in ``ingest``; all others are those of ``search``.
 
     Returns:
         What became of every granule.
@@ -65,8 +69,15 @@ def ingest_search(
         CatalogError: The folder is not a catalog of ours.
     """
     conversion = {key: options.pop(key) for key in _CONVERSION if key in options}
+    is_remote, is_cut = bool(options.pop("remote", False)), bool(options.pop("clip", False))
     root = catalog_path(catalog)
-    known = _known_ids(root)
+    if is_remote or is_cut:
+        # Of which area and bands an item is, is known only when its granule was opened.
+        known: set[str] = set()
+        area = parse_area(**{key: options.get(key) for key in _AREA})
+        conversion |= {} if area is None else {"intersects": area}
+    else:
+        known = _known_ids(root)
     counter = _Counter(progress)
     missing = _missing(iter_granules(product, **options), known, counter)
     if dry_run:
@@ -77,6 +88,10 @@ def ingest_search(
     if no_copy:
         kept = {key: conversion[key] for key in ("subsystem", "keep_swir") if key in conversion}
         register(missing, catalog=root, progress=lambda _, __, outcome: counter.add(outcome), **kept)
+        return counter.report()
+    if is_remote:
+        for outcome in ingest(list(missing), catalog=root, **conversion).outcomes:
+            counter.add(outcome)
         return counter.report()
     if isinstance(conversion.get("workers"), Cluster):
         _on_cluster(missing, root, {**conversion, "discard_source": discard_source, "cache_dir": cache_dir}, counter)

@@ -6,7 +6,7 @@ Product tables import this module, so it imports its packages where it uses them
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ COORDINATE_DECIMALS = 7
 _SEGMENT_M = 2500.0
 _MAX_SEGMENTS = 128
 _ROWS_PER_BLOCK = 512
+_AREA_DEGREES = 0.05
+_ON_EDGE = 1e-6
 _EASTING_RANGE = (-200_000.0, 1_200_000.0)
 _NORTHING_RANGE = (-10_000_000.0, 10_000_000.0)
 
@@ -138,31 +140,99 @@ def valid_hull(pixels: NDArray[Any], nodata: int | float | None) -> NDArray[np.f
         Hull vertices of shape (n, 2) as (column, row) of outer pixel edges, so that every valid pixel lies wholly
         inside; empty when there is no valid pixel.
     """
-    import numpy as np
-    import shapely
+    hull = HullOf(nodata)
+    hull.add(pixels)
+    return hull.result()
 
-    rows, cols = pixels.shape
-    if nodata is None:
-        return np.array([[0, 0], [cols, 0], [cols, rows], [0, rows]], dtype=np.float64)
-    parts: list[NDArray[np.float64]] = []
-    for start in range(0, rows, _ROWS_PER_BLOCK):
-        block = pixels[start : start + _ROWS_PER_BLOCK]
+
+class HullOf:
+    """The convex hull of the valid pixels of a band that comes in strips from top to bottom; see ``valid_hull``.
+
+    Args:
+        nodata: Value of invalid pixels.
+    """
+
+    def __init__(self, nodata: int | float | None) -> None:
+        self._nodata, self._seen, self._cols = nodata, 0, 0
+        self._parts: list[NDArray[np.float64]] = []
+
+    def add(self, strip: NDArray[Any]) -> None:
+        """Take the next rows."""
+        rows, self._cols = strip.shape
+        if self._nodata is not None:
+            for start in range(0, rows, _ROWS_PER_BLOCK):
+                self._add(strip[start : start + _ROWS_PER_BLOCK], self._seen + start)
+        self._seen += rows
+
+    def _add(self, block: NDArray[Any], start: int) -> None:
+        import numpy as np
+
+        nodata = self._nodata
         valid = ~np.isnan(block) if isinstance(nodata, float) and math.isnan(nodata) else block != nodata
         # argmax stops at the first True, which lies near the edge of an image: faster than a look at every pixel.
         first = valid.argmax(axis=1)
         has_data = np.flatnonzero(valid[np.arange(len(valid)), first])
         if not has_data.size:
-            continue
-        last = cols - valid[has_data, ::-1].argmax(axis=1)
+            return
+        last = self._cols - valid[has_data, ::-1].argmax(axis=1)
         first = first[has_data]
         row = has_data + start
-        parts += [np.stack(pair, axis=1).astype(np.float64) for pair in
-                  ((first, row), (first, row + 1), (last, row), (last, row + 1))]  # fmt: skip
-    if not parts:
-        return np.empty((0, 2))
-    # A line through all points has their hull, and is made without an object for every point.
-    hull = shapely.convex_hull(shapely.linestrings(np.concatenate(parts)))
-    return np.asarray(shapely.get_coordinates(hull)[:-1], dtype=np.float64)
+        self._parts += [np.stack(pair, axis=1).astype(np.float64) for pair in
+                        ((first, row), (first, row + 1), (last, row), (last, row + 1))]  # fmt: skip
+
+    def result(self) -> NDArray[np.float64]:
+        """Return the vertices."""
+        import numpy as np
+        import shapely
+
+        rows, cols = self._seen, self._cols
+        if self._nodata is None:
+            return np.array([[0, 0], [cols, 0], [cols, rows], [0, rows]], dtype=np.float64)
+        if not self._parts:
+            return np.empty((0, 2))
+        # A line through all points has their hull, and is made without an object for every point.
+        hull = shapely.convex_hull(shapely.linestrings(np.concatenate(self._parts)))
+        return np.asarray(shapely.get_coordinates(hull)[:-1], dtype=np.float64)
+
+
+def window_around(geobox: GeoBox, area: Mapping[str, Any]) -> tuple[slice, slice] | None:
+    """Return the rows and columns of a grid that an area touches, or None when it touches none.
+
+    Args:
+        geobox: The grid; may be rotated.
+        area: GeoJSON geometry in degrees; its edges are densified before they are projected.
+    """
+    import numpy as np
+    import shapely
+    from pyproj import CRS, Transformer
+
+    shape = shapely.segmentize(shapely.geometry.shape(dict(area)), _AREA_DEGREES)
+    forward = Transformer.from_crs(CRS.from_epsg(4326), CRS.from_user_input(str(geobox.crs)), always_xy=True)
+    rows, cols = (int(size) for size in geobox.shape)
+    inverse = ~geobox.transform
+
+    def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        x, y = forward.transform(points[:, 0], points[:, 1])
+        return np.stack([inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f], axis=1)
+
+    found: list[tuple[float, ...]] = []
+    for part in shapely.get_parts(shape):
+        moved: Any = shapely.transform(part, pixels)
+        points = shapely.get_coordinates(moved)
+        if not np.isfinite(points).all():
+            # The CRS does not reach so far: of such a part only what can be projected counts.
+            moved = shapely.convex_hull(shapely.multipoints(points[np.isfinite(points).all(axis=1)]))
+        inside = shapely.make_valid(moved).intersection(shapely.box(0, 0, cols, rows))
+        if inside.area > 0:
+            found.append(inside.bounds)
+    if not found:
+        return None
+    left, top = np.min(found, axis=0)[:2]
+    right, bottom = np.max(found, axis=0)[2:]
+    # A bound that lies on an edge but for rounding takes no further pixel.
+    low, high = math.floor(top + _ON_EDGE), math.ceil(bottom - _ON_EDGE)
+    first, last = math.floor(left + _ON_EDGE), math.ceil(right - _ON_EDGE)
+    return slice(low, max(high, low + 1)), slice(first, max(last, first + 1))
 
 
 def footprint(parts: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[dict[str, Any], list[float]]:

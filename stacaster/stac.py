@@ -158,7 +158,7 @@ def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]
         "type": COG_TYPE if isinstance(asset, CogAsset) else asset.media_type,
         "title": f"{table.name}: {table.description}",
         "roles": ["data"],
-        "data_type": table.data_type,
+        "data_type": stac_type(table.data_type),
         "gsd": table.resolution,
         "raster:spatial_resolution": round((abs(t.a * t.e - t.b * t.d)) ** 0.5, 9),
         "raster:sampling": "area",
@@ -181,6 +181,19 @@ def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]
     described |= band_fields(table) | dict(band.properties)
     described["bands"] = [_band_object(table, asset)]
     return described
+
+
+_COMPLEX = {"complex64": "cfloat32", "complex128": "cfloat64"}
+
+
+def stac_type(name: str) -> str:
+    """Return the STAC name of a NumPy type: that of complex numbers differs."""
+    return _COMPLEX.get(name, name)
+
+
+def numpy_type(name: str) -> str:
+    """Return the NumPy name of a STAC type."""
+    return next((ours for ours, theirs in _COMPLEX.items() if theirs == name), name)
 
 
 def nodata_of(value: int | float) -> int | float | str:
@@ -373,7 +386,7 @@ def _item_asset(band: Band) -> dict[str, Any]:
         "type": COG_TYPE,
         "title": f"{band.name}: {band.description}",
         "roles": ["data"],
-        "data_type": band.data_type,
+        "data_type": stac_type(band.data_type),
         "gsd": band.resolution,
         "raster:sampling": "area",
     }

@@ -103,6 +103,21 @@ def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callabl
     return function
 
 
+_WANTED: tuple[Decorator, ...] = (
+    click.option("--bands", multiple=True, metavar="NAME,NAME", help="Keep only these bands, such as HHHH,HVHV."),
+    click.option("--frequency", metavar="A|B", help="NISAR: keep only this frequency."),
+    click.option("--split-complex", is_flag=True, help="Amplitude and phase instead of complex numbers."),
+    click.option("--clip", is_flag=True, help="With --product: cut granules to the area. Files are always cut to it."),
+    click.option("--remote", is_flag=True, help="With --product: read HDF5 granules where they lie, only the area."),
+    click.option("--s3", is_flag=True, help="With --remote: from the providers' buckets; needs stacaster[s3]."),
+)  # fmt: skip
+
+
+def wanted_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what is wanted of granules to a command."""
+    return _with(_WANTED, function)
+
+
 def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a conversion to a command."""
     return _with(_INGEST, function)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +19,10 @@ from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 from stacaster.checksums import digest_file, multihash
-from stacaster.cog.overviews import build_overviews
+from stacaster.cog.overviews import level_shapes
 from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
-from stacaster.cog.statistics import band_statistics
-from stacaster.cog.tiff import copied_tags, write_tiff
+from stacaster.cog.strips import BandWriter
+from stacaster.cog.tiff import TiffSpool, copied_tags
 from stacaster.cog.verify import GDAL_OPTIONS, pixel_hash, verify_cog
 from stacaster.errors import SpaceError, WriteError, is_space_error
 from stacaster.model import CogAsset, SceneBand
@@ -28,17 +30,21 @@ from stacaster.model import CogAsset, SceneBand
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["PROFILES", "CogJob", "CogProfile", "get_profile", "pixel_hash", "write_cog", "write_cogs"]
+__all__ = ["PROFILES", "CogJob", "CogProfile", "Strips", "get_profile", "pixel_hash", "write_cog", "write_cogs"]
 
-_DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
+_DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64", "complex64")
 _STRIP_LIMIT = 512
+
+
+Strips = Iterator["NDArray[Any]"]
+"""Rows of a band from top to bottom, some at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CogJob:
     """One band to write."""
 
-    read: Callable[[], NDArray[Any]]
+    read: Callable[[], Strips]
     """Gives the pixels; called when the band's turn has come."""
     path: Path
     """File to write."""
@@ -47,7 +53,7 @@ class CogJob:
 
 
 def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd") -> list[CogAsset]:
-    """Write several bands; at most ``threads`` of them are in memory.
+    """Write several bands; of at most ``threads`` of them something is in memory.
 
     Args:
         jobs: Bands; reading happens one band at a time.
@@ -61,32 +67,35 @@ def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd
         WriteError: A band could not be written or is not what was read back.
         StacasterError: Whatever a job's ``read`` raises.
     """
+    # HDF4 is not safe to call from two threads at once.
+    lock = Lock()
 
     def run(job: CogJob) -> CogAsset:
-        return write_cog(job.read(), job.path, scene_band=job.scene_band, profile=profile)
+        return write_cog(_locked(job.read, lock), job.path, scene_band=job.scene_band, profile=profile)
 
     if threads <= 1:
         return [run(job) for job in jobs]
-    from threading import Lock
-
-    lock = Lock()
-
-    def run_locked(job: CogJob) -> CogAsset:
-        # HDF4 is not safe to call from two threads at once.
-        with lock:
-            pixels = job.read()
-        return write_cog(pixels, job.path, scene_band=job.scene_band, profile=profile)
-
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(run_locked, job) for job in jobs]
+        futures = [pool.submit(run, job) for job in jobs]
         try:
             return [future.result() for future in futures]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _locked(read: Callable[[], Strips], lock: Lock) -> Strips:
+    with lock:
+        strips = iter(read())
+    while True:
+        with lock:
+            strip = next(strips, None)
+        if strip is None:
+            return
+        yield strip
+
+
 def write_cog(
-    pixels: NDArray[Any],
+    pixels: NDArray[Any] | Strips,
     path: Path,
     *,
     scene_band: SceneBand,
@@ -96,7 +105,7 @@ def write_cog(
     """Write a band, read it back, compare, validate, and only then put it into place.
 
     Args:
-        pixels: Array of shape (rows, cols).
+        pixels: Array of shape (rows, cols), or its rows from top to bottom, some at a time.
         path: File to write; replaced when it exists.
         scene_band: What the band is and where it lies.
         profile: Name of the profile.
@@ -112,17 +121,17 @@ def write_cog(
     chosen = get_profile(profile)
     staged = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        prepared = _prepared(pixels, scene_band, path)
-        levels = [prepared, *build_overviews(prepared, kind=scene_band.band.kind, nodata=scene_band.band.nodata,
-                                             largest=chosen.block)]  # fmt: skip
-        chosen = replace(chosen, block=_block(levels, chosen.block))
-        statistics = band_statistics(prepared, scene_band.band.nodata)
-        written = _write(staged, levels, scene_band, chosen, tags or {})
+        shapes = _checked(scene_band, path, chosen.block)
+        chosen = replace(chosen, block=_block(shapes, chosen.block))
+        writer = BandWriter(shapes, scene_band, chosen, raw=copied_tags(_template(scene_band, tags or {})), path=path)
+        with closing(writer):
+            writer.take(iter((pixels,)) if isinstance(pixels, np.ndarray) else pixels)
+            written = _write(staged, writer.spool)
         digest = hashlib.sha256()
         size = digest_file(staged, digest)
         if size != written:
             raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
-        pixel_checksum = verify_cog(staged, scene_band, levels)
+        pixel_checksum = verify_cog(staged, scene_band, writer.digests)
         staged.replace(path)
     except (OSError, MemoryError, RasterioError) as error:
         kind = SpaceError if is_space_error(error) else WriteError
@@ -134,31 +143,26 @@ def write_cog(
         size=size,
         checksum=multihash(digest.hexdigest()),
         pixel_checksum=pixel_checksum,
-        statistics=statistics,
+        statistics=writer.statistics.result(),
     )
 
 
-def _prepared(pixels: NDArray[Any], scene_band: SceneBand, path: Path) -> NDArray[Any]:
-    """Return contiguous little-endian pixels after a check of type and shape."""
+def _checked(scene_band: SceneBand, path: Path, largest: int) -> list[tuple[int, int]]:
+    """Return the shapes of all levels after a check of what a band is said to be."""
     band = scene_band.band
-    if pixels.ndim != 2 or pixels.shape != tuple(scene_band.geobox.shape):
-        text = f"{path.name}: pixels of shape {pixels.shape} do not fit a grid of {tuple(scene_band.geobox.shape)}"
-        raise WriteError(text)
-    name = pixels.dtype.newbyteorder("=").name
-    if name != band.data_type or name not in _DATA_TYPES:
-        known = ", ".join(_DATA_TYPES)
-        text = f"{path.name}: pixels are {name}, but the band is {band.data_type} (possible types: {known})"
-        raise WriteError(text)
+    if band.data_type not in _DATA_TYPES:
+        raise WriteError(f"{path.name}: the band is {band.data_type} (possible types: {', '.join(_DATA_TYPES)})")
     if scene_band.geobox.crs is None:
         raise WriteError(f"{path.name}: the grid has no coordinate reference system")
-    if not _can_hold(np.dtype(name), band.nodata):
-        raise WriteError(f"{path.name}: nodata is {band.nodata}, which no pixel of type {name} can be")
-    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("<"))
+    if not _can_hold(np.dtype(band.data_type), band.nodata):
+        raise WriteError(f"{path.name}: nodata is {band.nodata}, which no pixel of type {band.data_type} can be")
+    rows, cols = scene_band.geobox.shape
+    return level_shapes((int(rows), int(cols)), largest=largest)
 
 
-def _block(levels: Sequence[NDArray[Any]], wanted: int) -> int:
+def _block(shapes: Sequence[tuple[int, int]], wanted: int) -> int:
     """Return a tile size that no level has as its width: rio-cogeo takes such a level for one in strips."""
-    widths = {level.shape[1] for level in levels if max(level.shape) > _STRIP_LIMIT}
+    widths = {shape[1] for shape in shapes if max(shape) > _STRIP_LIMIT}
     # Halving leads from a width to 512 or to 496, never to both.
     return next(size for size in (wanted, wanted // 2, 496) if size not in widths)
 
@@ -166,19 +170,16 @@ def _block(levels: Sequence[NDArray[Any]], wanted: int) -> int:
 def _can_hold(data_type: np.dtype[Any], nodata: int | float | None) -> bool:
     if nodata is None:
         return True
-    if data_type.kind == "f":
+    if data_type.kind in "fc":
         return not np.isfinite(nodata) or abs(nodata) <= np.finfo(data_type).max
     limits = np.iinfo(data_type)
     return float(nodata).is_integer() and limits.min <= nodata <= limits.max
 
 
-def _write(
-    staged: Path, levels: list[NDArray[Any]], scene_band: SceneBand, profile: CogProfile, tags: Mapping[str, str]
-) -> int:
+def _write(staged: Path, spool: TiffSpool) -> int:
     # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
-    raw = copied_tags(_template(scene_band, tags))
     with staged.open("wb") as file:
-        size = write_tiff(file, levels, tags=raw, profile=profile)
+        size = spool.finish(file)
         file.flush()
         os.fsync(file.fileno())
     return size

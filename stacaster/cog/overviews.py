@@ -13,32 +13,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS = 256
-_WIDER = {"uint8": np.uint16, "int8": np.int16, "uint16": np.uint32, "int16": np.int32}
+_WIDER = {"uint8": np.uint16, "int8": np.int16, "uint16": np.uint32, "int16": np.int32, "complex64": np.complex128}
 
 
-def build_overviews(
-    pixels: NDArray[Any], *, kind: BandKind, nodata: int | float | None, largest: int
-) -> list[NDArray[Any]]:
-    """Return overviews by factors of two until one fits into a tile.
+def level_shapes(shape: tuple[int, int], *, largest: int) -> list[tuple[int, int]]:
+    """Return rows and columns of a band and of its overviews: factors of two, sizes rounded up.
 
     Args:
-        pixels: Array of shape (rows, cols).
+        shape: Rows and columns of the band.
+        largest: Longest side of the smallest overview.
+    """
+    found = [shape]
+    while max(found[-1]) > largest:
+        rows, cols = found[-1]
+        found.append(((rows + 1) // 2, (cols + 1) // 2))
+    return found
+
+
+def halve(pixels: NDArray[Any], *, kind: BandKind, nodata: int | float | None) -> NDArray[Any]:
+    """Return the next overview of some rows of a level.
+
+    Args:
+        pixels: Array of shape (rows, cols) that begins at an even row.
         kind: ``continuous`` bands are averaged; others keep the upper-left pixel of each 2 x 2 block.
         nodata: Value of invalid pixels, which have no part in an average.
-        largest: Longest side of the smallest overview.
-
-    Returns:
-        Overviews from large to small, sizes rounded up; empty when the band itself is that small.
     """
-    levels: list[NDArray[Any]] = []
-    current = pixels
-    while max(current.shape) > largest:
-        current = _average(current, nodata) if kind == "continuous" else np.ascontiguousarray(current[::2, ::2])
-        levels.append(current)
-    return levels
-
-
-def _average(pixels: NDArray[Any], nodata: int | float | None) -> NDArray[Any]:
+    if kind != "continuous":
+        return np.ascontiguousarray(pixels[::2, ::2])
     rows, cols = pixels.shape
     result = np.empty(((rows + 1) // 2, (cols + 1) // 2), dtype=pixels.dtype)
     step = 2 * _ROWS
@@ -54,14 +55,14 @@ def _average_block(
     block: NDArray[Any], padding: tuple[tuple[int, int], ...], nodata: int | float | None, target: NDArray[Any]
 ) -> None:
     """Average 2 x 2 pixels; integers are rounded half away from zero, as GDAL does."""
-    is_float = block.dtype.kind == "f"
+    is_float = block.dtype.kind in "fc"
     if nodata is None:
         valid = None
     elif isinstance(nodata, float) and math.isnan(nodata):
         valid = ~np.isnan(block)
     else:
         valid = block != block.dtype.type(nodata)
-    work: Any = np.float64 if is_float else _WIDER.get(str(block.dtype), np.int64)
+    work: Any = _WIDER.get(str(block.dtype), np.float64 if is_float else np.int64)
     values = block
     if valid is not None and nodata != 0:
         values = np.where(valid, block, block.dtype.type(0))
@@ -84,11 +85,11 @@ def _average_block(
     if nodata is not None:
         if _lies_between_values(nodata, block.dtype):
             target[(target == nodata) & (count != 0)] = _beside(nodata, block.dtype)
-        target[count == 0] = nodata
+        target[count == 0] = complex(nodata, nodata) if target.dtype.kind == "c" else nodata
 
 
 def _divided(total: NDArray[Any], number: Any) -> Any:
-    if total.dtype.kind == "f":
+    if total.dtype.kind in "fc":
         return total / number
     if isinstance(number, int) and total.dtype.kind == "u":
         return (total + 2) >> 2
@@ -98,7 +99,7 @@ def _divided(total: NDArray[Any], number: Any) -> Any:
 
 def _lies_between_values(nodata: int | float, data_type: np.dtype[Any]) -> bool:
     """Tell whether an average of other values can be this one: not when it is the end of what the type can hold."""
-    limits: Any = np.finfo(data_type) if data_type.kind == "f" else np.iinfo(data_type)
+    limits: Any = np.finfo(data_type) if data_type.kind in "fc" else np.iinfo(data_type)
     return bool(limits.min < nodata < limits.max)
 
 

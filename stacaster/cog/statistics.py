@@ -16,43 +16,79 @@ _ROWS = 64
 _HISTOGRAM = {"uint8": 0, "int8": -(1 << 7), "uint16": 0, "int16": -(1 << 15)}
 
 
-def band_statistics(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
-    """Return exact statistics of the valid pixels.
+class StatisticsOf:
+    """Exact statistics of the valid pixels of a band that comes in strips; complex bands have none.
 
     Args:
-        pixels: Array of shape (rows, cols).
+        data_type: Type of the pixels.
         nodata: Value of invalid pixels; NaN and infinity are never valid.
-
-    Returns:
-        Statistics, or None when no pixel is valid.
     """
-    name = str(pixels.dtype)
-    if name in _HISTOGRAM:
-        return _from_histogram(pixels, nodata, _HISTOGRAM[name])
-    return _from_moments(pixels, nodata)
 
+    def __init__(self, data_type: np.dtype[Any], nodata: int | float | None) -> None:
+        self._type, self._nodata, self._seen = data_type, nodata, 0
+        self._lowest = _HISTOGRAM.get(data_type.name)
+        self._counts = np.zeros(0 if self._lowest is None else 1 << (8 * data_type.itemsize), dtype=np.int64)
+        self._total, self._mean, self._squares = 0, 0.0, 0.0
+        self._low, self._high = math.inf, -math.inf
 
-def _from_histogram(pixels: NDArray[Any], nodata: int | float | None, lowest: int) -> BandStatistics | None:
-    size = 1 << (8 * pixels.dtype.itemsize)
-    unsigned = pixels.view(f"u{pixels.dtype.itemsize}")
-    counts = np.zeros(size, dtype=np.int64)
-    for start in range(0, pixels.shape[0], _ROWS):
-        counts += _counts(np.ascontiguousarray(unsigned[start : start + _ROWS]).ravel(), size)
-    values = np.arange(size, dtype=np.int64)
-    if lowest:
-        values[size // 2 :] -= size
-    if nodata is not None:
-        counts[values == nodata] = 0
-    used = np.flatnonzero(counts)
-    if not used.size:
-        return None
-    values, counts = values[used], counts[used]
-    total = int(counts.sum())
-    # Whole numbers stay exact in Python, so that the result does not depend on the order of the sum.
-    first = sum(int(v) * int(n) for v, n in zip(values, counts, strict=True))
-    second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
-    moments = first / total, (second * total - first * first) / (total * total)
-    return _made((int(values.min()), int(values.max())), moments, total, pixels.size)
+    def add(self, strip: NDArray[Any]) -> None:
+        """Take the next rows."""
+        self._seen += strip.size
+        if self._type.kind == "c":
+            return
+        for start in range(0, strip.shape[0], _ROWS):
+            block = strip[start : start + _ROWS]
+            if self._lowest is not None:
+                unsigned = np.ascontiguousarray(block.view(f"u{block.dtype.itemsize}")).ravel()
+                self._counts += _counts(unsigned, self._counts.size)
+            else:
+                self._add_moments(block)
+
+    def _add_moments(self, block: NDArray[Any]) -> None:
+        """Merge mean and squared deviations of blocks (Chan, Golub, LeVeque 1983): no difference of large sums.
+
+        Sums only, no dot product: its last digits depend on the number of threads of the linear algebra library.
+        """
+        valid = np.isfinite(block)
+        if self._nodata is not None and not math.isnan(self._nodata):
+            valid &= block != block.dtype.type(self._nodata)
+        stored = block[valid]
+        values = stored.astype(np.float64)
+        if values.size:
+            mean = float(values.mean())
+            difference, share = mean - self._mean, values.size / (self._total + values.size)
+            values -= mean
+            self._squares += float(np.square(values, out=values).sum()) + difference * difference * self._total * share
+            self._mean += difference * share
+            self._total += values.size
+            self._low = min(self._low, float(stored.min()))
+            self._high = max(self._high, float(stored.max()))
+
+    def result(self) -> BandStatistics | None:
+        """Return the statistics, or None when no pixel is valid."""
+        if self._lowest is not None:
+            return self._of_histogram()
+        if not self._total:
+            return None
+        return _made((self._low, self._high), (self._mean, self._squares / self._total), self._total, self._seen)
+
+    def _of_histogram(self) -> BandStatistics | None:
+        counts = self._counts
+        values = np.arange(counts.size, dtype=np.int64)
+        if self._lowest:
+            values[counts.size // 2 :] -= counts.size
+        if self._nodata is not None:
+            counts = np.where(values == self._nodata, 0, counts)
+        used = np.flatnonzero(counts)
+        if not used.size:
+            return None
+        values, counts = values[used], counts[used]
+        total = int(counts.sum())
+        # Whole numbers stay exact in Python, so that the result does not depend on the order of the sum.
+        first = sum(int(v) * int(n) for v, n in zip(values, counts, strict=True))
+        second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
+        moments = first / total, (second * total - first * first) / (total * total)
+        return _made((int(values.min()), int(values.max())), moments, total, self._seen)
 
 
 def _counts(values: NDArray[Any], size: int) -> NDArray[np.int64]:
@@ -65,31 +101,6 @@ def _counts(values: NDArray[Any], size: int) -> NDArray[np.int64]:
     if values.size > even:
         counts[values[-1]] += 1
     return counts
-
-
-def _from_moments(pixels: NDArray[Any], nodata: int | float | None) -> BandStatistics | None:
-    """Merge mean and squared deviations of blocks (Chan, Golub, LeVeque 1983): no difference of large sums.
-
-    Sums only, no dot product: its last digits depend on the number of threads of the linear algebra library.
-    """
-    total, mean, squares = 0, 0.0, 0.0
-    low, high = math.inf, -math.inf
-    for start in range(0, pixels.shape[0], _ROWS):
-        block = pixels[start : start + _ROWS]
-        valid = np.isfinite(block)
-        if nodata is not None and not math.isnan(nodata):
-            valid &= block != block.dtype.type(nodata)
-        values = block[valid].astype(np.float64)
-        if values.size:
-            block_mean = float(values.mean())
-            difference, share = block_mean - mean, values.size / (total + values.size)
-            squares += float(np.square(values - block_mean).sum()) + difference * difference * total * share
-            mean += difference * share
-            total += values.size
-            low, high = min(low, float(values.min())), max(high, float(values.max()))
-    if not total:
-        return None
-    return _made((low, high), (mean, squares / total), total, pixels.size)
 
 
 def _made(limits: tuple[float, float], moments: tuple[float, float], total: int, size: int) -> BandStatistics:

@@ -7,10 +7,13 @@ tags are taken, byte for byte, from a tiny GeoTIFF that GDAL writes itself.
 
 from __future__ import annotations
 
+import shutil
 import struct
+import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -25,12 +28,14 @@ _GHOST = (
     b"LAYOUT=IFDS_BEFORE_DATA\nBLOCK_ORDER=ROW_MAJOR\nBLOCK_LEADER=SIZE_AS_UINT4\n"
     b"BLOCK_TRAILER=LAST_4_BYTES_REPEATED\nKNOWN_INCOMPATIBLE_EDITION=NO\n "
 )
-_SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3}
+_SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
 _COMPRESSIONS = {"ZSTD": 50000, "DEFLATE": 8}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 12: 8, 16: 8}
 _COPIED_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112)
 _NODATA_TAG = 42113
 _BIG_BYTES = 3_900_000_000
+_SPOOL_BYTES = 24 << 20
+_COPY_BYTES = 4 << 20
 _SHORT, _LONG, _LONG8 = 3, 4, 16
 
 
@@ -67,59 +72,109 @@ def copied_tags(template: bytes) -> dict[int, RawTag]:
     return found
 
 
-def write_tiff(
-    file: BinaryIO, levels: Sequence[NDArray[Any]], *, tags: Mapping[int, RawTag], profile: CogProfile
-) -> int:
-    """Write the levels of one band as a COG.
+class TiffSpool:
+    """The packed tiles of one band while its pixels come, a row of tiles at a time.
+
+    The order of a COG, smallest level first, is not the order in which levels are made: each waits for itself, in
+    memory while it is small, then in a file without a name beside the result.
 
     Args:
-        file: Empty seekable file.
-        levels: Full resolution first, then overviews from large to small; little-endian arrays of one type.
+        shapes: Rows and columns of each level, full resolution first.
+        data_type: Type of all levels, little endian.
         tags: Tags of the first directory, from ``copied_tags``.
         profile: How to pack.
-
-    Returns:
-        Size of the file in bytes.
-
-    Raises:
-        OSError: The file cannot be written.
+        folder: Where large levels wait.
     """
-    is_big = sum(level.nbytes for level in levels) > _BIG_BYTES
-    directories = [_Directory(level, index, tags, profile, is_big=is_big) for index, level in enumerate(levels)]
-    header = _file_header(directories, is_big)
-    file.write(b"\0" * len(header))
-    position = len(header)
-    for directory in reversed(directories):
-        for index, tile in enumerate(_tiles(directory.level, profile)):
-            packed = _pack(tile, profile)
+
+    def __init__(
+        self,
+        shapes: Sequence[tuple[int, int]],
+        data_type: np.dtype[Any],
+        *,
+        tags: Mapping[int, RawTag],
+        profile: CogProfile,
+        folder: Path,
+    ) -> None:
+        is_big = sum(rows * cols for rows, cols in shapes) * data_type.itemsize > _BIG_BYTES
+        self._is_big, self._profile = is_big, profile
+        self._directories = [
+            _Directory(shape, data_type, index, tags, profile, is_big=is_big) for index, shape in enumerate(shapes)
+        ]
+        self._waiting = [
+            tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(folder))  # noqa: SIM115 - closed by ``close``
+            for _ in shapes
+        ]
+        self._places = [[0, 0] for _ in shapes]
+
+    def add(self, level: int, strip: NDArray[Any]) -> None:
+        """Pack the next row of tiles of a level.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        directory, file, place = self._directories[level], self._waiting[level], self._places[level]
+        for tile in _tiles(strip, self._profile):
+            packed = _pack(tile, self._profile)
             file.write(struct.pack("<I", len(packed)) + packed + packed[-4:])
-            directory.offsets[index] = position + 4
-            directory.sizes[index] = len(packed)
-            position += len(packed) + 8
-    file.seek(0)
-    file.write(_file_header(directories, is_big))
-    return position
+            directory.offsets[place[0]] = place[1] + 4
+            directory.sizes[place[0]] = len(packed)
+            place[0] += 1
+            place[1] += len(packed) + 8
+
+    def finish(self, file: BinaryIO) -> int:
+        """Write all that was added as a COG.
+
+        Args:
+            file: Empty seekable file.
+
+        Returns:
+            Size of the file in bytes.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        position = len(_file_header(self._directories, self._is_big))
+        for directory, (_, size) in zip(reversed(self._directories), reversed(self._places), strict=True):
+            directory.offsets += position
+            position += size
+        file.write(_file_header(self._directories, self._is_big))
+        for waiting in reversed(self._waiting):
+            waiting.seek(0)
+            shutil.copyfileobj(waiting, file, _COPY_BYTES)
+            waiting.close()
+        return position
+
+    def close(self) -> None:
+        """Release what waits."""
+        for waiting in self._waiting:
+            waiting.close()
 
 
 class _Directory:
     """One image file directory with the places of its tiles."""
 
     def __init__(
-        self, level: NDArray[Any], index: int, tags: Mapping[int, RawTag], profile: CogProfile, *, is_big: bool
+        self,
+        shape: tuple[int, int],
+        data_type: np.dtype[Any],
+        index: int,
+        tags: Mapping[int, RawTag],
+        profile: CogProfile,
+        *,
+        is_big: bool,
     ) -> None:
-        self.level = level
         self._is_big = is_big
-        rows, cols = level.shape
+        rows, cols = shape
         block = profile.block
         number = -(-rows // block) * -(-cols // block)
         self.offsets = np.zeros(number, dtype="<u8" if is_big else "<u4")
         self.sizes = np.zeros(number, dtype="<u4")
-        predictor = 1 if not profile.predictor else 3 if level.dtype.kind == "f" else 2
+        predictor = _predictor(data_type, profile)
         self._tags = {
             254: _number(_LONG, 1 if index else 0),
             256: _number(_LONG, cols),
             257: _number(_LONG, rows),
-            258: _number(_SHORT, 8 * level.dtype.itemsize),
+            258: _number(_SHORT, 8 * data_type.itemsize),
             259: _number(_SHORT, _COMPRESSIONS[profile.compress]),
             262: _number(_SHORT, 1),
             277: _number(_SHORT, 1),
@@ -127,7 +182,7 @@ class _Directory:
             317: _number(_SHORT, predictor),
             322: _number(_LONG, block),
             323: _number(_LONG, block),
-            339: _number(_SHORT, _SAMPLE_FORMATS[level.dtype.kind]),
+            339: _number(_SHORT, _SAMPLE_FORMATS[data_type.kind]),
         }
         self._tags |= {tag: raw for tag, raw in tags.items() if index == 0 or tag == _NODATA_TAG}
 
@@ -184,11 +239,16 @@ def _tiles(level: NDArray[Any], profile: CogProfile) -> Iterator[NDArray[Any]]:
                 yield tile
 
 
+def _predictor(data_type: np.dtype[Any], profile: CogProfile) -> int:
+    """Return the TIFF predictor: complex numbers have none that all readers know."""
+    return 1 if not profile.predictor or data_type.kind == "c" else 3 if data_type.kind == "f" else 2
+
+
 def _pack(tile: NDArray[Any], profile: CogProfile) -> bytes:
-    data = _predicted(tile) if profile.predictor else np.ascontiguousarray(tile)
+    data = np.ascontiguousarray(tile) if _predictor(tile.dtype, profile) == 1 else _predicted(tile)
     if profile.compress == "DEFLATE":
         return zlib.compress(data.data, profile.level)
-    packed: bytes = pa.Codec("zstd", compression_level=profile.level).compress(data.data, asbytes=True)
+    packed: bytes = pa.Codec("zstd", compression_level=profile.level).compress(data.data.cast("B"), asbytes=True)
     return packed
 
 
@@ -197,8 +257,10 @@ def _predicted(tile: NDArray[Any]) -> NDArray[Any]:
     if tile.dtype.kind == "f":
         rows, cols = tile.shape
         size = tile.dtype.itemsize
-        planes = tile.astype(tile.dtype.newbyteorder(">")).view(np.uint8).reshape(rows, cols, size)
-        ordered = np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(rows, cols * size)
+        parts = np.ascontiguousarray(tile).view(np.uint8).reshape(rows, cols, size)
+        ordered = np.empty((rows, cols * size), dtype=np.uint8)
+        for rank in range(size):
+            ordered[:, rank * cols : (rank + 1) * cols] = parts[:, :, size - 1 - rank]
     else:
         ordered = np.ascontiguousarray(tile).view(f"u{tile.dtype.itemsize}")
     result = np.empty_like(ordered)

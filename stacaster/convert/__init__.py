@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-from stacaster.convert.source import describe_source
+from stacaster.convert.source import describe_sources
 
 
 def convert(task: Mapping[str, Any]) -> dict[str, Any]:
@@ -15,7 +14,8 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         task: ``files`` (paths), ``catalog`` (root, only read), ``staging`` (folder for the result), ``subsystems``,
-            ``keep_swir``, ``profile``, ``threads``, ``dry_run``.
+            ``keep_swir``, ``profile``, ``threads``, ``dry_run``; may have ``bands``, ``area`` (GeoJSON),
+            ``split_complex``, and ``remote`` (a ``file`` of a granule, ``s3``, ``credentials``) instead of files.
 
     Returns:
         ``status`` (``ready``, ``skipped`` or ``planned``), ``product``, ``collection``, ``item_id``, ``notes``; for
@@ -27,7 +27,7 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
     """
     with ThreadPoolExecutor(1) as pool:
         # Hashing needs no package: it runs while a new worker imports the raster packages.
-        sources = pool.submit(lambda: [describe_source(Path(name)) for name in sorted(task["files"])])
+        sources = pool.submit(describe_sources, task)
         from stacaster.convert.granule import convert_granule
 
         return convert_granule(task, sources)

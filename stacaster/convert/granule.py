@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 # Before the thread of ``_preload``: two threads that import packages with circular imports see half of them.
 import odc.geo.geobox  # noqa: F401
@@ -19,15 +19,12 @@ import shapely  # noqa: F401
 from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
+from stacaster.convert.choose import OUTSIDE, chosen, reading
+from stacaster.convert.source import open_source
 from stacaster.errors import ReadError
-from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, SceneBand, as_json
+from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.quicklooks import write_quicklooks
-from stacaster.readers import open_granule
 from stacaster.version import __version__
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from odc.geo.geobox import GeoBox
 
 FORMAT = 2
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
@@ -47,11 +44,17 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         sources: Names, sizes and checksums of the files, when they are there.
     """
     Thread(target=_preload, daemon=True).start()
-    files = tuple(Path(name) for name in task["files"])
-    options = ReadOptions(subsystems=tuple(task["subsystems"]), include_swir_after_cutoff=bool(task["keep_swir"]))
-    with open_granule(files) as granule:
+    options = ReadOptions(
+        subsystems=tuple(task["subsystems"]),
+        include_swir_after_cutoff=bool(task["keep_swir"]),
+        bands=tuple(task.get("bands", ())),
+        area=task.get("area"),
+        split_complex=bool(task.get("split_complex")),
+    )
+    with open_source(task) as granule:
         product = products.recognise(granule.content)
-        scene = product.describe(granule.content, options)
+        whole = product.describe(granule.content, options)
+        scene = chosen(whole, granule.content, options) or whole
         item_id = store.safe_id(scene.id)
         listed = sources.result()
         fingerprint = _fingerprint(product, listed, options, str(task["profile"]))
@@ -61,6 +64,8 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
             "item_id": item_id,
             "notes": list(scene.notes),
         }
+        if scene is whole and options.area is not None:
+            return result | {"status": "skipped", "reason": OUTSIDE}
         folder = store.item_folder(product.collection_id, scene.datetime, item_id)
         if _has(Path(task["catalog"]) / folder / f"{item_id}.json", fingerprint):
             return result | {"status": "skipped", "reason": "the catalog has it"}
@@ -90,22 +95,16 @@ def _write(
     sources: list[dict[str, Any]],
     mark: str,
 ) -> dict[str, Any]:
-    hulls: dict[str, tuple[GeoBox, NDArray[Any]]] = {}
-
-    def job(band: SceneBand) -> CogJob:
-        def read() -> NDArray[Any]:
-            pixels = granule.read_layer(band.layer)
-            hulls[band.band.name] = (band.geobox, georef.valid_hull(pixels, band.band.nodata))
-            return pixels
-
-        return CogJob(read=read, path=target / f"{band.band.name}.tif", scene_band=band)
-
-    written = write_cogs(
-        [job(band) for band in scene.bands], threads=int(task["threads"]), profile=str(task["profile"])
-    )
+    hulls = [georef.HullOf(band.band.nodata) for band in scene.bands]
+    jobs = [
+        CogJob(read=reading(granule, band, hull), path=target / f"{band.band.name}.tif", scene_band=band)
+        for band, hull in zip(scene.bands, hulls, strict=True)
+    ]
+    written = write_cogs(jobs, threads=int(task["threads"]), profile=str(task["profile"]))
     assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
     try:
-        geometry, bbox = georef.footprint([hulls[band.band.name] for band in scene.bands])
+        parts = [(band.geobox, hull.result()) for band, hull in zip(scene.bands, hulls, strict=True)]
+        geometry, bbox = georef.footprint(parts)
     except georef.GeoreferencingError as error:
         raise ReadError(str(error), granule=granule.content.name) from error
     provenance = {
@@ -145,6 +144,8 @@ def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadO
         "swir": options.include_swir_after_cutoff,
         "profile": profile,
     }
+    rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex}
+    known |= {key: value for key, value in rest.items() if value}
     return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
 
 

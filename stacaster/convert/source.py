@@ -1,13 +1,58 @@
-"""What an item says of the files that it was made from."""
+"""The files that an item is made from: opened, and what the item says of them."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
+
+if TYPE_CHECKING:
+    from stacaster.model import OpenGranule
+
+_BLOCK_BYTES = 1 << 16
+
+
+def open_source(task: Mapping[str, Any]) -> OpenGranule:
+    """Open what a task converts: files, or a file at its provider, of which only what is read is moved.
+
+    Raises:
+        ReadError: It is no granule that can be read.
+        AuthError, FetchError: The provider refuses.
+    """
+    from stacaster import readers
+
+    remote = task.get("remote")
+    if remote is None:
+        return readers.open_granule(tuple(Path(name) for name in task["files"]))
+    from stacaster.model import GranuleFile
+    from stacaster.remote import open_remote
+
+    file = GranuleFile(**remote["file"])
+    return readers.open_remote_granule(
+        open_remote(file, s3=bool(remote["s3"]), credentials=remote.get("credentials"), block_bytes=_BLOCK_BYTES)
+    )
+
+
+def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return name, size and checksum of what a task converts; of a file at its provider what the provider states.
+
+    Raises:
+        ReadError: A file cannot be read.
+    """
+    remote = task.get("remote")
+    if remote is None:
+        return [describe_source(Path(name)) for name in sorted(task["files"])]
+    file = remote["file"]
+    described = {"name": file["name"], "href": file["href"], "size": file.get("size")}
+    if file.get("checksum"):
+        described["provider_checksum"] = f"{file.get('checksum_kind')}:{file['checksum']}"
+    # Nothing of the whole file was seen: what names this version of it stands for its content.
+    named = repr(sorted((key, str(value)) for key, value in described.items()))
+    return [described | {"checksum": multihash(hashlib.sha256(named.encode()).hexdigest())}]
 
 
 def describe_source(path: Path) -> dict[str, Any]:

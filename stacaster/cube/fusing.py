@@ -16,9 +16,14 @@ SOURCE, COUNT = "source", "n_obs"
 _AT_A_TIME = 65_536
 
 
+def first_valid(target: NDArray[Any], source: NDArray[Any]) -> None:
+    """Fill what is NaN: the ``fuse_func`` of complex bands, of which odc-stac knows no missing pixels."""
+    np.copyto(target, source, where=np.isnan(target))
+
+
 def is_valid(band: xr.DataArray) -> xr.DataArray:
     """Return where a band has a value."""
-    if band.dtype.kind == "f":
+    if band.dtype.kind in "fc":
         return band.notnull()
     nodata = band.attrs.get("nodata")
     return (band == band) if nodata is None else band != nodata  # noqa: PLR0124 - true everywhere
@@ -26,7 +31,7 @@ def is_valid(band: xr.DataArray) -> xr.DataArray:
 
 def nothing_of(band: xr.DataArray) -> Any:
     """Return the value that means no data in a band; None when it has none."""
-    return np.nan if band.dtype.kind == "f" else band.attrs.get("nodata")
+    return np.nan if band.dtype.kind in "fc" else band.attrs.get("nodata")
 
 
 def fuse(

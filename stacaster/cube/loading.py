@@ -22,7 +22,7 @@ from stacaster.cube.selection import (
     group_items,
     is_data,
     moment_of,
-    widest_type,
+    types_to_state,
 )
 from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
 from stacaster.errors import NothingFoundError, UsageError, nearest
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from stacaster.cube.report import LoadReport
 
 _PLACE_OPTIONS = ("crs", "resolution", "anchor", "geobox", "like")
+FIRST_VALID = "stacaster.cube.fusing.first_valid"
+"""Name of the function that joins complex bands, as odc-stac takes it."""
+
 OWN_OPTIONS = {
     "intersects", "region", "name_column", "point", "radius", "mask", "keep_masks", "cloud", "source", "n_obs", "esun",
     "thermal", "emissivity", "sky_irradiance", "strict",
@@ -222,9 +225,13 @@ def read_request(
         arguments["patch_url"] = _remembering(arguments["patch_url"], places)
     if isinstance(options.get("resampling"), Mapping):
         arguments["resampling"] = {names.get(name, name): how for name, how in options["resampling"].items()}
-    widest = widest_type(chosen, keys)
-    if widest is not None:
-        arguments.setdefault("dtype", widest)
+    types = types_to_state(chosen, keys)
+    if types:
+        arguments.setdefault("dtype", types)
+    # odc-stac looks for NaN in real numbers only.
+    fusers = {key: FIRST_VALID for key, name in types.items() if name.startswith("complex")}
+    if fusers:
+        arguments.setdefault("fuse_func", fusers)
     constants = read_constants(ours)
     return Request(
         items=chosen, names=names, needed=keys, units=wanted, groupby=groupby, place=place, masking=masking,

@@ -13,6 +13,7 @@ import numpy as np
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import Request, carry_out, read_request
 from stacaster.cube.selection import CHUNKS, group_items
+from stacaster.stac import numpy_type
 
 if TYPE_CHECKING:
     import pystac
@@ -123,7 +124,8 @@ def _read_of(item: pystac.Item, key: str, box: GeoBox) -> int:
     scale = math.sqrt(there.area / (box.shape.x * box.shape.y)) / abs(source.resolution.x)
     level = 2 ** max(0, math.floor(math.log2(max(scale, 1.0)) + 1e-9))
     size = (
-        fields.get("file:size") or source.shape.x * source.shape.y * np.dtype(fields.get("data_type", "uint8")).itemsize
+        fields.get("file:size")
+        or source.shape.x * source.shape.y * np.dtype(numpy_type(fields.get("data_type", "uint8"))).itemsize
     )
     return max(1, int(size * share / level**2))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.stac import numpy_type
 
 if TYPE_CHECKING:
     import pystac
@@ -92,10 +93,11 @@ def band_names(bands: str | Sequence[str] | None, assets: Mapping[str, Mapping[s
     return found
 
 
-def widest_type(items: Sequence[pystac.Item], keys: Sequence[str]) -> str | None:
-    """Return a type that holds every value when a band has several types in the selection; None when none has.
+def types_to_state(items: Sequence[pystac.Item], keys: Sequence[str]) -> dict[str, str]:
+    """Return the types that odc-stac has to be told, by band.
 
-    odc-stac would take the type of the first item, and cut the values of the others.
+    Of a band with several types in the selection it would take that of the first item, and cut the values of the
+    others; it takes the STAC name of complex numbers for one of NumPy.
     """
     found: dict[str, set[str]] = {key: set() for key in keys}
     for item in items:
@@ -103,10 +105,11 @@ def widest_type(items: Sequence[pystac.Item], keys: Sequence[str]) -> str | None
             asset = item.assets.get(key)
             name = None if asset is None else asset.extra_fields.get("data_type") or _band_type(asset)
             if name is not None:
-                found[key].add(str(name))
-    if all(len(names) <= 1 for names in found.values()):
-        return None
-    return str(np.result_type(*(np.dtype(name) for names in found.values() for name in names)))
+                found[key].add(numpy_type(str(name)))
+    return {
+        key: str(np.result_type(*(np.dtype(name) for name in names))) for key, names in found.items()
+        if len(names) > 1 or any(name.startswith("complex") for name in names)
+    }  # fmt: skip
 
 
 def _band_type(asset: pystac.Asset) -> Any:

@@ -9,14 +9,14 @@ from threading import Thread
 from typing import Any
 
 from stacaster.config import Settings, catalog_path
-from stacaster.errors import CatalogError, UsageError
+from stacaster.errors import CatalogError
 from stacaster.executors.cluster import Cluster
 from stacaster.executors.processes import Task, run_isolated
 from stacaster.ingest.batch import Batch
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.ingest.spread import collected, run_spread, tasks_of
-from stacaster.model import Outcome, Report
-from stacaster.products import all_products
+from stacaster.ingest.wanted import OPTIONS, merged, parse_wanted, split_sources
+from stacaster.model import Granule, GranuleFile, Outcome, Report
 from stacaster.store import CatalogStore
 
 Progress = Callable[[int, int, Outcome], None]
@@ -24,7 +24,7 @@ Progress = Callable[[int, int, Outcome], None]
 
 
 def ingest(
-    files: Iterable[str | os.PathLike[str]],
+    files: Iterable[str | os.PathLike[str] | Granule | GranuleFile],
     *,
     catalog: str | os.PathLike[str] | None = None,
     workers: int | Cluster | None = None,
@@ -33,6 +33,7 @@ def ingest(
     profile: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Report:
     """Turn granule files into one verified COG per band and register them in a catalog.
 
@@ -41,7 +42,8 @@ def ingest(
     or settings changed replaces its item. A run that was killed is finished by the same call.
 
     Args:
-        files: Files, folders and patterns.
+        files: Files, folders and patterns; also granules of a search and https or s3 addresses of HDF5 files, of which
+            only what is wanted is read, where it lies.
         catalog: Folder of the catalog, made when missing; default ``STACASTER_CATALOG`` or ``catalogs/local``.
         workers: Worker processes (default ``STACASTER_WORKERS`` or 1), or a ``Cluster`` whose machines share the work.
         subsystem: Keep only these parts, such as ``VNIR``; empty keeps all.
@@ -49,6 +51,10 @@ def ingest(
         profile: COG profile, ``zstd`` (default) or ``deflate`` for old readers.
         dry_run: Only say what would be done.
         progress: Called after every granule.
+        **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
+            ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
+            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers; ``s3`` reads
+            granules of a search from their bucket.
 
     Returns:
         What became of every granule.
@@ -58,16 +64,17 @@ def ingest(
         UsageError: An argument is wrong.
         CatalogError: The folder is not a catalog of ours.
     """
-    chosen = {"subsystem": subsystem, "keep_swir": keep_swir, "dry_run": dry_run, "known_only": False}
     if isinstance(workers, Cluster):
         if not dry_run:
-            return _ingest_on(workers, files, CatalogStore(catalog_path(catalog)), chosen, profile, progress)
+            given = {"subsystem": list(subsystem), "keep_swir": keep_swir, "profile": profile, **options}
+            return _ingest_on(workers, files, CatalogStore(catalog_path(catalog)), given, progress)
         workers = 1
+    chosen = _chosen(subsystem, options) | {"keep_swir": keep_swir, "dry_run": dry_run, "known_only": False}
     return _ingest(files, catalog, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
 def update(
-    files: Iterable[str | os.PathLike[str]],
+    files: Iterable[str | os.PathLike[str] | Granule | GranuleFile],
     *,
     catalog: str | os.PathLike[str] | None = None,
     workers: int | None = None,
@@ -76,6 +83,7 @@ def update(
     profile: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Report:
     """Ingest again those granules of a catalog whose files, settings or software changed; take no new ones in.
 
@@ -88,6 +96,10 @@ def update(
         profile: As when the granules were ingested.
         dry_run: Only say what would be done.
         progress: Called after every granule.
+        **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
+            ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
+            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers; ``s3`` reads
+            granules of a search from their bucket.
 
     Returns:
         What became of every granule.
@@ -100,25 +112,24 @@ def update(
     root = catalog_path(catalog)
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{root.name} holds no catalog that could be updated; 'stacaster ingest' makes one")
-    chosen = {"subsystem": subsystem, "keep_swir": keep_swir, "dry_run": dry_run, "known_only": True}
+    chosen = _chosen(subsystem, options) | {"keep_swir": keep_swir, "dry_run": dry_run, "known_only": True}
     return _ingest(files, root, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
+def _chosen(subsystem: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+    return {"s3": bool(options.get("s3")), **parse_wanted(subsystem, **options)}
+
+
 def _ingest_on(
-    cluster: Cluster,
-    files: Iterable[str | os.PathLike[str]],
-    store: CatalogStore,
-    chosen: dict[str, Any],
-    profile: str | None,
-    progress: Progress | None,
+    cluster: Cluster, files: Iterable[Any], store: CatalogStore, options: dict[str, Any], progress: Progress | None
 ) -> Report:
-    _subsystems(chosen["subsystem"])
-    granules = discover(files, exclude=store.root)
-    options = {
-        "catalog": str(store.root.absolute()), "profile": profile, "subsystem": list(chosen["subsystem"]),
-        "keep_swir": chosen["keep_swir"],
-    }  # fmt: skip
-    tasks = tasks_of(((granule.name, granule.files) for granule in granules), **options)
+    wanted = parse_wanted(options["subsystem"], **{key: options[key] for key in options if key in OPTIONS})
+    local, remote = split_sources(files)
+    granules = [*(discover(local, exclude=store.root) if local or not remote else ()), *remote]
+    # The area is read here: a file with polygons need not be where the machines are.
+    plain = {key: value for key, value in options.items() if key not in ("bbox", "region", "name_column")}
+    plain |= {"intersects": wanted["area"], "catalog": str(store.root.absolute())}
+    tasks = tasks_of(granules, **plain)
     outcomes = run_spread(tasks, function="stacaster.ingest.spread:ingest_one", cluster=cluster, store=store)
     return _report(collected(outcomes, len(granules), progress))
 
@@ -128,7 +139,7 @@ def _report(outcomes: Iterable[Outcome]) -> Report:
 
 
 def _ingest(
-    files: Iterable[str | os.PathLike[str]],
+    files: Iterable[Any],
     catalog: str | os.PathLike[str] | None,
     settings: Settings,
     chosen: dict[str, Any],
@@ -138,10 +149,10 @@ def _ingest(
         from stacaster.cog.profiles import get_profile
 
         get_profile(settings.profile)
-    subsystems = _subsystems(chosen.pop("subsystem"))
     store = CatalogStore(catalog_path(catalog))
-    granules = discover(files, exclude=store.root)
-    options = {"subsystems": subsystems, "profile": settings.profile, **chosen}
+    local, remote = split_sources(files)
+    granules = [*(discover(local, exclude=store.root) if local or not remote else ()), *remote]
+    options = {"profile": settings.profile, **chosen}
     if chosen["dry_run"]:
         outcomes = list(_run(granules, store, settings, options, staging=None, progress=progress))
     else:
@@ -161,16 +172,6 @@ def _settle(store: CatalogStore) -> None:
     settle(store)
 
 
-def _subsystems(names: Sequence[str]) -> list[str]:
-    # Products with many subsystems first, so that names come in their order.
-    products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
-    known = {band.group.upper(): band.group for product in products for band in product.bands}
-    for name in names:
-        if name.upper() not in known:
-            raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")
-    return sorted({known[name.upper()] for name in names})
-
-
 def _run(
     granules: list[GranuleFiles],
     store: CatalogStore,
@@ -183,18 +184,11 @@ def _run(
     """Convert all granules and commit the finished ones in batches."""
     # One worker may use both cores by writing two bands at once; several workers already do.
     threads = 2 if settings.workers == 1 else 1
+    options = {"catalog": str(store.root), "threads": threads, **options}
+    payloads = merged(granules, options, s3=options.pop("s3"))
     tasks = (
-        Task(
-            key=str(number),
-            payload={
-                "files": [str(path) for path in granule.files],
-                "catalog": str(store.root),
-                "staging": str(staging / str(number)) if staging is not None else "",
-                "threads": threads,
-                **options,
-            },
-        )
-        for number, granule in enumerate(granules)
+        Task(key=str(number), payload={**payload, "staging": "" if staging is None else str(staging / str(number))})
+        for number, payload in enumerate(payloads)
     )
     results = run_isolated(
         tasks,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stacaster.errors import NothingFoundError
 from stacaster.products import file_sets
@@ -25,7 +26,9 @@ class GranuleFiles:
     name: str
     """File name, or the name that a file set shares."""
     files: tuple[Path, ...]
-    """Absolute paths, sorted."""
+    """Absolute paths, sorted; empty for a granule that stays at its provider."""
+    remote: Mapping[str, Any] | None = None
+    """Its ``file`` and where ``credentials`` are given out, as plain data."""
 
 
 def discover(files: Iterable[str | os.PathLike[str]], *, exclude: Path) -> list[GranuleFiles]:

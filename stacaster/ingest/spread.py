@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from stacaster.config import Settings
 from stacaster.executors.cluster import Cluster, run_on_cluster
 from stacaster.executors.processes import Task
-from stacaster.model import Outcome
+from stacaster.ingest.discover import GranuleFiles
+from stacaster.model import GranuleFile, Outcome
 from stacaster.store import CatalogStore
 
 # What the process of a task needs beside its own worker, which converts.
@@ -68,7 +68,10 @@ def ingest_one(payload: Mapping[str, Any]) -> dict[str, Any]:
     from stacaster.ingest import ingest
 
     given = dict(payload)
-    return plain_outcomes(ingest(given.pop("files"), workers=1, **given).outcomes)
+    files = given.pop("files")
+    remote = given.pop("remote", None)
+    sources = files if remote is None else [GranuleFile(**remote)]
+    return plain_outcomes(ingest(sources, workers=1, **given).outcomes)
 
 
 def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., None] | None) -> list[Outcome]:
@@ -81,7 +84,10 @@ def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., N
     return found
 
 
-def tasks_of(granules: Iterable[tuple[str, Iterable[Path]]], **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the task of each granule, from its name and files."""
-    for name, files in granules:
-        yield name, {"files": [str(path) for path in files], **options}
+def tasks_of(granules: Iterable[GranuleFiles], **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and task of each granule."""
+    for granule in granules:
+        payload = {"files": [str(path) for path in granule.files], **options}
+        if granule.remote is not None:
+            payload["remote"] = granule.remote["file"]
+        yield granule.name, payload

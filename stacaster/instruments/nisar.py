@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from stacaster import ecs
@@ -15,6 +17,16 @@ NAME = re.compile(
     r"(?P<end>\d{8}T\d{6})_(?P<crid>[A-Z]\d{5})_(?P<accuracy>\w)_(?P<coverage>\w)_(?P<place>\w)_(?P<counter>\d{3})"
 )
 """Names of granules of one acquisition."""
+
+PAIR_NAME = re.compile(
+    r"NISAR_(?P<band>[LS])(?P<level>\d)_(?P<urgency>PR|UR|OD)_(?P<product>\w{4})_(?P<cycle>\d{3})_(?P<track>\d{3})_"
+    r"(?P<direction>[AD])_(?P<frame>\d{3})_(?P<second_cycle>\d{3})_(?P<mode>\d{4})_(?P<polarization>\w{2})_"
+    r"(?P<start>\d{8}T\d{6})_(?P<end>\d{8}T\d{6})_(?P<second_start>\d{8}T\d{6})_(?P<second_end>\d{8}T\d{6})_"
+    r"(?P<crid>[A-Z]\d{5})_(?P<accuracy>\w)_(?P<coverage>\w)_(?P<place>\w)_(?P<counter>\d{3})"
+)
+"""Names of granules of two acquisitions."""
+
+_POLARIZATION = re.compile(r"(?:HH|HV|VH|VV|RH|RV){1,2}")
 
 _ACCURACY = {"P": "precise", "M": "medium", "N": "near real time", "F": "forecast"}
 _COVERAGE = {"F": "full", "P": "partial"}
@@ -34,7 +46,7 @@ def identification(content: GranuleContent, name: str) -> Any:
 def granule_id(content: GranuleContent) -> str:
     """Return the name of the granule: what the file says, else the name of the file."""
     stated = str(identification(content, "granuleId") or "")
-    return stated if NAME.fullmatch(stated) else re.sub(r"\.h5$", "", content.name)
+    return stated if NAME.fullmatch(stated) or PAIR_NAME.fullmatch(stated) else re.sub(r"\.h5$", "", content.name)
 
 
 def is_product(content: GranuleContent, kind: str) -> bool:
@@ -42,12 +54,29 @@ def is_product(content: GranuleContent, kind: str) -> bool:
     return any(re.fullmatch(rf"science/[LS]SAR/{kind}/grids", name) for name in content.groups)
 
 
-def moment(content: GranuleContent, name: str) -> Any:
-    """Return a time of the identification.
+def moments(content: GranuleContent) -> tuple[dt.datetime, dt.datetime]:
+    """Return the first and last moment: of a pair, of the reference and of the secondary.
 
     Raises:
-        ReadError: It is missing, or no time.
+        ReadError: One is missing, or no time.
     """
+    is_pair = identification(content, "referenceZeroDopplerStartTime") is not None
+    first, last = ("referenceZ", "secondaryZ") if is_pair else ("z", "z")
+    start, end = _moment(content, f"{first}eroDopplerStartTime"), _moment(content, f"{last}eroDopplerEndTime")
+    return min(start, end), max(start, end)
+
+
+def polarizations(paths: Iterable[str]) -> list[str]:
+    """Return the polarisations of layers, from their names: ``HHHV`` is of HH and HV."""
+    found: set[str] = set()
+    for path in paths:
+        for part in path.split("/"):
+            if _POLARIZATION.fullmatch(part):
+                found |= {part[:2], part[-2:]}
+    return sorted(found)
+
+
+def _moment(content: GranuleContent, name: str) -> dt.datetime:
     text = identification(content, name)
     try:
         return ecs.parse_time(str(text))
@@ -55,20 +84,22 @@ def moment(content: GranuleContent, name: str) -> Any:
         raise ReadError(f"identification/{name} is {text!r}, which is no time", granule=content.name) from error
 
 
-def properties(content: GranuleContent, granule: str, polarizations: list[str]) -> dict[str, Any]:
+def properties(content: GranuleContent, granule: str, seen: list[str]) -> dict[str, Any]:
     """Return STAC properties of a granule: radar, orbit, and what its name says."""
-    match = NAME.fullmatch(granule)
+    match = NAME.fullmatch(granule) or PAIR_NAME.fullmatch(granule)
     track, frame = (identification(content, name) for name in ("trackNumber", "frameNumber"))
     direction = str(identification(content, "orbitPassDirection") or "").lower()
     look = str(identification(content, "lookDirection") or "").lower()
     band = str(identification(content, "radarBand") or (match.group("band") if match else "L"))
     found: dict[str, Any] = {
         "sar:frequency_band": band,
-        "sar:polarizations": polarizations,
+        "sar:polarizations": seen,
         "sar:product_type": str(identification(content, "productType") or ""),
         "sar:observation_direction": look if look in ("left", "right") else None,
         "sat:orbit_state": direction if direction in ("ascending", "descending") else None,
-        "sat:absolute_orbit": identification(content, "absoluteOrbitNumber"),
+        "sat:absolute_orbit": identification(content, "absoluteOrbitNumber")
+        or identification(content, "referenceAbsoluteOrbitNumber"),
+        "nisar:secondary_absolute_orbit": identification(content, "secondaryAbsoluteOrbitNumber"),
         "sat:relative_orbit": track,
         "nisar:track": track,
         "nisar:frame": frame,
@@ -87,4 +118,6 @@ def properties(content: GranuleContent, granule: str, polarizations: list[str]) 
             "nisar:orbit_accuracy": _ACCURACY.get(match.group("accuracy")),
             "nisar:coverage": _COVERAGE.get(match.group("coverage")),
         }
+        if "second_cycle" in match.groupdict():
+            found["nisar:secondary_cycle"] = int(match.group("second_cycle"))
     return {key: value for key, value in found.items() if value not in (None, "", [])}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
 
@@ -123,6 +123,18 @@ class OpenGranule(Protocol):
         """
         ...
 
+    def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
+        """Yield the rows of a window of a layer from top to bottom, some at a time.
+
+        Args:
+            path: Key of ``content.layers``.
+            window: Rows and columns, as slices with a start and a stop.
+
+        Raises:
+            ReadError: The pixels cannot be read.
+        """
+        ...
+
     def close(self) -> None:
         """Release the files."""
         ...
@@ -144,6 +156,10 @@ class SceneBand:
     """Key of ``GranuleContent.layers``."""
     geobox: GeoBox
     """Outer pixel edges, coordinate reference system and shape."""
+    window: tuple[slice, slice] | None = None
+    """Rows and columns of the layer that ``geobox`` is the grid of; None for all."""
+    part: Literal["amplitude", "phase"] | None = None
+    """What is kept of complex numbers; None keeps them."""
     scale: float | None = None
     """Physical value = stored value * scale + offset."""
     offset: float | None = None
@@ -186,6 +202,12 @@ class ReadOptions:
     """Band groups to keep; empty keeps all."""
     include_swir_after_cutoff: bool = False
     """Keep ASTER SWIR bands after 2008-04-01, when they are unusable."""
+    bands: tuple[str, ...] = ()
+    """Bands to keep; empty keeps all."""
+    area: Mapping[str, Any] | None = None
+    """GeoJSON geometry in degrees whose surroundings are cut out; None keeps all."""
+    split_complex: bool = False
+    """Make amplitude and phase of complex layers instead of complex bands."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from stacaster.errors import ReadError
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule
+    from stacaster.remote import RemoteFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +99,21 @@ def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGra
     module = importlib.import_module(READERS[names[ordered[0]]].module)
     granule: OpenGranule = module.open_files(ordered)
     return granule
+
+
+def open_remote_granule(remote: RemoteFile) -> OpenGranule:
+    """Open a granule of one file where it lies; only what is read is moved.
+
+    Raises:
+        ReadError: The file is of a format that has to be downloaded first, damaged, or unknown.
+        AuthError, FetchError: The provider refuses.
+    """
+    head = remote.read_at(0, _HEAD)
+    for row in READERS.values():
+        if head.startswith(row.magics):
+            module = importlib.import_module(row.module)
+            if not hasattr(module, "open_where_it_lies"):
+                raise ReadError("is of a format that has to be downloaded first", granule=remote.name)
+            granule: OpenGranule = module.open_where_it_lies(remote)
+            return granule
+    raise ReadError(_what_it_is(head), granule=remote.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,10 @@ class GeotiffSet:
         except (RasterioError, ValueError) as error:
             raise ReadError(f"the pixels cannot be read: {_reason(error)}", granule=path) from error
         return pixels
+
+    def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
+        """Yield a window of a layer at once; see ``model.OpenGranule``."""
+        yield self.read_layer(path)[window]
 
 
 def _sidecar(files: Sequence[Path]) -> dict[str, Any] | None:

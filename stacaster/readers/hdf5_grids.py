@@ -16,8 +16,10 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from stacaster.errors import ReadError
+from stacaster.errors import ReadError, StacasterError
 from stacaster.model import GranuleContent, Layer
+from stacaster.readers.hdf5_chunks import ChunkReader, LocalBytes
+from stacaster.remote import Remembering, RemoteFile
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -43,26 +45,45 @@ def open_files(files: Sequence[Path]) -> Hdf5Granule:
     return Hdf5Granule(files[0])
 
 
+def open_where_it_lies(remote: RemoteFile) -> Hdf5Granule:
+    """Open an HDF5 file over the network; only what is read is moved.
+
+    Raises:
+        ReadError: The file is damaged or no HDF5 file.
+        AuthError, FetchError: The provider refuses.
+    """
+    return Hdf5Granule(Path(remote.name), remote)
+
+
 class Hdf5Granule:
-    """An open HDF5 file; see ``model.OpenGranule``."""
+    """An open HDF5 file; see ``model.OpenGranule``.
+
+    Args:
+        path: The file.
+        remote: Where its bytes come from, when it is not on this disk.
+    """
 
     content: GranuleContent
 
-    def __init__(self, path: Path) -> None:
-        self._name = path.name
+    def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
+        self._name, self._remote = path.name, None if remote is None else Remembering(remote)
         try:
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(path if self._remote is None else self._remote, "r")
         except OSError as error:
-            raise ReadError(f"the HDF5 library cannot open it: {error}", granule=path.name) from error
+            raise self._failure("the HDF5 library cannot open it", error) from error
+        self._bytes = LocalBytes(path) if remote is None else remote
+        self._chunks = ChunkReader(self._bytes)
         try:
             layers, groups, notes = self._walk()
             self.content = GranuleContent(
                 reader="hdf5_grids", files=(path,), layers=layers, groups=groups,
                 attributes={**self._scalars(), "skipped_layers": notes},
             )  # fmt: skip
+            if not layers:
+                self._refuse()
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             self.close()
-            raise ReadError(f"its structure cannot be read: {error}", granule=path.name) from error
+            raise self._failure("its structure cannot be read", error) from error
         except BaseException:
             self.close()
             raise
@@ -77,7 +98,10 @@ class Hdf5Granule:
 
     def close(self) -> None:
         """Release the file."""
+        self._chunks.close()
         self._file.close()
+        if isinstance(self._bytes, LocalBytes):
+            self._bytes.close()
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
@@ -85,10 +109,38 @@ class Hdf5Granule:
         size = int(np.prod(layer.shape, dtype=np.int64)) * np.dtype(layer.data_type).itemsize
         if size > MAX_LAYER_BYTES:
             raise ReadError(f"{path} declares {size / 2**30:.1f} GiB, too many", granule=self._name)
+        rows, cols = layer.shape
+        return np.concatenate(list(self.strips(path, (slice(0, rows), slice(0, cols)))))
+
+    def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
+        """Yield rows of a window of a layer, whole chunks at a time; see ``model.OpenGranule``."""
+        kind = self.content.layers[path].data_type
         try:
-            return np.asarray(self._file[path][()]).astype(layer.data_type, copy=False)
+            for strip in self._chunks.strips(self._file[path], window):
+                yield strip.astype(kind, copy=False)
         except (OSError, RuntimeError, ValueError) as error:
-            raise ReadError(f"the pixels of {path} cannot be read: {error}", granule=self._name) from error
+            raise self._failure(f"the pixels of {path} cannot be read", error) from error
+
+    def _failure(self, what: str, error: Exception) -> StacasterError:
+        """Return what really happened: the HDF5 library hides why the network gave no bytes."""
+        said = None if self._remote is None else self._remote.error
+        if isinstance(error, StacasterError):
+            return error
+        return said or ReadError(f"{what}: {error}", granule=self._name)
+
+    def _refuse(self) -> None:
+        """Say what a file without a single gridded layer is, where that is known."""
+        science = self._file.get("science")
+        for band in science.values() if isinstance(science, h5py.Group) else ():
+            for name, group in band.items() if isinstance(band, h5py.Group) else ():
+                if isinstance(group, h5py.Group) and "swaths" in group:
+                    text = (
+                        f"holds {name} in radar geometry (slant range and azimuth time), which is not gridded; ingest "
+                        "the geocoded product of the same acquisition (GSLC, GCOV, GUNW or GOFF), or geocode it first"
+                    )
+                    raise ReadError(text, granule=self._name)
+                if name == "QA":
+                    raise ReadError("holds statistics of the quality of a granule, no pixels", granule=self._name)
 
     def _walk(self) -> tuple[dict[str, Layer], dict[str, str], list[str]]:
         layers: dict[str, Layer] = {}
@@ -120,16 +172,14 @@ class Hdf5Granule:
 
     def _layer(self, dataset: h5py.Dataset, root: str) -> tuple[Layer | None, str | None]:
         path = dataset.name.strip("/")
-        above = dataset.parent
-        while not all(name in above for name in ("xCoordinates", "yCoordinates", "projection")):
-            if above.name == root:
-                return None, f"{path}: no group above it has coordinates and a projection"
-            above = above.parent
-        x, y = above["xCoordinates"], above["yCoordinates"]
+        axes, crs = (_above(dataset, root, names) for names in (("xCoordinates", "yCoordinates"), ("projection",)))
+        if axes is None or crs is None:
+            return None, f"{path}: no group above it has coordinates and a projection"
+        x, y = axes["xCoordinates"], axes["yCoordinates"]
         if dataset.shape != (y.shape[0], x.shape[0]):
             return None, f"{path}: shape {dataset.shape} is not that of its coordinates, {(y.shape[0], x.shape[0])}"
         attributes = {name: _plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
-        geobox, problem = _geobox(x, y, above["projection"])
+        geobox, problem = _geobox(x, y, crs["projection"])
         if problem is not None:
             attributes["geobox_problem"] = problem
         return Layer(
@@ -155,6 +205,16 @@ class Hdf5Granule:
                         if isinstance(dataset, h5py.Dataset) and dataset.size is not None and dataset.size < _MAX_TEXT:
                             found[f"{group}/{name}"] = _plain(dataset[()])
         return found
+
+
+def _above(dataset: h5py.Dataset, root: str, names: Sequence[str]) -> h5py.Group | None:
+    """Return the nearest group above a dataset that has all these: releases put them at different levels."""
+    group = dataset.parent
+    while not all(name in group for name in names):
+        if group.name == root:
+            return None
+        group = group.parent
+    return group
 
 
 def _images(group: h5py.Group) -> Iterator[h5py.Dataset]:

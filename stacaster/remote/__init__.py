@@ -5,12 +5,12 @@ from __future__ import annotations
 from stacaster.auth import EarthdataAuth, find_credentials
 from stacaster.errors import IntegrityError, UsageError
 from stacaster.model import Granule, GranuleFile
-from stacaster.remote.file import Cache, RemoteFile
+from stacaster.remote.file import Cache, Remembering, RemoteFile
 from stacaster.remote.ranges import HttpSource, S3Source, Source
 from stacaster.transport import Signer, Transport
 from stacaster.transport.s3 import Buckets
 
-__all__ = ["RemoteFile", "open_remote"]
+__all__ = ["Remembering", "RemoteFile", "choose_file", "open_remote"]
 
 BLOCK_BYTES = 1 << 18
 """Smallest piece that is read and kept."""
@@ -25,6 +25,7 @@ def open_remote(
     file: str | None = None,
     token: str | None = None,
     s3: bool = False,
+    credentials: str | None = None,
     block_bytes: int = BLOCK_BYTES,
     cache_bytes: int = CACHE_BYTES,
 ) -> RemoteFile:
@@ -38,6 +39,7 @@ def open_remote(
         file: Name of the file, where the granule has several with data.
         token: Earthdata token; default is what ``auth.find_credentials`` finds.
         s3: Read from the bucket; works within us-west-2 and needs ``stacaster[s3]``.
+        credentials: Where keys for the bucket are given out, when neither the granule nor the bucket says it.
         block_bytes: Smallest piece that is read and kept; for HDF5 with pages, a multiple of the page size is best.
         cache_bytes: What is kept in memory.
 
@@ -49,7 +51,7 @@ def open_remote(
     if block_bytes < 1 or cache_bytes < block_bytes:
         text = f"block_bytes is {block_bytes} and cache_bytes {cache_bytes}"
         raise UsageError(f"{text}, but 1 <= block_bytes <= cache_bytes is needed")
-    chosen, credentials = _chosen(granule, file)
+    chosen, stated = choose_file(granule, file)
     href = (chosen.s3_href or chosen.href) if s3 else chosen.href
     if s3 and not href.startswith("s3://"):
         raise UsageError(f"{chosen.name} has no address in a bucket; leave s3 out")
@@ -57,9 +59,9 @@ def open_remote(
     source: Source
     if href.startswith("s3://"):
         buckets = Buckets(lambda: Transport(auth, signer))
-        source = S3Source(buckets, chosen.name, href, credentials, block_bytes)
+        source = S3Source(buckets, chosen.name, href, stated or credentials, block_bytes)
     elif href.startswith("https://"):
-        source = HttpSource(Transport(auth, signer), chosen.name, href, block_bytes)
+        source = HttpSource(lambda: Transport(auth, signer), chosen.name, href, block_bytes)
     else:
         raise UsageError(f"{href} is neither an https nor an s3 address")
     cache = Cache(source, block_bytes, cache_bytes)
@@ -69,7 +71,12 @@ def open_remote(
     return RemoteFile(chosen.name, cache)
 
 
-def _chosen(granule: Granule | GranuleFile | str, file: str | None) -> tuple[GranuleFile, str | None]:
+def choose_file(granule: Granule | GranuleFile | str, file: str | None = None) -> tuple[GranuleFile, str | None]:
+    """Return the file of a granule with its data, and where keys for its bucket are given out.
+
+    Raises:
+        UsageError: The granule has several files and none is named, or no such file.
+    """
     if isinstance(granule, str):
         return GranuleFile(name=granule.partition("?")[0].rpartition("/")[2], href=granule), None
     if isinstance(granule, GranuleFile):

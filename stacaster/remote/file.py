@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import io
 import threading
+from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from stacaster.errors import StacasterError
 from stacaster.remote.ranges import Source
+
+_GAP = 1 << 15
+_LONGEST = 16 << 20
+# Providers ask for few connections from one machine.
+_REQUESTS = 4
 
 
 class Cache:
@@ -28,6 +37,21 @@ class Cache:
             first, last = start // self._block, (end - 1) // self._block
             found = self._gather(first, last)
             return found[start - first * self._block : end - first * self._block]
+
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return pieces of the file that are not kept; near ones come in one request, several requests at once."""
+        spans = _merged(ranges)
+        with ThreadPoolExecutor(min(_REQUESTS, max(1, len(spans)))) as pool:
+            contents = list(pool.map(lambda span: self._source.read(*span), spans))
+        with self._lock:
+            self.requests += len(spans)
+            self.bytes_read += sum(len(content) for content in contents)
+        starts = [start for start, _ in spans]
+        found = []
+        for start, end in ranges:
+            number = bisect_right(starts, start) - 1
+            found.append(contents[number][start - starts[number] : end - starts[number]])
+        return found
 
     def _gather(self, first: int, last: int) -> bytes:
         """Return whole blocks; runs of blocks that are missing come in one request."""
@@ -56,6 +80,17 @@ class Cache:
             self._blocks[number + i] = content[i * self._block : (i + 1) * self._block]
         while len(self._blocks) > self._kept:
             self._blocks.popitem(last=False)
+
+
+def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return few ranges that hold all of these: a small gap costs less than a request."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start - found[-1][1] <= _GAP and end - found[-1][0] <= _LONGEST:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
 
 
 class RemoteFile(io.RawIOBase):
@@ -130,6 +165,16 @@ class RemoteFile(io.RawIOBase):
         self._position += len(content)
         return len(content)
 
+    def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+        """Return the bytes from the first up to the second number (excluded) of each pair; they are not kept.
+
+        Raises:
+            AuthError: The provider refuses.
+            FetchError: The provider cannot be reached.
+            IntegrityError: The file changed meanwhile.
+        """
+        return self._cache.read_many([(start, min(end, self.size)) for start, end in ranges])
+
     def read_at(self, start: int, end: int) -> bytes:
         """Return bytes from ``start`` up to ``end`` (excluded), fewer at the end of the file; for several threads.
 
@@ -140,3 +185,40 @@ class RemoteFile(io.RawIOBase):
         """
         end = min(end, self.size)
         return self._cache.read(start, end) if start < end else b""
+
+
+class Remembering(io.RawIOBase):
+    """A remote file for libraries that hide the errors of what they read from.
+
+    Args:
+        remote: The file.
+    """
+
+    def __init__(self, remote: RemoteFile) -> None:
+        super().__init__()
+        self._remote = remote
+        self.error: StacasterError | None = None
+
+    def readable(self) -> bool:
+        """Tell that the file can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that any place can be read."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._remote.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move the position."""
+        return self._remote.seek(offset, whence)
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill a buffer from the position on, and keep the error when that fails."""
+        try:
+            return self._remote.readinto(buffer)
+        except StacasterError as error:
+            self.error = error
+            raise OSError(str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 from stacaster.errors import FetchError, IntegrityError
@@ -23,10 +24,11 @@ class Source(Protocol):
 
 
 class HttpSource:
-    """Ranges over https. The address at the end of the redirects is used until it is refused."""
+    """Ranges over https, for several threads. The address at the end of redirects is used until it is refused."""
 
-    def __init__(self, transport: Transport, name: str, href: str, first_bytes: int) -> None:
-        self._transport, self._name, self._href, self._first = transport, name, href, first_bytes
+    def __init__(self, connect: Callable[[], Transport], name: str, href: str, first_bytes: int) -> None:
+        self._connect, self._name, self._href, self._first = connect, name, href, first_bytes
+        self._free: list[Transport] = []
         self._place = href
         self._tag: str | None = None
         self._size: int | None = None
@@ -45,19 +47,28 @@ class HttpSource:
         return persist(lambda: self._attempt(start, end), self._href)
 
     def _attempt(self, start: int, end: int) -> bytes:
+        place = self._place
         try:
-            return self._get(start, end)
+            return self._get(place, start, end)
         except (PassingTrouble, FetchError):
-            if self._place == self._href:
+            if place == self._href:
                 raise
             # A signed address expires; the first one leads to a new one.
             self._place = self._href
-            return self._get(start, end)
+            return self._get(self._href, start, end)
 
-    def _get(self, start: int, end: int) -> bytes:
+    def _get(self, place: str, start: int, end: int) -> bytes:
+        # A transport serves one thread at a time.
+        transport = self._free.pop() if self._free else self._connect()
+        try:
+            return self._read(transport, place, start, end)
+        finally:
+            self._free.append(transport)
+
+    def _read(self, transport: Transport, place: str, start: int, end: int) -> bytes:
         import requests
 
-        answer = self._transport.get(self._place, {"Range": f"bytes={start}-{end - 1}"}, name=self._name)
+        answer = transport.get(place, {"Range": f"bytes={start}-{end - 1}"}, name=self._name)
         with answer:
             if answer.status_code == 416 and start == 0:
                 self._size = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from stacaster.errors import UsageError
@@ -14,7 +15,8 @@ __all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
 
 _LEVEL2 = ("AST_L1B", "AST_05", "AST_07", "AST_07XT", "AST_08", "AST_09", "AST_09XT", "AST_09T")
 
-PRODUCTS = ("AST_L1T", "AST_L1T_004", "NISAR_L2_GCOV", *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
+_NISAR = ("NISAR_L2_GCOV", "NISAR_L2_GSLC", "NISAR_L2_GUNW", "NISAR_L2_GOFF")
+PRODUCTS = ("AST_L1T", "AST_L1T_004", *_NISAR, *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
 """Products that can be simulated."""
 
 _SHAPE = (61, 71)
@@ -109,8 +111,8 @@ def sample_data(
     Args:
         directory: Folder; made when it does not exist.
         product: ``AST_L1T``, ``AST_L1B``, ``AST_05``, ``AST_07`` ... (version 003, HDF4); with ``_004`` version 004
-            (GeoTIFF sets); ``NISAR_L2_GCOV`` (HDF5).
-        full_size: One granule of real size (133 MB) instead of a set of small ones.
+            (GeoTIFF sets); ``NISAR_L2_GCOV``, ``GSLC``, ``GUNW``, ``GOFF`` (HDF5).
+        full_size: One granule of real size (133 MB; of NISAR some gigabytes) instead of a set of small ones.
         overwrite: Replace files that exist.
         progress: Called after each granule with the number done, the total and its name.
 
@@ -124,8 +126,8 @@ def sample_data(
         raise UsageError(f"product is {product!r}, but one of {', '.join(PRODUCTS)} is needed")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
-    if product == "NISAR_L2_GCOV":
-        return _nisar(folder, full_size=full_size, overwrite=overwrite, progress=progress)
+    if product in _NISAR:
+        return _nisar(product, folder, full_size=full_size, overwrite=overwrite, progress=progress)
     is_level2 = product.removesuffix("_004") in _LEVEL2
     scenes = (FULL_SIZE_SCENE,) if full_size else PATH_SCENES if is_level2 else DEFAULT_SCENES
     for scene in scenes:
@@ -144,20 +146,20 @@ def sample_data(
 
 
 def _nisar(
-    folder: Path, *, full_size: bool, overwrite: bool, progress: Callable[[int, int, str], None] | None
+    product: str, folder: Path, *, full_size: bool, overwrite: bool, progress: Callable[[int, int, str], None] | None
 ) -> tuple[Path, ...]:
-    from stacaster.samples import nisar_gcov
+    from stacaster.samples import nisar
 
-    if full_size:
-        raise UsageError("NISAR_L2_GCOV is simulated in small only")
+    scenes = (nisar.FULL_SIZE_SCENE,) if full_size else nisar.DEFAULT_SCENES
+    scenes = tuple(replace(scene, kind=product[-4:]) for scene in scenes)
     paths = []
-    for done, scene in enumerate(nisar_gcov.DEFAULT_SCENES, start=1):
+    for done, scene in enumerate(scenes, start=1):
         path = folder / f"{scene.name}.h5"
         if path.exists() and not overwrite:
             raise UsageError(f"{path.name} exists in {folder.name}; --overwrite replaces it")
-        paths.append(nisar_gcov.write_nisar_gcov(scene, folder))
+        paths.append(nisar.write_nisar(scene, folder))
         if progress is not None:
-            progress(done, len(nisar_gcov.DEFAULT_SCENES), path.name)
+            progress(done, len(scenes), path.name)
     return tuple(paths)
 
 

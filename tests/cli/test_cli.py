@@ -110,7 +110,7 @@ def _has_netcdf() -> bool:
         (["ingest"], 2, "Missing argument"),
         (["ingest", "x", "--workers", "0"], 2, "workers"),
         (["ingest", "x", "--product", "AST_L1T"], 2, "give one of them"),
-        (["ingest", "x", "--region", "europe"], 2, "--region is a condition of a search and needs --product"),
+        (["ingest", "x", "--orbit", "3"], 2, "--orbit is a condition of a search and needs --product"),
         (["ingest", "x", "--profile", "lzw"], 2, "zstd, deflate"),
         (["ingest", "x", "--subsystem", "UV"], 2, "VNIR, SWIR, TIR"),
         (["ingest", "nothing*.hdf"], 3, "no granule was found in nothing*.hdf"),

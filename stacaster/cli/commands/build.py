@@ -14,9 +14,12 @@ from stacaster.cli import options, show
                epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
                "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
                "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10\n"
+               "  stacaster ingest 'NISAR_L2_*_GCOV_*.h5' --bands HHHH,HVHV --bbox 138.5,-31.2,138.8,-31\n"
+               "  stacaster ingest --product NISAR_L2_GCOV --bbox 138.5,-31.2,138.8,-31.0 --latest 5 --remote\n"
                "  stacaster ingest granules/ --executor slurm --option partition=work --window 50")  # fmt: skip
 @click.argument("files", nargs=-1, metavar="FILE|DIR|GLOB...")
 @options.ingest_options
+@options.wanted_options
 @click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
 @options.conditions_of_search
 @options.cache_option
@@ -37,11 +40,13 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
     """Turn granule files into one verified COG per band and register them in a catalog.
 
     With --product the granules are searched and downloaded first; conditions are those of 'stacaster search'.
+    Without it, --bbox, --region and --intersects cut the granules to the area, each band on its own lattice.
     """
     import stacaster
 
-    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, "cache_dir", "discard_source", "no_copy")}
-    _check_ingest(context, files, product, tuple(asked))
+    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, *_OF_SEARCH)}
+    area = {name: asked[name] for name in _AREA}
+    _check_ingest(context, files, product, tuple(name for name in asked if name not in _AREA))
     machines = {name: rest.pop(name) for name in ("executor", "address", "options", "window", "max_array", "folder")}
     if machines["executor"] != "processes":
         machines |= {"workers": rest["workers"] or 2, "options": machines["options"] or {}}
@@ -49,10 +54,14 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
         rest["workers"] = stacaster.Cluster(**machines)
     with show.ingest_progress() as progress:
         if product is None:
-            report = stacaster.ingest(files, progress=progress, **rest)
+            report = stacaster.ingest(files, progress=progress, **rest, **options.given(area))
         else:
             report = stacaster.ingest_search(product, progress=progress, **rest, **asked)
     return show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
+
+
+_OF_SEARCH = ("cache_dir", "discard_source", "no_copy", "clip", "remote", "s3")
+_AREA = ("bbox", "intersects", "region", "name_column")
 
 
 def _check_ingest(context: click.Context, files: tuple[str, ...], product: str | None, names: tuple[str, ...]) -> None:

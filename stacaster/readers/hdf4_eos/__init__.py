@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +104,10 @@ class Hdf4Granule:
             text = f"{path} gives pixels of shape {pixels.shape}, but {layer.shape} is declared"
             raise ReadError(text, granule=self._name)
         return pixels if pixels.dtype == layer.data_type else pixels.view(layer.data_type)
+
+    def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
+        """Yield a window of a layer at once; see ``model.OpenGranule``."""
+        yield self.read_layer(path)[window]
 
     def _pixels(self, path: str) -> NDArray[Any]:
         try:

@@ -1,0 +1,120 @@
+"""What is wanted of granules: bands, frequency, parts of the instrument, an area; and granules that stay remote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from stacaster.areas import box_geometry, checked_area
+from stacaster.conditions import read_area
+from stacaster.errors import UsageError
+from stacaster.ingest.discover import GranuleFiles
+from stacaster.model import Granule, GranuleFile
+from stacaster.products import all_products
+from stacaster.query import parse_bbox
+from stacaster.regions import region_bbox
+from stacaster.remote import choose_file
+
+OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "s3")
+"""Options of an ingest beside those of its signature."""
+
+_PARTS = ("_amplitude", "_phase")
+
+
+def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any]:
+    """Check what is wanted of granules.
+
+    Args:
+        subsystem: Parts such as ``VNIR``.
+        **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``;
+            ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
+
+    Returns:
+        Plain data for a worker: ``subsystems``, ``bands``, ``area``, ``split_complex``.
+
+    Raises:
+        UsageError: A name is not known, or an option cannot be understood.
+    """
+    unknown = set(options) - set(OPTIONS)
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))} is no option of an ingest; there are {', '.join(OPTIONS)}")
+    frequency = options.get("frequency")
+    if frequency is not None and str(frequency).upper() not in ("A", "B"):
+        raise UsageError(f"frequency is {frequency!r}, but A or B is needed")
+    parts = [*subsystem, *([] if frequency is None else [f"frequency{str(frequency).upper()}"])]
+    return {
+        "subsystems": _subsystems(parts),
+        "bands": _bands(options.get("bands") or ()),
+        "area": parse_area(**{key: options.get(key) for key in ("bbox", "intersects", "region", "name_column")}),
+        "split_complex": bool(options.get("split_complex")),
+    }
+
+
+def parse_area(
+    *, bbox: Any = None, intersects: Any = None, region: str | None = None, name_column: str | None = None
+) -> dict[str, Any] | None:
+    """Return the area that granules are cut to as GeoJSON; None for whole granules.
+
+    Raises:
+        UsageError: It cannot be understood, or is given twice.
+    """
+    if bbox is not None and (intersects is not None or region is not None):
+        raise UsageError("region, bbox and intersects each name the area; give one of them")
+    if intersects is not None:
+        return checked_area(read_area(intersects, region=region, name_column=name_column))
+    if bbox is not None:
+        return box_geometry(parse_bbox(bbox))
+    return None if region is None else box_geometry(region_bbox(region))
+
+
+def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], list[GranuleFiles]]:
+    """Return what lies on this disk, and granules that are read at their provider."""
+    local: list[str | os.PathLike[str]] = []
+    remote: list[GranuleFiles] = []
+    entries = [files] if isinstance(files, (str, os.PathLike, Granule, GranuleFile)) else list(files)
+    for entry in entries:
+        if isinstance(entry, (Granule, GranuleFile)) or (isinstance(entry, str) and "://" in entry):
+            remote.append(_remote(entry))
+        else:
+            local.append(entry)
+    return local, remote
+
+
+def _remote(entry: Granule | GranuleFile | str) -> GranuleFiles:
+    file, credentials = choose_file(entry)
+    return GranuleFiles(name=file.name, files=(), remote={"file": dict(vars(file)), "credentials": credentials})
+
+
+def _subsystems(names: Sequence[str]) -> list[str]:
+    # Products with many subsystems first, so that names come in their order.
+    products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
+    known = {band.group.upper(): band.group for product in products for band in product.bands}
+    for name in names:
+        if name.upper() not in known:
+            raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")
+    return sorted({known[name.upper()] for name in names})
+
+
+def _bands(names: str | Sequence[str]) -> list[str]:
+    parts = [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
+    known = {band.name for product in all_products().values() for band in product.bands}
+    for name in parts:
+        if name not in known and not any(name.removesuffix(part) in known for part in _PARTS):
+            import difflib
+
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(f"no product has a band {name!r}; {hint}'stacaster products --json' lists them")
+    return sorted(set(parts))
+
+
+def merged(granules: Sequence[GranuleFiles], options: Mapping[str, Any], *, s3: bool) -> list[dict[str, Any]]:
+    """Return what a worker has to know of each granule: its files, or its place at the provider."""
+    found = []
+    for granule in granules:
+        payload: dict[str, Any] = {"files": [str(path) for path in granule.files], **options}
+        if granule.remote is not None:
+            payload["remote"] = {**granule.remote, "s3": s3}
+        found.append(payload)
+    return found

@@ -1,0 +1,238 @@
+"""Gridded NISAR products as tables of layers: which there are, what they are called, how a granule becomes a scene.
+
+Sources: NISAR product specifications 1.1 to 1.4 (L2 GCOV, GSLC, GUNW, GOFF); isce3, ``h5_prep.py``, for coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stacaster.errors import ReadError
+from stacaster.instruments import nisar
+from stacaster.model import Band, BandKind, ClassValue, GranuleContent, Layer, Product, ReadOptions, Scene, SceneBand
+
+FREQUENCIES = {"frequencyA": "", "frequencyB": "_B"}
+"""Groups of the two bands of frequencies, and how the names of their assets end."""
+
+NAN = float("nan")
+"""Fill value of real and complex layers."""
+
+# Releases with the offset of the polarimetric phase that the provider lists among known issues.
+_LAST_PROVISIONAL = "P05999"
+# Swaths of one acquisition; the specification numbers them from 1.
+_SWATHS = 5
+SWATHS = (
+    ClassValue(value=0, name="invalid", description="Invalid, or partly focused"),
+    *(ClassValue(value=n, name=f"swath-{n}", description=f"Valid, sub-swath {n}") for n in range(1, _SWATHS + 1)),
+    ClassValue(value=255, name="outside", description="Outside of the swath"),
+)
+"""Values of the mask of products of one acquisition."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridLayer:
+    """One layer of a product."""
+
+    path: str
+    """Below the group of the frequency: ``unwrappedInterferogram/HH/unwrappedPhase``."""
+    name: str
+    """Asset key at frequency A."""
+    description: str
+    """One phrase."""
+    data_type: str = "float32"
+    """NumPy name of the stored type."""
+    unit: str | None = "1"
+    """Unit."""
+    nodata: int | float | None = NAN
+    """Fill value where the file states none."""
+    quantity: str | None = None
+    """What is measured."""
+    kind: BandKind = "continuous"
+    """How values may be combined."""
+    classes: tuple[ClassValue, ...] = ()
+    """Values of a categorical layer."""
+    resolution: float = 20.0
+    """Nominal pixel size in metres at frequency A."""
+    is_expected: bool = False
+    """Whether every granule has it; layers of polarisations that were not acquired are no hole."""
+    fields: Mapping[str, str] | None = None
+    """Further fields of the asset; names of assets follow the frequency."""
+
+
+def swath_mask(path: str = "mask", name: str = "mask") -> GridLayer:
+    """Return the layer of validity and sub-swaths of products of one acquisition."""
+    return GridLayer(
+        path=path, name=name, description="Validity and sub-swath", data_type="uint8", unit=None, nodata=255,
+        kind="categorical", classes=SWATHS, is_expected=True,
+    )  # fmt: skip
+
+
+def pair_mask(path: str, name: str) -> GridLayer:
+    """Return the layer of water and of the sub-swaths of both acquisitions."""
+    return GridLayer(
+        path=path, name=name, data_type="uint8", unit=None, nodata=255, kind="categorical", is_expected=True,
+        description="100 * water + 10 * sub-swath of the reference + sub-swath of the secondary",
+    )  # fmt: skip
+
+
+def make_product(
+    kind: str,
+    layers: Sequence[GridLayer],
+    *,
+    frequencies: Sequence[str] = tuple(FREQUENCIES),
+    title: str,
+    description: str,
+    keywords: Sequence[str],
+    renders: Mapping[str, Mapping[str, Any]] | None = None,
+    notes: Sequence[str] = (),
+) -> Product:
+    """Return the product of a table.
+
+    Args:
+        kind: ``GCOV``, ``GSLC``, ``GUNW`` or ``GOFF``.
+        layers: The table.
+        frequencies: Groups that the product has.
+        title: What it is, ``geocoded polarimetric covariance``.
+        description: Sentences for the collection.
+        keywords: Search words beside those of all.
+        renders: Named views.
+        notes: What a user of the whole product has to know.
+    """
+    rows = {row_name(layer.name, group): (layer, group) for group in frequencies for layer in layers}
+    bands = tuple(_band(name, *row) for name, row in rows.items())
+
+    def recognise(content: GranuleContent) -> bool:
+        return nisar.is_product(content, kind)
+
+    def describe(content: GranuleContent, options: ReadOptions) -> Scene:
+        return _describe(content, options, kind=kind, rows=rows, bands=bands)
+
+    return Product(
+        name=f"nisar_l2_{kind.lower()}",
+        collection_id=f"nisar-l2-{kind.lower()}",
+        short_name=f"NISAR_L2_{kind}",
+        version="1",
+        title=f"NISAR L2 {kind}: {title}",
+        description=description,
+        reader="hdf5_grids",
+        bands=bands,
+        platform="nisar",
+        instruments=("l-sar",),
+        processing_level="L2",
+        doi=None,
+        citation=f"NASA/ISRO NISAR. L2 {kind}, {title}. Alaska Satellite Facility.",
+        license="other",
+        providers=nisar.PROVIDERS,
+        keywords=("nisar", "sar", *keywords),
+        recognise=recognise,
+        describe=describe,
+        renders=renders or {},
+        notes=tuple(notes),
+    )
+
+
+def row_name(name: str, group: str) -> str:
+    """Return the asset key of a layer of a frequency."""
+    return name + FREQUENCIES[group]
+
+
+def _band(name: str, layer: GridLayer, group: str) -> Band:
+    words = "" if group == "frequencyA" else ", second frequency"
+    return Band(
+        name=name, description=layer.description + words, data_type=layer.data_type, nodata=layer.nodata, group=group,
+        resolution=layer.resolution * (1 if group == "frequencyA" else 4), unit=layer.unit, quantity=layer.quantity,
+        kind=layer.kind, classes=layer.classes,
+    )  # fmt: skip
+
+
+def _describe(
+    content: GranuleContent,
+    options: ReadOptions,
+    *,
+    kind: str,
+    rows: Mapping[str, tuple[GridLayer, str]],
+    bands: Iterable[Band],
+) -> Scene:
+    granule = nisar.granule_id(content)
+    start, end = nisar.moments(content)
+    there = {layer.path.partition(f"/{kind}/grids/")[2]: layer for layer in content.layers.values()}
+    groups = {path.partition("/")[0] for path in there}
+    chosen: list[SceneBand] = []
+    absent: dict[str, str] = {}
+    for band in bands:
+        row, group = rows[band.name]
+        layer = _layer(there, row, group)
+        if layer is not None and options.subsystems and group not in options.subsystems:
+            absent[band.name] = f"{group} was not asked for"
+        elif layer is not None:
+            chosen.append(_scene_band(content, band, row, layer))
+        elif row.is_expected and group in groups:
+            absent[band.name] = "the granule lacks this band"
+    if not chosen:
+        reasons = "; ".join(sorted(set(absent.values()))) or "it has no layer of the table of this product"
+        raise ReadError(f"no band is left to ingest: {reasons}", granule=content.name)
+    return Scene(
+        id=granule,
+        datetime=start,
+        start_datetime=start,
+        end_datetime=end,
+        created=None,
+        bands=tuple(chosen),
+        absent=absent,
+        notes=_notes(content, granule, chosen),
+        properties=_properties(content, granule, chosen),
+        extensions=("sar", "sat"),
+    )
+
+
+def _notes(content: GranuleContent, granule: str, chosen: Sequence[SceneBand]) -> tuple[str, ...]:
+    notes = [f"left out {note}" for note in content.attributes.get("skipped_layers", ())]
+    if nisar.identification(content, "missionId") == "SIMULATED":
+        notes.insert(0, "simulated data, not a measurement")
+    is_cross = any(band.band.quantity == "covariance" for band in chosen)
+    match = nisar.NAME.fullmatch(granule)
+    if is_cross and (match is None or match["crid"] <= _LAST_PROVISIONAL or match["crid"].startswith("X")):
+        notes.append("the phase between polarisations has a known offset of 59 degrees, which is not corrected")
+    return tuple(notes)
+
+
+def _properties(content: GranuleContent, granule: str, chosen: Sequence[SceneBand]) -> dict[str, Any]:
+    found = nisar.properties(content, granule, nisar.polarizations(band.layer for band in chosen))
+    if nisar.identification(content, "missionId") == "SIMULATED":
+        found["stacaster:simulated"] = True
+    if any("/SSAR/" in f"/{band.layer}" for band in chosen):
+        found["instruments"] = ["s-sar"]
+    return found
+
+
+def _layer(there: Mapping[str, Layer], row: GridLayer, group: str) -> Layer | None:
+    # The specification spells the group of one mask without its last letter.
+    return next(
+        (
+            there[path]
+            for path in (f"{group}/{row.path}", f"{group}/{row.path.replace('pixelOffsets/mask', 'pixelOffset/mask')}")
+            if path in there
+        ),
+        None,
+    )
+
+
+def _scene_band(content: GranuleContent, band: Band, row: GridLayer, layer: Layer) -> SceneBand:
+    # Specification 1.1 stores masks with a sign.
+    same_kind = row.kind == "categorical" and layer.data_type in ("int8", "uint8")
+    if layer.data_type != band.data_type and not same_kind:
+        raise ReadError(f"{layer.path} is {layer.data_type}, but {band.data_type} is needed", granule=content.name)
+    if layer.geobox is None:
+        reason = layer.attributes.get("geobox_problem", "no reason given")
+        raise ReadError(f"the place of {layer.path} on Earth is unknown: {reason}", granule=content.name)
+    nodata = band.nodata if layer.nodata is None else layer.nodata
+    if layer.data_type == "int8" and nodata is not None and nodata > 127:
+        nodata = int(nodata) - 256
+    table = replace(
+        band, resolution=abs(float(layer.geobox.transform.a)), data_type=layer.data_type, nodata=nodata
+    )  # fmt: skip
+    group = band.group
+    fields = {key: row_name(value, group) for key, value in (row.fields or {}).items()}
+    return SceneBand(band=table, layer=layer.path, geobox=layer.geobox, properties=fields)
