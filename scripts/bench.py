@@ -209,12 +209,13 @@ def peer_environment() -> Path:
     home = Path(".venv-peers")
     python = home / "bin" / "python"
     # Named anew when a peer is added, so that an older environment is completed.
-    if not (home / "made-2").exists():
+    if not (home / "made-3").exists():
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "earthaccess==0.17.0", "asf_search>=14",
-                   "rustac==0.9.9", "rustac-duckdb-extensions==1.5.1.post0", "geomad==1.0.0"]  # fmt: skip
+                   "rustac==0.9.9", "rustac-duckdb-extensions==1.5.1.post0", "geomad==1.0.0", "xarray", "h5netcdf",
+                   "h5py"]  # fmt: skip
         subprocess.run(install, check=True)
-        (home / "made-2").touch()
+        (home / "made-3").touch()
     return python.absolute()
 
 
@@ -223,6 +224,13 @@ def bench_items(folder: Path) -> None:
     from scripts.bench_item_table import bench_item_table
 
     bench_item_table(folder, row, peer_environment())
+
+
+def bench_nisar(folder: Path) -> None:
+    """NISAR to COGs and over the network, against rioxarray and fsspec."""
+    from scripts.bench_nisar import bench_nisar as run
+
+    run(folder / "nisar", row, peer_environment())
 
 
 def bench_analysis(name: str) -> Callable[[Path], None]:
@@ -245,6 +253,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "load": bench_load,
     "stream": bench_stream,
     "fetch": bench_fetch,
+    "nisar": bench_nisar,
     "indices": bench_analysis("indices"),
     "geomedian": bench_analysis("geomedian"),
     "zonal": bench_analysis("zonal"),

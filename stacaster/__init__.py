@@ -14,6 +14,7 @@ from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.acquire import ingest_search
+    from stacaster.backscatter import decibels, mean_decibels, ratio
     from stacaster.catalog import (
         Catalog,
         Difference,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         open_catalog,
     )
     from stacaster.composites import composite
+    from stacaster.convert.window import read_area
     from stacaster.cube import load
     from stacaster.cube.grids import GridCheck, check_grid, load_tree
     from stacaster.cube.planning import LoadPlan, plan
@@ -117,6 +119,7 @@ __all__ = [
     "composite",
     "compute_index",
     "compute_indices",
+    "decibels",
     "dedupe",
     "diff_catalogs",
     "draw_footprints",
@@ -136,6 +139,7 @@ __all__ = [
     "list_cache",
     "load",
     "load_tree",
+    "mean_decibels",
     "open_catalog",
     "open_remote",
     "plan",
@@ -143,6 +147,8 @@ __all__ = [
     "plot_series",
     "prune_cache",
     "publish",
+    "ratio",
+    "read_area",
     "read_recipe",
     "register",
     "reproduce_tiles",
@@ -168,6 +174,10 @@ __all__ = [
 ]
 
 _HOME = {
+    "decibels": "backscatter",
+    "mean_decibels": "backscatter",
+    "ratio": "backscatter",
+    "read_area": "convert.window",
     "Catalog": "catalog",
     "Difference": "catalog",
     "Superseded": "catalog",

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.config import catalog_path
+from stacaster.convert.wanted import parse_area
 from stacaster.executors.cluster import Cluster
 from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
 from stacaster.ingest.spread import plain_outcomes, run_spread
-from stacaster.ingest.wanted import parse_area
 from stacaster.item_table import DATABASE, run_sql
 from stacaster.model import Granule, Outcome, Report
 from stacaster.register import register

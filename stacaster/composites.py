@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.backscatter import DECIBELS, decibels, power
 from stacaster.cube_bands import clean_bands, find_band, period_starts
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.geomedian import geometric_median, median_deviations, nan_quantile
@@ -62,8 +63,8 @@ def composite(
 ) -> xr.Dataset:
     """Make one picture of the observations of each pixel.
 
-    Masked pixels do not count, nor does ASTER's SWIR from ``SWIR_CUTOFF`` on. Lazy cubes are worked on block by
-    block, and give the same bits as eager ones.
+    Masked pixels do not count, nor does ASTER's SWIR from ``SWIR_CUTOFF`` on. The mean of bands in decibels is taken in
+    power. Lazy cubes are worked on block by block, and give the same bits as eager ones.
 
     Args:
         cube: Dataset with variables of dimensions (time, y, x).
@@ -86,6 +87,10 @@ def composite(
         LoadError: The cube has no times, or lacks red or near infrared for ``bare_earth``.
     """
     ready = clean_bands(cube)
+    logarithmic = [name for name in ready.data_vars if ready[name].attrs.get("units") == DECIBELS]
+    if logarithmic and method.strip().lower() == "mean":
+        found = composite(ready.assign({name: power(ready[name]) for name in logarithmic}), method, period=period)
+        return found.assign({name: decibels(found[name]) for name in logarithmic})
     wanted = _wanted(method, [str(name) for name in ready.data_vars], mads=mads, greenness=greenness)
     if period is None:
         return _described(_combined(ready, wanted), ready, wanted)

@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Geod, Transformer
 
 from stacaster import georef
+from stacaster.hulls import valid_hull
 
 # A real AST_L1T scene in zone 12 (granule 00305192005181928): corner centres and its bounding coordinates.
 UPPER_LEFT = (4281570.0, 491040.0)
@@ -107,19 +108,19 @@ def test_hull_holds_every_valid_pixel_whole(nodata: float) -> None:
         pixels = np.full((37, 53), nodata, dtype="float32" if np.isnan(nodata) else "uint8")
         rows, cols = rng.integers(0, 37, 9), rng.integers(0, 53, 9)
         pixels[rows, cols] = 7
-        hull = shapely.Polygon(georef.valid_hull(pixels, nodata))
+        hull = shapely.Polygon(valid_hull(pixels, nodata))
         for row, col in zip(rows, cols, strict=True):
             assert hull.covers(shapely.box(col, row, col + 1, row + 1))
         assert hull.bounds == (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1)
 
 
 def test_hull_without_valid_pixels_is_empty() -> None:
-    assert len(georef.valid_hull(np.zeros((5, 5), "uint8"), 0)) == 0
-    assert len(georef.valid_hull(np.zeros((5, 5), "uint8"), None)) == 4
+    assert len(valid_hull(np.zeros((5, 5), "uint8"), 0)) == 0
+    assert len(valid_hull(np.zeros((5, 5), "uint8"), None)) == 4
 
 
 def whole(box: GeoBox) -> tuple[GeoBox, np.ndarray]:
-    return box, georef.valid_hull(np.ones(box.shape, "uint8"), None)
+    return box, valid_hull(np.ones(box.shape, "uint8"), None)
 
 
 def test_footprint_follows_the_outer_pixel_edges() -> None:

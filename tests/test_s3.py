@@ -209,3 +209,30 @@ def test_credentials_that_are_not_given_out(keys: Keys, moto: str, monkeypatch: 
 )
 def test_where_credentials_are_given_out(href: str, stated: str | None, expected: Any) -> None:
     assert credentials_endpoint(href, stated) == expected
+
+
+def test_an_area_of_a_granule_in_a_bucket(keys: Keys, moto: str, tmp_path: Path) -> None:
+    from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
+
+    path = write_nisar(replace(DEFAULT_SCENES[0], shape=(1100, 1200), page_bytes=1 << 16), tmp_path)
+    requests.put(f"{moto}/{BUCKET}/{path.name}", data=path.read_bytes(), timeout=60)
+    record = parse_umm(
+        aster_record(1, dt.datetime(2026, 7, 1), (138.0, -32.0, 139.0, -30.0), content=path.read_bytes())
+    )
+    data = replace(
+        record.data_files[0], name=path.name, s3_href=f"s3://{BUCKET}/{path.name}", href="https://x.nasa.gov/x"
+    )
+    found = replace(record, files=(data,))
+    keys.guard.log.clear()
+    area = (138.50, -31.01, 138.53, -31.0)
+    report = stacaster.ingest([found], catalog=tmp_path / "c", s3=True, bands=["HHHH"], bbox=area)
+    assert not report.failed, report.failed
+    moved = [int(last) - int(first) + 1 for kind, entry in keys.guard.log if kind == "GET"
+             for first, _, last in [entry.removeprefix("bytes=").partition("-")]]  # fmt: skip
+    assert 0 < sum(moved) < path.stat().st_size / 3
+    local = stacaster.ingest([path], catalog=tmp_path / "d", bands=["HHHH"], bbox=area)
+    assert not local.failed
+    one, two = (next(iter(stacaster.open_catalog(tmp_path / name).search().items())) for name in "cd")
+    theirs = two.assets["HHHH"].extra_fields["stacaster:pixel_checksum"]
+    assert one.assets["HHHH"].extra_fields["stacaster:pixel_checksum"] == theirs
+    assert "canary" not in (tmp_path / "c" / one.self_href).read_text()

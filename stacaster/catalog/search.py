@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from stacaster.catalog.item_stacks import ItemStack
     from stacaster.cube.planning import LoadPlan
 
 _SHOWN = 20
@@ -117,6 +118,18 @@ class ItemSearch:
 
         loaded: xr.Dataset = cube.load(list(self.items()), **self.placed(options))
         return loaded
+
+    def stacks(self, *keys: str, all_versions: bool = False) -> list[ItemStack]:
+        """Group the items into stacks of one place seen again and again, as radar frames are; newest productions only.
+
+        Args:
+            *keys: Properties that the items of a stack share; without any: relative orbit, frame, direction, mode and
+                polarisations.
+            all_versions: Keep older productions of an acquisition beside the newest.
+        """
+        from stacaster.catalog.item_stacks import KEYS, item_stacks
+
+        return item_stacks(self, keys or KEYS, all_versions=all_versions)
 
     def plan(self, **options: Any) -> LoadPlan:
         """Say what ``load`` would read and make, before it does."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster import georef
 from stacaster.errors import ReadError
+from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _parts(band: SceneBand, *, split: bool) -> list[SceneBand]:
     return [replace(band, band=amplitude, part="amplitude"), replace(band, band=phase, part="phase")]
 
 
-def reading(granule: OpenGranule, band: SceneBand, hull: georef.HullOf) -> Callable[[], Iterator[NDArray[Any]]]:
+def reading(granule: OpenGranule, band: SceneBand, hull: HullOf) -> Callable[[], Iterator[NDArray[Any]]]:
     """Return what gives the pixels of a band, and tells a hull of them.
 
     Args:

@@ -22,6 +22,7 @@ from stacaster.cog import CogJob, write_cogs
 from stacaster.convert.choose import OUTSIDE, chosen, reading
 from stacaster.convert.source import open_source
 from stacaster.errors import ReadError
+from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.quicklooks import write_quicklooks
 from stacaster.version import __version__
@@ -95,7 +96,7 @@ def _write(
     sources: list[dict[str, Any]],
     mark: str,
 ) -> dict[str, Any]:
-    hulls = [georef.HullOf(band.band.nodata) for band in scene.bands]
+    hulls = [HullOf(band.band.nodata) for band in scene.bands]
     jobs = [
         CogJob(read=reading(granule, band, hull), path=target / f"{band.band.name}.tif", scene_band=band)
         for band, hull in zip(scene.bands, hulls, strict=True)

@@ -13,7 +13,8 @@ from stacaster.errors import ReadError
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule
 
-_BLOCK_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 18
+_LARGE_BYTES = 64 << 20
 
 
 def open_source(task: Mapping[str, Any]) -> OpenGranule:
@@ -33,8 +34,26 @@ def open_source(task: Mapping[str, Any]) -> OpenGranule:
 
     file = GranuleFile(**remote["file"])
     return readers.open_remote_granule(
-        open_remote(file, s3=bool(remote["s3"]), credentials=remote.get("credentials"), block_bytes=_BLOCK_BYTES)
+        open_remote(file, s3=bool(remote["s3"]), credentials=remote.get("credentials"), block_bytes=_block(file.size)),
+        groups=_groups(task),
     )
+
+
+def _block(size: int | None) -> int:
+    """Return what is read at once to find out where pixels lie: a request costs as much as many kilobytes."""
+    return _BLOCK_BYTES if size is None or size > _LARGE_BYTES else _BLOCK_BYTES // 4
+
+
+def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the groups of the file that have to be looked at; empty for all."""
+    from stacaster.products import all_products
+
+    wanted = tuple(task.get("subsystems", ()))
+    if wanted or not task.get("bands"):
+        return wanted
+    names = {name.removesuffix(part) for name in task["bands"] for part in ("", "_amplitude", "_phase")}
+    return tuple(sorted({band.group for product in all_products().values() for band in product.bands
+                         if band.name in names}))  # fmt: skip
 
 
 def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:

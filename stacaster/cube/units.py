@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from stacaster import calibrate
+from stacaster.backscatter import decibels
 from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
 from stacaster.errors import LoadError, UsageError, nearest
 
@@ -94,17 +95,11 @@ class _Scene:
                 else:
                     values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
             if self.units == "db":
-                values = to_decibels(values)
+                values = decibels(values)
         if self.nodata is not None:
             values = np.where(stored == self.nodata, np.nan, values)
         found: NDArray[np.float32] = values.astype("float32")
         return found
-
-
-def to_decibels(power: Any) -> Any:
-    """Return 10 log10 of linear power; NaN where that is not positive. Means belong before it."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(power > 0, 10 * np.log10(power), np.nan)
 
 
 def check_units(name: str) -> Units:

@@ -9,13 +9,14 @@ from threading import Thread
 from typing import Any
 
 from stacaster.config import Settings, catalog_path
+from stacaster.convert.wanted import OPTIONS, parse_wanted
 from stacaster.errors import CatalogError
 from stacaster.executors.cluster import Cluster
 from stacaster.executors.processes import Task, run_isolated
 from stacaster.ingest.batch import Batch
 from stacaster.ingest.discover import GranuleFiles, discover
+from stacaster.ingest.sources import merged, split_sources
 from stacaster.ingest.spread import collected, run_spread, tasks_of
-from stacaster.ingest.wanted import OPTIONS, merged, parse_wanted, split_sources
 from stacaster.model import Granule, GranuleFile, Outcome, Report
 from stacaster.store import CatalogStore
 

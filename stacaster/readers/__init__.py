@@ -101,8 +101,12 @@ def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGra
     return granule
 
 
-def open_remote_granule(remote: RemoteFile) -> OpenGranule:
+def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> OpenGranule:
     """Open a granule of one file where it lies; only what is read is moved.
+
+    Args:
+        remote: The file.
+        groups: Names of the groups below ``grids`` that are wanted; others are not even looked at. Empty for all.
 
     Raises:
         ReadError: The file is of a format that has to be downloaded first, damaged, or unknown.
@@ -114,6 +118,6 @@ def open_remote_granule(remote: RemoteFile) -> OpenGranule:
             module = importlib.import_module(row.module)
             if not hasattr(module, "open_where_it_lies"):
                 raise ReadError("is of a format that has to be downloaded first", granule=remote.name)
-            granule: OpenGranule = module.open_where_it_lies(remote)
+            granule: OpenGranule = module.open_where_it_lies(remote, groups)
             return granule
     raise ReadError(_what_it_is(head), granule=remote.name)

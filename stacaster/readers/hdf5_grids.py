@@ -17,8 +17,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stacaster.errors import ReadError, StacasterError
+from stacaster.hdf5_chunks import ChunkReader, LocalBytes
 from stacaster.model import GranuleContent, Layer
-from stacaster.readers.hdf5_chunks import ChunkReader, LocalBytes
 from stacaster.remote import Remembering, RemoteFile
 
 if TYPE_CHECKING:
@@ -45,14 +45,18 @@ def open_files(files: Sequence[Path]) -> Hdf5Granule:
     return Hdf5Granule(files[0])
 
 
-def open_where_it_lies(remote: RemoteFile) -> Hdf5Granule:
+def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> Hdf5Granule:
     """Open an HDF5 file over the network; only what is read is moved.
+
+    Args:
+        remote: The file.
+        groups: Groups below ``grids`` that are looked at; empty for all.
 
     Raises:
         ReadError: The file is damaged or no HDF5 file.
         AuthError, FetchError: The provider refuses.
     """
-    return Hdf5Granule(Path(remote.name), remote)
+    return Hdf5Granule(Path(remote.name), remote, groups)
 
 
 class Hdf5Granule:
@@ -61,11 +65,13 @@ class Hdf5Granule:
     Args:
         path: The file.
         remote: Where its bytes come from, when it is not on this disk.
+        wanted: Groups below ``grids`` that are looked at; empty for all.
     """
 
     content: GranuleContent
 
-    def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
+    def __init__(self, path: Path, remote: RemoteFile | None = None, wanted: Sequence[str] = ()) -> None:
+        self._wanted = tuple(wanted)
         self._name, self._remote = path.name, None if remote is None else Remembering(remote)
         try:
             self._file = h5py.File(path if self._remote is None else self._remote, "r")
@@ -148,7 +154,7 @@ class Hdf5Granule:
         notes: list[str] = []
         for root in self._grids():
             groups[root.name.strip("/")] = "grid"
-            for dataset in _images(root):
+            for dataset in self._images(root):
                 layer, problem = self._layer(dataset, root.name)
                 if layer is not None:
                     layers[layer.path] = layer
@@ -159,6 +165,11 @@ class Hdf5Granule:
             for band in science.values():
                 groups |= {f"{band.name.strip('/')}/{name}": "product" for name in band if isinstance(band, h5py.Group)}
         return layers, groups, notes
+
+    def _images(self, grids: h5py.Group) -> Iterator[h5py.Dataset]:
+        chosen = [name for name in self._wanted if name in grids]
+        for group in [grids[name] for name in chosen] or [grids]:
+            yield from _images(group)
 
     def _grids(self) -> Iterator[h5py.Group]:
         science = self._file.get("science")

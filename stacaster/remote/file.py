@@ -17,6 +17,7 @@ _GAP = 1 << 15
 _LONGEST = 16 << 20
 # Providers ask for few connections from one machine.
 _REQUESTS = 4
+_WORTH_A_CONNECTION = 4 << 20
 
 
 class Cache:
@@ -41,8 +42,13 @@ class Cache:
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return pieces of the file that are not kept; near ones come in one request, several requests at once."""
         spans = _merged(ranges)
-        with ThreadPoolExecutor(min(_REQUESTS, max(1, len(spans)))) as pool:
-            contents = list(pool.map(lambda span: self._source.read(*span), spans))
+        # A new connection costs several round trips: as long as some megabytes take on one that is there.
+        count = min(_REQUESTS, len(spans), sum(end - start for start, end in spans) // _WORTH_A_CONNECTION)
+        if count <= 1:
+            contents = [self._source.read(*span) for span in spans]
+        else:
+            with ThreadPoolExecutor(count) as pool:
+                contents = list(pool.map(lambda span: self._source.read(*span), spans))
         with self._lock:
             self.requests += len(spans)
             self.bytes_read += sum(len(content) for content in contents)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.backscatter import DECIBELS, power
 from stacaster.cube_bands import clean_bands
 from stacaster.errors import LoadError
 from stacaster.timeseries.areas import Zones, read_zones
@@ -35,7 +36,8 @@ def time_series(
     """Return mean, scatter and number of valid pixels of areas, date by date and band by band.
 
     Pixels on the edge of a polygon weigh as much as the share that lies inside. Lazy cubes are read in pieces; the
-    memory does not grow with the number of dates.
+    memory does not grow with the number of dates. Bands in decibels are averaged in power: their mean is the mean power
+    in decibels, their scatter that of the power, as decibels above the mean.
 
     Args:
         cube: Dataset with variables of dimensions (time, y, x).
@@ -52,6 +54,7 @@ def time_series(
         LoadError: The cube has no times or no CRS.
         UsageError: The areas cannot be understood.
     """
+    import odc.geo.xr  # noqa: F401 - cubes say their grid by it
     import pandas as pd
 
     ready = clean_bands(cube).transpose("time", ...)
@@ -66,6 +69,11 @@ def time_series(
         if progress is not None:
             progress(done, len(slabs))
     mean, std, count, fraction = sums.result()
+    for number, band in enumerate(ready.data_vars.values()):
+        if band.attrs.get("units") == DECIBELS:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                std[:, number] = 10 * np.log10(1 + std[:, number] / mean[:, number])
+                mean[:, number] = 10 * np.log10(mean[:, number])
     names = (ALL,) if zones is None else zones.names
     times = pd.DatetimeIndex(ready["time"].values)
     bands = [str(name) for name in ready.data_vars]
@@ -111,6 +119,8 @@ class _Sums:
         for number, band in enumerate(part.data_vars.values()):
             for date, plane in enumerate(band.values, start=dates.start):
                 values = plane.ravel()
+                if band.attrs.get("units") == DECIBELS:
+                    values = power(values.astype(np.float64))
                 self._begin(number, values)
                 for pick in picks:
                     self._add(number, date, values, pick, rows)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from tests.earthdata_twin.server import Answer, Request
 
 
+@lru_cache(maxsize=64)
+def _tag(content: bytes) -> str:
+    return '"' + hashlib.md5(content, usedforsecurity=False).hexdigest() + '"'
+
+
 def ranged(request: Request, content: bytes) -> Answer:
     """Answer a request for a file, whole or in part."""
-    tag = '"' + hashlib.md5(content, usedforsecurity=False).hexdigest() + '"'
+    tag = _tag(content)
     headers = {"ETag": tag, "Accept-Ranges": "bytes"}
     match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("range", ""))
     if match is None or request.headers.get("if-range", tag) != tag:

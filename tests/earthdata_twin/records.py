@@ -90,10 +90,13 @@ def nisar_record(
     release: str = "PROVISIONAL_V1",
     content: bytes = b"\x89HDF\r\n\x1a\n simulated",
     cycle: int = 4,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """Return one NISAR GCOV granule with the attributes and links of ASF."""
     times = f"{start:%Y%m%dT%H%M%S}_{start + timedelta(seconds=23):%Y%m%dT%H%M%S}"
-    stem = f"NISAR_L2_PR_GCOV_{cycle:03d}_{track:03d}_{direction}_{frame:03d}_2005_QPDH_A_{times}_{crid}_N_P_J_001"
+    stem = (
+        name or f"NISAR_L2_PR_GCOV_{cycle:03d}_{track:03d}_{direction}_{frame:03d}_2005_QPDH_A_{times}_{crid}_N_P_J_001"
+    )
     made = aster_record(number, start, box, content=content, name=stem)
     umm = made["umm"]
     host, file = "nisar.asf.earthdatacloud.nasa.gov", f"{stem}.h5"

@@ -1,20 +1,16 @@
-"""What is wanted of granules: bands, frequency, parts of the instrument, an area; and granules that stay remote."""
+"""What is wanted of granules: bands, frequency, parts of the instrument, an area."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from stacaster.areas import box_geometry, checked_area
 from stacaster.conditions import read_area
 from stacaster.errors import UsageError
-from stacaster.ingest.discover import GranuleFiles
-from stacaster.model import Granule, GranuleFile
 from stacaster.products import all_products
 from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
-from stacaster.remote import choose_file
 
 OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "s3")
 """Options of an ingest beside those of its signature."""
@@ -68,24 +64,6 @@ def parse_area(
     return None if region is None else box_geometry(region_bbox(region))
 
 
-def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], list[GranuleFiles]]:
-    """Return what lies on this disk, and granules that are read at their provider."""
-    local: list[str | os.PathLike[str]] = []
-    remote: list[GranuleFiles] = []
-    entries = [files] if isinstance(files, (str, os.PathLike, Granule, GranuleFile)) else list(files)
-    for entry in entries:
-        if isinstance(entry, (Granule, GranuleFile)) or (isinstance(entry, str) and "://" in entry):
-            remote.append(_remote(entry))
-        else:
-            local.append(entry)
-    return local, remote
-
-
-def _remote(entry: Granule | GranuleFile | str) -> GranuleFiles:
-    file, credentials = choose_file(entry)
-    return GranuleFiles(name=file.name, files=(), remote={"file": dict(vars(file)), "credentials": credentials})
-
-
 def _subsystems(names: Sequence[str]) -> list[str]:
     # Products with many subsystems first, so that names come in their order.
     products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
@@ -107,14 +85,3 @@ def _bands(names: str | Sequence[str]) -> list[str]:
             hint = f"did you mean {near[0]}? " if near else ""
             raise UsageError(f"no product has a band {name!r}; {hint}'stacaster products --json' lists them")
     return sorted(set(parts))
-
-
-def merged(granules: Sequence[GranuleFiles], options: Mapping[str, Any], *, s3: bool) -> list[dict[str, Any]]:
-    """Return what a worker has to know of each granule: its files, or its place at the provider."""
-    found = []
-    for granule in granules:
-        payload: dict[str, Any] = {"files": [str(path) for path in granule.files], **options}
-        if granule.remote is not None:
-            payload["remote"] = {**granule.remote, "s3": s3}
-        found.append(payload)
-    return found

@@ -1,0 +1,106 @@
+"""Items of one place seen again and again on one grid: radar frames cycle after cycle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from stacaster.cube.lattice import asset_geobox
+from stacaster.cube.selection import is_data
+from stacaster.errors import LoadError
+from stacaster.sources.newest import Rank, version_of
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+
+    from stacaster.catalog.search import ItemSearch
+
+KEYS = ("sat:relative_orbit", "nisar:frame", "sat:orbit_state", "sar:instrument_mode", "sar:polarizations")
+"""Properties that acquisitions of one stack share."""
+
+
+@dataclass(frozen=True)
+class ItemStack:
+    """Items that share some properties, ordered by time."""
+
+    search: ItemSearch
+    """Just these items."""
+    key: dict[str, Any]
+    """What they share."""
+    ids: tuple[str, ...]
+    """Ids of the items."""
+    lattices: tuple[str, ...]
+    """Bands whose pixels do not lie on one grid in all items; empty when all do."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def items(self) -> list[pystac.Item]:
+        """The items, ordered by time."""
+        return sorted(self.search.items(), key=lambda item: (str(item.datetime), item.id))
+
+    def load(self, bands: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
+        """Return the time series of the stack on its own grid; lazy unless ``chunks=None``.
+
+        Args:
+            bands: Asset keys; None takes all.
+            **options: Arguments of ``Catalog.load``.
+
+        Raises:
+            LoadError: The items do not share one grid; ``crs`` and ``resolution`` name another.
+        """
+        wanted = [bands] if isinstance(bands, str) else bands
+        apart = [name for name in self.lattices if wanted is None or name in wanted]
+        if apart and not {"crs", "geobox", "like"} & set(options):
+            raise LoadError(
+                f"{', '.join(apart)} lie on several grids in this stack of {len(self)} items; name crs and resolution, "
+                "or choose items with stack.search"
+            )
+        options = {"chunks": {}, "native": not {"crs", "geobox", "like"} & set(options), **options}
+        return self.search.load(bands=bands, **options)
+
+
+def item_stacks(search: ItemSearch, keys: Sequence[str], *, all_versions: bool = False) -> list[ItemStack]:
+    """Return the stacks of a search, ordered by their keys.
+
+    Args:
+        search: The search.
+        keys: Properties that the items of a stack share; a search of several collections is split by collection too.
+        all_versions: Keep older productions of an acquisition beside the newest.
+    """
+    groups: dict[tuple[str, ...], list[pystac.Item]] = {}
+    said: dict[tuple[str, ...], dict[str, Any]] = {}
+    for item in search.items() if all_versions else _newest(search.items()):
+        values = {"collection": item.collection_id, **{key: item.properties.get(key) for key in keys}}
+        name = tuple(str(value) for value in values.values())
+        groups.setdefault(name, []).append(item)
+        said[name] = values
+    return [_stack(search, said[name], groups[name]) for name in sorted(groups)]
+
+
+def _stack(search: ItemSearch, key: dict[str, Any], items: list[pystac.Item]) -> ItemStack:
+    ordered = sorted(items, key=lambda item: (str(item.datetime), item.id))
+    grids: dict[str, set[Any]] = {}
+    for item in ordered:
+        for name, asset in item.assets.items():
+            if is_data(asset.to_dict()):
+                grids.setdefault(name, set()).add(asset_geobox(item, name))
+    apart = tuple(name for name, found in grids.items() if len(found) > 1)
+    ids = tuple(item.id for item in ordered)
+    wanted = {(item.collection_id, item.id) for item in ordered}
+    found = tuple(entry for entry in search.found if (entry.collection, entry.id) in wanted)
+    return ItemStack(replace(search, found=found), key, ids, apart)
+
+
+def _newest(items: Iterable[pystac.Item]) -> list[pystac.Item]:
+    """Return one item for each acquisition: of several productions the newest."""
+    best: dict[str, tuple[Rank, pystac.Item]] = {}
+    for item in items:
+        name = str(item.properties.get("title") or item.id)
+        scene, rank = version_of(name, str(item.collection_id))
+        if scene not in best or rank > best[scene][0]:
+            best[scene] = (rank, item)
+    return [item for _, item in best.values()]

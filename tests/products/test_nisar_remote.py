@@ -1,0 +1,239 @@
+"""NISAR read where it lies: the pixels of an area in few bytes and requests, versions, stacks, failures midway."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+
+import stacaster
+from stacaster.catalog import Catalog
+from stacaster.errors import LoadError, UsageError
+from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
+from tests.earthdata_twin.cmr import Cmr
+from tests.earthdata_twin.earthdata import CDN_HOST, Earthdata, Fault
+from tests.earthdata_twin.records import DATA_HOST, nisar_record
+from tests.earthdata_twin.server import Answer, Request, Twin
+
+NISAR_HOST = "nisar.asf.earthdatacloud.nasa.gov"
+BASE = replace(DEFAULT_SCENES[0], shape=(2100, 2600), terms=("HHHH", "HVHV"), page_bytes=1 << 16)
+BOX = (138.4, -31.4, 139.1, -30.9)
+AREA = (138.62, -31.15, 138.66, -31.12)
+DATES = 5
+
+
+@pytest.fixture(scope="module")
+def granules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Write five dates, one of them in three productions, and a beta one that sorts behind all."""
+    folder = tmp_path_factory.mktemp("nisar")
+    scenes = [replace(BASE, start=BASE.start.replace(day=1 + number), cycle=4 + number) for number in range(DATES)]
+    small = replace(scenes[0], shape=(60, 60), terms=("HHHH",))
+    old = [replace(small, crid=crid) for crid in ("X05013", "P05022", "X99999")]
+    return [write_nisar(scene, folder) for scene in [*scenes, *old]]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    with Twin(tmp_path_factory.mktemp("twin")) as twin:
+        yield twin
+
+
+@pytest.fixture
+def earthdata(servers: Twin, granules: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Earthdata:
+    for name, value in servers.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
+    servers.log.clear()
+    servers.routes.clear()
+    found = Earthdata(servers)
+    servers.routes[NISAR_HOST] = servers.routes[DATA_HOST]
+    records = []
+    for number, path in enumerate(granules):
+        match = re.search(r"_(\d{8}T\d{6})_\d{8}T\d{6}_(\w\d{5})_", path.name)
+        assert match is not None
+        start = BASE.start.strptime(match[1], "%Y%m%dT%H%M%S")
+        content = path.read_bytes()
+        record = nisar_record(number, start, BOX, content=content, name=path.stem, crid=match[2])
+        address = next(row["URL"] for row in record["umm"]["RelatedUrls"] if row["URL"].endswith(f"{path.stem}.h5"))
+        found.files["/" + address.split("/", 3)[3]] = content
+        records.append(record)
+    servers.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
+    return found
+
+
+def moved(requests: list[Request]) -> int:
+    found = 0
+    for request in requests:
+        match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers["range"])
+        assert match is not None
+        found += int(match[2]) - int(match[1]) + 1
+    return found
+
+
+def window(path: Path, area: tuple[float, float, float, float], catalog: Catalog) -> tuple[slice, slice]:
+    """Return where the pixels of an item lie in the granule."""
+    (item,) = [item for item in catalog.search().items() if item.properties["title"] == path.stem]
+    asset = item.assets["HHHH"].extra_fields
+    with h5py.File(path) as file:
+        grid = file["science/LSAR/GCOV/grids/frequencyA"]
+        left, top = (asset["proj:transform"][place] for place in (2, 5))
+        col = int(np.argmin(np.abs(grid["xCoordinates"][()] - 10 - left)))
+        row = int(np.argmin(np.abs(grid["yCoordinates"][()] + 10 - top)))
+    rows, cols = asset["proj:shape"]
+    return slice(row, row + rows), slice(col, col + cols)
+
+
+def stored_bytes(path: Path, part: tuple[slice, slice]) -> int:
+    """Return the bytes of the chunks that a window touches."""
+    with h5py.File(path) as file:
+        image = file["science/LSAR/GCOV/grids/frequencyA/HHHH"]
+        return sum(
+            image.id.get_chunk_info_by_coord((row, col)).size
+            for row in range(part[0].start // 512 * 512, part[0].stop, 512)
+            for col in range(part[1].start // 512 * 512, part[1].stop, 512)
+        )
+
+
+def test_an_area_over_the_network(earthdata: Earthdata, granules: list[Path], tmp_path: Path) -> None:
+    report = stacaster.ingest_search("NISAR_L2_GCOV", bbox=AREA, remote=True, bands="HHHH", catalog=tmp_path / "c")
+    assert [outcome.status for outcome in report.outcomes] == ["ingested"] * DATES, report.outcomes
+    catalog = stacaster.open_catalog(tmp_path / "c")
+    titles = {item.properties["title"] for item in catalog.search().items()}
+    assert titles == {path.stem for path in granules[:DATES]}, "the newest production of each date, by meaning"
+    total = 0
+    for path in granules[:DATES]:
+        part = window(path, AREA, catalog)
+        total += stored_bytes(path, part)
+        (item,) = [item for item in catalog.search().items() if item.properties["title"] == path.stem]
+        with h5py.File(path) as file, rasterio.open(item.assets["HHHH"].href) as cog:
+            stored = file["science/LSAR/GCOV/grids/frequencyA/HHHH"][part]
+            assert np.array_equal(cog.read(1), stored, equal_nan=True)
+        source = item.properties["stacaster:sources"][0]
+        assert source["href"].endswith(path.name) and source["size"] == path.stat().st_size
+    assert moved(earthdata.cdn_requests) <= 1.5 * total
+    assert len(earthdata.cdn_requests) <= 8 * DATES
+    assert sum(path.stat().st_size for path in granules[:DATES]) > 8 * total, "nothing is downloaded whole"
+    earthdata.cdn_requests.clear()
+    again = stacaster.ingest_search("NISAR_L2_GCOV", bbox=AREA, remote=True, bands="HHHH", catalog=tmp_path / "c")
+    assert [outcome.status for outcome in again.outcomes] == ["skipped"] * DATES
+
+
+def test_the_steps_of_the_readme(earthdata: Earthdata, granules: list[Path], tmp_path: Path, repository: Path) -> None:
+    """Run the example of the README as it stands there, in another folder."""
+    text = (repository / "README.md").read_text()
+    block = next(part for part in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "NISAR_L2_GCOV" in part
+                 and "remote=True" in part)  # fmt: skip
+    lines = [line for line in block.splitlines() if line.strip() and not line.startswith(("import", "#"))]
+    assert len(lines) < 10
+    block = re.sub(r"bbox = \(.*\)", f"bbox = {AREA}", block).replace("catalogs/nisar", str(tmp_path / "c"))
+    found: dict[str, Any] = {}
+    exec(block, found)
+    series, means = found["series"], found["mean"]
+    assert series.sizes["time"] == DATES and isinstance(series, xr.Dataset)
+    catalog = stacaster.open_catalog(tmp_path / "c")
+    for number, path in enumerate(granules[:DATES]):
+        part = window(path, AREA, catalog)
+        with h5py.File(path) as file:
+            stored = file["science/LSAR/GCOV/grids/frequencyA/HHHH"][part]
+        assert np.array_equal(series.HHHH.isel(time=number).values, stored, equal_nan=True), "bit by bit"
+        assert float(means.HHHH[number]) == pytest.approx(10 * np.log10(np.nanmean(stored.astype("float64"))), abs=1e-4)
+
+
+def test_a_whole_file_by_its_address(earthdata: Earthdata, granules: list[Path], tmp_path: Path) -> None:
+    path = granules[-1]
+    address = next(key for key in earthdata.files if key.endswith(path.name))
+    report = stacaster.ingest([f"https://{NISAR_HOST}{address}"], catalog=tmp_path / "c")
+    assert not report.failed, report.failed
+    local = stacaster.ingest([path], catalog=tmp_path / "d")
+    assert not local.failed
+    one, two = (next(iter(stacaster.open_catalog(tmp_path / name).search().items())) for name in "cd")
+    for name, asset in one.assets.items():
+        if "data" in asset.roles:
+            theirs = two.assets[name].extra_fields["stacaster:pixel_checksum"]
+            assert asset.extra_fields["stacaster:pixel_checksum"] == theirs
+
+
+@pytest.mark.parametrize("wanted", [{"bands": ["HHHH"]}, {}], ids=["pixels", "structure"])
+@pytest.mark.parametrize("fault", ["expired", "gone", "cut"])
+def test_a_failure_in_the_midst(
+    earthdata: Earthdata, granules: list[Path], tmp_path: Path, fault: str, wanted: dict[str, Any]
+) -> None:
+    """The head of the file comes, then the provider refuses, while pixels are read or inside of the HDF5 library."""
+    first = stacaster.ingest([granules[-1]], catalog=tmp_path / "c")
+    assert not first.failed
+    answers: dict[str, Fault] = {
+        "expired": lambda _, answer: Answer(401, {"WWW-Authenticate": "Bearer"}, b'{"error": "expired_token"}'),
+        "gone": lambda _, answer: Answer(404, body=b"no"),
+        "cut": lambda _, answer: replace(answer, cut_at=100),
+    }
+    good: list[Fault] = [lambda _, answer: answer]
+    earthdata.faults[CDN_HOST] = [*good, *[answers[fault]] * 60]
+    earthdata.faults[DATA_HOST] = [*good, *[answers[fault]] * 60]
+    address = next(key for key in earthdata.files if key.endswith(granules[0].name))
+    report = stacaster.ingest([f"https://{NISAR_HOST}{address}"], catalog=tmp_path / "c", bbox=AREA, **wanted)
+    (failed,) = report.failed
+    words = {"expired": "earthdata", "gone": "404", "cut": "broke off"}
+    errors = {"expired": "AuthError", "gone": "FetchError", "cut": "FetchError"}
+    assert failed.error == errors[fault] and words[fault] in str(failed.reason), failed
+    assert "canary" not in str(failed)
+    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert len(list(stacaster.open_catalog(tmp_path / "c").search().items())) == 1
+
+
+def test_stacks_of_a_catalog(granules: list[Path], tmp_path: Path) -> None:
+    other = write_nisar(replace(BASE, shape=(80, 90), cycle=30,
+                                start=BASE.start.replace(day=20)), tmp_path)  # fmt: skip
+    beta = write_nisar(replace(BASE, shape=(80, 90), cycle=30, crid="X99999",
+                               start=BASE.start.replace(day=20)), tmp_path)  # fmt: skip
+    root = tmp_path / "c"
+    report = stacaster.ingest([*granules[:2], other, beta], catalog=root, bands=["HHHH", "mask"], frequency="A")
+    assert not report.failed
+    catalog = stacaster.open_catalog(root)
+    assert [len(stack) for stack in catalog.search().stacks("nisar:track", all_versions=True)] == [4]
+    (stack,) = catalog.search().stacks()
+    assert len(stack) == 3 and stack.key["nisar:frame"] == 65 and stack.lattices == ("HHHH", "mask")
+    with pytest.raises(LoadError, match="lie on several grids"):
+        stack.load("HHHH")
+    (even,) = catalog.search(filter='"nisar:cycle" < 20').stacks()
+    cube = even.load(["HHHH"])
+    assert even.lattices == () and cube.sizes["time"] == 2 and cube.HHHH.chunks is not None
+    with h5py.File(granules[1]) as file:
+        stored = file["science/LSAR/GCOV/grids/frequencyA/HHHH"][()]
+    assert np.array_equal(cube.HHHH[1].values, stored, equal_nan=True)
+
+
+def test_means_and_ratios_are_taken_in_power() -> None:
+    values = np.array([[1.0, 100.0], [np.nan, 10.0]], dtype="float32")
+    cube = xr.Dataset({"HHHH": (("time", "x"), values), "HVHV": (("time", "x"), values / 2)},
+                      coords={"time": np.array(["2026-01-01", "2026-01-13"], "datetime64[ns]")})  # fmt: skip
+    assert np.allclose(stacaster.decibels(cube).HHHH.values, np.array([[0, 20], [np.nan, 10]]), equal_nan=True)
+    mean = stacaster.mean_decibels(cube, "time")
+    assert mean.HHHH.values == pytest.approx([0.0, 10 * np.log10(55)]) and mean.HHHH.attrs["units"] == "dB"
+    assert np.isnan(stacaster.decibels(np.array([0.0, -1.0]))).all() and stacaster.decibels(10.0) == 10
+    with pytest.raises(UsageError, match="decibels"):
+        stacaster.mean_decibels(stacaster.decibels(cube), "time")
+    assert stacaster.ratio(cube, "HVHV", "HHHH").values == pytest.approx(np.where(np.isnan(values), np.nan, 0.5),
+                                                                         nan_ok=True)  # fmt: skip
+    uneven = cube.assign(HVHV=cube.HVHV.where(cube.HHHH < 50))
+    both = stacaster.ratio(uneven, "HVHV", "HHHH", dim="time")
+    assert both.values == pytest.approx([0.5, 0.5]), "only where both have a value"
+    with pytest.raises(UsageError, match="no band 'VVVV'"):
+        stacaster.ratio(cube, "VVVV", "HHHH")
+    logarithmic = stacaster.decibels(cube).expand_dims(y=1).transpose("time", "y", "x")
+    table = stacaster.time_series(logarithmic)
+    first = table[(table.band == "HHHH")].iloc[0]
+    assert first["mean"] == pytest.approx(10 * np.log10(50.5), abs=1e-5)
+    assert first["std"] == pytest.approx(10 * np.log10(1 + 49.5 / 50.5), abs=1e-5)
+    picture = stacaster.composite(logarithmic, "mean")
+    assert picture.HHHH.values.ravel() == pytest.approx([0.0, 10 * np.log10(55)], abs=1e-5)
+    assert picture.HHHH.attrs["units"] == "dB"
