@@ -192,9 +192,11 @@ def _notes(content: GranuleContent, granule: str, chosen: Sequence[SceneBand]) -
     if nisar.identification(content, "missionId") == "SIMULATED":
         notes.insert(0, "simulated data, not a measurement")
     is_cross = any(band.band.quantity == "covariance" for band in chosen)
-    match = nisar.NAME.fullmatch(granule)
+    match = nisar.NAME.fullmatch(granule) or nisar.PAIR_NAME.fullmatch(granule)
     if is_cross and (match is None or match["crid"] <= _LAST_PROVISIONAL or match["crid"].startswith("X")):
         notes.append("the phase between polarisations has a known offset of 59 degrees, which is not corrected")
+    if match is not None and match["crid"][0] not in "PX":
+        notes.append(f"release {match['crid']} is of an unknown kind; it counts less than production releases (P)")
     return tuple(notes)
 
 

@@ -23,8 +23,10 @@ _MODIS = re.compile(
 _ICESAT2 = re.compile(
     r"(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_(?P<revision>\d\d)"
 )
-# NISAR_..._P05023_N_P_J_001: everything before the composite release identifier (CRID), then the product counter.
-_NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_(?P<letter>[A-Z])(?P<number>\d{5})_\w_\w_\w_(?P<counter>\d{3})")
+# NISAR_..._P05023_N_P_J_001: up to the first moment; then the last, the composite release identifier (CRID), the counter.
+_NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_\d{8}T\d{6}_(?P<letter>[A-Z])(?P<number>\d{5})_\w_\w_\w_(?P<counter>\d{3})")
+# Production releases supersede beta releases, whose letter sorts behind theirs; of other letters nothing is known.
+_RELEASES = {"P": 2, "X": 0}
 
 
 def scene_and_rank(granule: Granule) -> tuple[str, Rank]:
@@ -42,9 +44,7 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
         collection: Collection at the provider.
     """
     if match := _NISAR.fullmatch(name):
-        # Production releases (P) supersede beta releases (X), whose letter sorts behind theirs.
-        is_beta = match["letter"] == "X"
-        return match["scene"], (not is_beta, int(match["number"]), int(match["counter"]))
+        return match["scene"], (_RELEASES.get(match["letter"], 1), int(match["number"]), int(match["counter"]))
     match = _ASTER.fullmatch(name)
     if match is not None and (match["product"], match["version"]) not in _TWO_FILES:
         return f"{match['product']} {match['time']}", (match["version"], match["produced"])

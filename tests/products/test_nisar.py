@@ -23,6 +23,7 @@ from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, UsageError
 from stacaster.products import all_products, get_product, nisar_gcov, nisar_gslc, nisar_gunw
 from stacaster.samples.nisar import DEFAULT_SCENES, NisarScene, write_nisar
+from stacaster.sources.newest import version_of
 from tests.stac_schemas import check
 
 SCENE = replace(DEFAULT_SCENES[0], shape=(120, 160))
@@ -370,3 +371,13 @@ def test_memory_stays_far_below_a_band(tmp_path: Path) -> None:
         return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
     assert peak((3600, 5200)) - peak((120, 160)) < 130
+
+
+def test_an_unknown_kind_of_release_is_said(tmp_path: Path) -> None:
+    (item,) = ingested([write_nisar(replace(SCENE, crid="Z00007"), tmp_path)], tmp_path / "c").search().items()
+    assert any("Z00007 is of an unknown kind" in note for note in item.properties["stacaster:notes"])
+    name = SCENE.name
+    ranks = [version_of(name.replace("P05023", crid), "x") for crid in ("X05013", "Z90000", "P05007", "P05023")]
+    assert len({scene for scene, _ in ranks}) == 1 and [rank for _, rank in ranks] == sorted(rank for _, rank in ranks)
+    longer = version_of(name.replace("T010600", "T010601").replace("_001", "_002"), "x")
+    assert longer[0] == ranks[0][0] and longer[1] > ranks[-1][1], "one acquisition, whatever its end"
