@@ -27,7 +27,8 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "bands", "frequency", "split_complex", "s3")
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "bands", "frequency", "split_complex",
+               "variables", "s3")  # fmt: skip
 _AREA = ("bbox", "intersects", "region", "name_column")
 
 

@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from stacaster.model import Band, CogAsset, Product, RemoteAsset, Scene, SceneBand, format_datetime
+from stacaster.model import (
+    Band,
+    CogAsset,
+    Product,
+    RemoteAsset,
+    Scene,
+    SceneBand,
+    TableAsset,
+    TrackTable,
+    format_datetime,
+)  # fmt: skip
 
 STAC_VERSION = "1.1.0"
 """Version of the STAC specification."""
@@ -45,6 +55,7 @@ _EXTENSIONS = {
     "sar": "v1.3.0",
     "sat": "v1.2.0",
     "scientific": "v1.0.0",
+    "table": "v1.2.0",
     "version": "v1.2.0",
     "view": "v1.0.0",
 }
@@ -63,7 +74,7 @@ def build_item(
     scene: Scene,
     *,
     item_id: str,
-    assets: Mapping[str, CogAsset | RemoteAsset],
+    assets: Mapping[str, CogAsset | RemoteAsset | TableAsset],
     geometry: Mapping[str, Any],
     bbox: Sequence[float],
     provenance: Mapping[str, Any],
@@ -82,7 +93,8 @@ def build_item(
     Returns:
         The item, with every band that exists and only bands that exist.
     """
-    extensions = {"file", "processing", "projection", "raster", "version", *scene.extensions}
+    rasters = {"projection", "raster"} if scene.bands else set()
+    extensions = {"file", "processing", "version", *rasters, *scene.extensions}
     properties: dict[str, Any] = {"datetime": format_datetime(scene.datetime)}
     for key, value in (("start_datetime", scene.start_datetime), ("end_datetime", scene.end_datetime)):
         if value is not None:
@@ -93,7 +105,7 @@ def build_item(
         "title": scene.id,
         "platform": product.platform,
         "instruments": list(product.instruments),
-        "gsd": min(band.band.resolution for band in scene.bands),
+        **({"gsd": min(band.band.resolution for band in scene.bands)} if scene.bands else {}),
         "version": product.version,
         "processing:level": product.processing_level,
     }
@@ -107,8 +119,11 @@ def build_item(
         extensions.add("scientific")
     described = {}
     for band in scene.bands:
-        described[band.band.name] = band_asset(band, assets[band.band.name])
+        asset = assets[band.band.name]
+        assert not isinstance(asset, TableAsset)
+        described[band.band.name] = band_asset(band, asset)
         extensions |= _band_extensions(band.band)
+    described |= {name: table_asset(asset) for name, asset in assets.items() if isinstance(asset, TableAsset)}
     if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
         extensions.discard("eo")
     return {
@@ -146,6 +161,21 @@ def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, 
     if product.doi is not None:
         links.append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}", "title": product.title})
     return links
+
+
+def table_asset(asset: TableAsset) -> dict[str, Any]:
+    """Describe a GeoParquet file as a STAC asset, its href relative to the item."""
+    return {
+        "href": f"./{asset.path.name}",
+        "type": PARQUET_TYPE,
+        "title": asset.description,
+        "roles": ["data"],
+        "file:size": asset.size,
+        "file:checksum": asset.checksum,
+        "table:row_count": asset.rows,
+        "table:primary_geometry": "geometry",
+        "table:columns": [dict(column) for column in asset.columns],
+    }
 
 
 def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
@@ -276,7 +306,7 @@ def build_collection(
         ranges: Smallest and largest value of numeric item properties.
         parts: Names of the parquet files with all items.
     """
-    extensions = {"raster", "processing", "version"}
+    extensions = {"raster", "processing", "version"} if product.bands else {"processing", "version", "table"}
     for band in product.bands:
         extensions |= _band_extensions(band)
     if product.doi is not None:
@@ -296,7 +326,8 @@ def build_collection(
         "providers": [{"name": p.name, "roles": list(p.roles), "url": p.url} for p in product.providers],
         "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
         "summaries": _summaries(product, ranges),
-        "item_assets": {band.name: _item_asset(band) for band in product.bands},
+        "item_assets": {band.name: _item_asset(band) for band in product.bands}
+        | {table.name: _item_table(table) for table in product.tables},
         "links": _collection_links(years),
         "assets": _mirrors(parts),
     }
@@ -395,6 +426,10 @@ def _item_asset(band: Band) -> dict[str, Any]:
     if band.unit is not None:
         described["unit"] = band.unit
     return described | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}
+
+
+def _item_table(table: TrackTable) -> dict[str, Any]:
+    return {"type": PARQUET_TYPE, "title": table.description, "roles": ["data"], "table:primary_geometry": "geometry"}
 
 
 def build_year_catalog(collection_id: str, year: str, item_ids: Sequence[str]) -> dict[str, Any]:

@@ -7,9 +7,10 @@ import json
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 # Before the thread of ``_preload``: two threads that import packages with circular imports see half of them.
 import odc.geo.geobox  # noqa: F401
@@ -20,12 +21,15 @@ from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.convert.choose import OUTSIDE, chosen, reading
-from stacaster.convert.source import open_source
+from stacaster.convert.source import companion, open_source
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.quicklooks import write_quicklooks
 from stacaster.version import __version__
+
+if TYPE_CHECKING:
+    from stacaster.model import OpenTracks
 
 FORMAT = 2
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
@@ -51,11 +55,12 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         bands=tuple(task.get("bands", ())),
         area=task.get("area"),
         split_complex=bool(task.get("split_complex")),
+        variables=tuple(task.get("variables", ())),
     )
     with open_source(task) as granule:
         product = products.recognise(granule.content)
         whole = product.describe(granule.content, options)
-        scene = chosen(whole, granule.content, options) or whole
+        scene = whole if product.tables else chosen(whole, granule.content, options) or whole
         item_id = store.safe_id(scene.id)
         listed = sources.result()
         fingerprint = _fingerprint(product, listed, options, str(task["profile"]))
@@ -65,7 +70,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
             "item_id": item_id,
             "notes": list(scene.notes),
         }
-        if scene is whole and options.area is not None:
+        if scene is whole and options.area is not None and not product.tables:
             return result | {"status": "skipped", "reason": OUTSIDE}
         folder = store.item_folder(product.collection_id, scene.datetime, item_id)
         if _has(Path(task["catalog"]) / folder / f"{item_id}.json", fingerprint):
@@ -73,16 +78,54 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         if task["known_only"] and not (Path(task["catalog"]) / folder).exists():
             return result | {"status": "skipped", "reason": "the catalog has no such item"}
         if task["dry_run"]:
-            return result | {"status": "planned", "bands": [band.band.name for band in scene.bands]}
+            names = [band.band.name for band in scene.bands] or [table.name for table in product.tables]
+            return result | {"status": "planned", "bands": names}
         target = Path(task["staging"]) / item_id
         if target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
-        item = _write(
-            granule, product, scene, item_id=item_id, target=target, task=task, sources=listed, mark=fingerprint
-        )
+        provenance = {
+            "processing:software": {"stacaster": __version__, **_versions()},
+            "processing:lineage": _lineage(product, granule.content),
+            "stacaster:sources": listed,
+            "stacaster:fingerprint": fingerprint,
+        }
+        made = {"item_id": item_id, "provenance": provenance}
+        if product.tables:
+            item = _write_tables(granule, product, scene, target=target, task=task, options=options, made=made)
+            if item is None:
+                return result | {"status": "skipped", "reason": OUTSIDE.replace("pixel", "point")}
+            result["notes"] = item["properties"].get("stacaster:notes", [])
+        else:
+            item = _write(granule, product, scene, target=target, task=task, made=made)
     (target / f"{item_id}.json").write_bytes(as_json(item))
     return result | {"status": "ready", "item": item, "folder": str(target)}
+
+
+def _write_tables(
+    granule: OpenGranule,
+    product: Product,
+    scene: Scene,
+    *,
+    target: Path,
+    task: Mapping[str, Any],
+    options: ReadOptions,
+    made: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """Write the tables of a track; None when no point is left."""
+    from stacaster.convert import tracks
+
+    opened = cast("OpenTracks", granule)
+    with companion(task, product) as classes:
+        found = tracks.write_tracks(opened, product.tables, target, options=options, classes=classes)
+    if not found.rows:
+        return None
+    geometry, bbox = tracks.footprint(found.lines)
+    properties = dict(scene.properties)
+    if options.area is not None:
+        properties["stacaster:cut_to"] = dict(options.area)
+    told = replace(scene, notes=(*scene.notes, *found.notes), properties=properties)
+    return stac.build_item(product, told, assets=found.assets, geometry=geometry, bbox=bbox, **made)
 
 
 def _write(
@@ -90,11 +133,9 @@ def _write(
     product: Product,
     scene: Scene,
     *,
-    item_id: str,
     target: Path,
     task: Mapping[str, Any],
-    sources: list[dict[str, Any]],
-    mark: str,
+    made: Mapping[str, Any],
 ) -> dict[str, Any]:
     hulls = [HullOf(band.band.nodata) for band in scene.bands]
     jobs = [
@@ -108,15 +149,7 @@ def _write(
         geometry, bbox = georef.footprint(parts)
     except georef.GeoreferencingError as error:
         raise ReadError(str(error), granule=granule.content.name) from error
-    provenance = {
-        "processing:software": {"stacaster": __version__, **_versions()},
-        "processing:lineage": _lineage(product, granule.content),
-        "stacaster:sources": sources,
-        "stacaster:fingerprint": mark,
-    }
-    item = stac.build_item(
-        product, scene, item_id=item_id, assets=assets, geometry=geometry, bbox=bbox, provenance=provenance
-    )
+    item = stac.build_item(product, scene, assets=assets, geometry=geometry, bbox=bbox, **made)
     paths = {name: asset.path for name, asset in assets.items()}
     item["assets"] |= write_quicklooks(product.renders, paths, target)
     return item
@@ -124,9 +157,8 @@ def _write(
 
 def _lineage(product: Product, content: GranuleContent) -> str:
     names = ", ".join(path.name for path in content.files[:3]) + (" ..." if len(content.files) > 3 else "")
-    return (
-        f"Pixels of {product.short_name} {product.version} ({names}) copied unchanged to one COG per band and verified"
-    )
+    of = f"of {product.short_name} {product.version} ({names}) copied unchanged to"
+    return f"Points {of} GeoParquet and verified" if product.tables else f"Pixels {of} one COG per band and verified"
 
 
 def _versions() -> dict[str, str]:
@@ -145,7 +177,8 @@ def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadO
         "swir": options.include_swir_after_cutoff,
         "profile": profile,
     }
-    rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex}
+    rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex,
+            "variables": sorted(options.variables)}  # fmt: skip
     known |= {key: value for key, value in rest.items() if value}
     return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
 
 if TYPE_CHECKING:
-    from stacaster.model import OpenGranule
+    from stacaster.model import OpenGranule, OpenTracks, Product
 
 _BLOCK_BYTES = 1 << 18
 _LARGE_BYTES = 64 << 20
@@ -54,6 +56,29 @@ def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
     names = {name.removesuffix(part) for name in task["bands"] for part in ("", "_amplitude", "_phase")}
     return tuple(sorted({band.group for product in all_products().values() for band in product.bands
                          if band.name in names}))  # fmt: skip
+
+
+@contextmanager
+def companion(task: Mapping[str, Any], product: Product) -> Iterator[OpenTracks | None]:
+    """Open the ATL08 granule that lies beside one of ATL03, of the same time, track and release; None without one."""
+    from stacaster import readers
+
+    found: Path | None = None
+    if product.short_name == "ATL03" and task["files"]:
+        path = Path(task["files"][0])
+        name = path.name.replace("ATL03", "ATL08")
+        beside = path.with_name(name)
+        # Revisions of the two need not be the same.
+        others = sorted(path.parent.glob(re.sub(r"_\d\d(\w*)\.h5$", r"_??\1.h5", name))) if name != path.name else []
+        if name != path.name and beside.is_file():
+            found = beside
+        elif others:
+            found = others[-1]
+    if found is None:
+        yield None
+        return
+    with readers.open_granule((found,)) as opened:
+        yield cast("OpenTracks", opened)
 
 
 def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:

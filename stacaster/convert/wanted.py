@@ -12,7 +12,8 @@ from stacaster.products import all_products
 from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
 
-OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "s3")
+OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "variables",
+           "s3")  # fmt: skip
 """Options of an ingest beside those of its signature."""
 
 _PARTS = ("_amplitude", "_phase")
@@ -23,8 +24,8 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
 
     Args:
         subsystem: Parts such as ``VNIR``.
-        **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``;
-            ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
+        **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``,
+            ``variables``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
 
     Returns:
         Plain data for a worker: ``subsystems``, ``bands``, ``area``, ``split_complex``.
@@ -44,6 +45,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
         "bands": _bands(options.get("bands") or ()),
         "area": parse_area(**{key: options.get(key) for key in ("bbox", "intersects", "region", "name_column")}),
         "split_complex": bool(options.get("split_complex")),
+        "variables": _texts(options.get("variables") or ()),
     }
 
 
@@ -74,8 +76,12 @@ def _subsystems(names: Sequence[str]) -> list[str]:
     return sorted({known[name.upper()] for name in names})
 
 
+def _texts(names: str | Sequence[str]) -> list[str]:
+    return [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
+
+
 def _bands(names: str | Sequence[str]) -> list[str]:
-    parts = [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
+    parts = _texts(names)
     known = {band.name for product in all_products().values() for band in product.bands}
     for name in parts:
         if name not in known and not any(name.removesuffix(part) in known for part in _PARTS):

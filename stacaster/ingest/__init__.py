@@ -54,7 +54,8 @@ def ingest(
         progress: Called after every granule.
         **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
             ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
-            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers; ``s3`` reads
+            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
+            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``); ``s3`` reads
             granules of a search from their bucket.
 
     Returns:
@@ -99,7 +100,8 @@ def update(
         progress: Called after every granule.
         **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
             ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
-            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers; ``s3`` reads
+            lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
+            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``); ``s3`` reads
             granules of a search from their bucket.
 
     Returns:

@@ -18,8 +18,10 @@ from stacaster.model.granules import (
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
+from stacaster.model.tracks import BEAMS, OpenTracks, TableAsset, TrackColumn, TrackTable
 
 __all__ = [
+    "BEAMS",
     "ITEM_FIELDS",
     "Band",
     "BandKind",
@@ -34,6 +36,7 @@ __all__ = [
     "Lattice",
     "Layer",
     "OpenGranule",
+    "OpenTracks",
     "Outcome",
     "Product",
     "Provider",
@@ -43,6 +46,9 @@ __all__ = [
     "Report",
     "Scene",
     "SceneBand",
+    "TableAsset",
+    "TrackColumn",
+    "TrackTable",
     "as_json",
     "format_datetime",
     "many_documents",

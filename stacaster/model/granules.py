@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
+from stacaster.model.tracks import TrackTable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -206,6 +207,8 @@ class ReadOptions:
     """Bands to keep; empty keeps all."""
     area: Mapping[str, Any] | None = None
     """GeoJSON geometry in degrees whose surroundings are cut out; None keeps all."""
+    variables: tuple[str, ...] = ()
+    """Columns of tracks to add, as patterns of paths below a beam: ``canopy/*``."""
     split_complex: bool = False
     """Make amplitude and phase of complex layers instead of complex bands."""
 
@@ -250,6 +253,8 @@ class Product:
     """Tells from the content, not only from the name, whether a granule is of this product."""
     describe: Callable[[GranuleContent, ReadOptions], Scene]
     """Turns the content into a scene; raises ReadError that says what is missing or contradictory."""
+    tables: tuple[TrackTable, ...] = ()
+    """Tables of a product along a track, which has no bands."""
     file_set: re.Pattern[str] | None = None
     """For granules of several files: pattern with the groups ``granule`` and ``band``."""
     renders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

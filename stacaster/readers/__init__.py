@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError
+from stacaster.model import BEAMS
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule
@@ -23,7 +24,11 @@ class ReaderRow:
     """Module with a function ``open_files(files) -> OpenGranule``."""
     magics: tuple[bytes, ...]
     """First bytes of such files."""
+    groups: tuple[str, ...] = ()
+    """HDF5: groups of which such files have at least one at the top; empty takes what no other reader does."""
 
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 READERS = {
     "geotiff_set": ReaderRow(
@@ -31,7 +36,8 @@ READERS = {
         # A zip archive of GeoTIFFs is read where it lies.
         magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PK\x03\x04"),
     ),
-    "hdf5_grids": ReaderRow(module="stacaster.readers.hdf5_grids", magics=(b"\x89HDF\r\n\x1a\n",)),
+    "hdf5_grids": ReaderRow(module="stacaster.readers.hdf5_grids", magics=(_HDF5,)),
+    "hdf5_tracks": ReaderRow(module="stacaster.readers.hdf5_tracks", magics=(_HDF5,), groups=tuple(BEAMS)),
     "hdf4_eos": ReaderRow(module="stacaster.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
 }
 """Readers by name; a module is imported when a file of its format is opened."""
@@ -55,10 +61,24 @@ def sniff_format(path: Path) -> str:
             head = file.read(_HEAD)
     except OSError as error:
         raise ReadError(f"cannot be opened: {error.strerror or error}", granule=path.name) from error
+    if head.startswith(_HDF5):
+        return _of_groups(path)
     for name, row in READERS.items():
         if head.startswith(row.magics):
             return name
     raise ReadError(_what_it_is(head), granule=path.name)
+
+
+def _of_groups(file: Any) -> str:
+    """Return the reader for an HDF5 file, judged by its groups; the usual one says what is wrong with a damaged one."""
+    import h5py
+
+    try:
+        with h5py.File(file, "r") as opened:
+            there = set(opened)
+    except OSError:
+        return "hdf5_grids"
+    return next((key for key, row in READERS.items() if there & set(row.groups)), "hdf5_grids")
 
 
 def _what_it_is(head: bytes) -> str:
@@ -113,11 +133,12 @@ def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> Op
         AuthError, FetchError: The provider refuses.
     """
     head = remote.read_at(0, _HEAD)
-    for row in READERS.values():
-        if head.startswith(row.magics):
-            module = importlib.import_module(row.module)
-            if not hasattr(module, "open_where_it_lies"):
-                raise ReadError("is of a format that has to be downloaded first", granule=remote.name)
-            granule: OpenGranule = module.open_where_it_lies(remote, groups)
-            return granule
-    raise ReadError(_what_it_is(head), granule=remote.name)
+    found = [name for name, row in READERS.items() if head.startswith(row.magics)]
+    if not found:
+        raise ReadError(_what_it_is(head), granule=remote.name)
+    name = _of_groups(remote) if head.startswith(_HDF5) else found[0]
+    module = importlib.import_module(READERS[name].module)
+    if not hasattr(module, "open_where_it_lies"):
+        raise ReadError("is of a format that has to be downloaded first", granule=remote.name)
+    granule: OpenGranule = module.open_where_it_lies(remote, groups)
+    return granule

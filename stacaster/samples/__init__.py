@@ -16,7 +16,7 @@ __all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
 _LEVEL2 = ("AST_L1B", "AST_05", "AST_07", "AST_07XT", "AST_08", "AST_09", "AST_09XT", "AST_09T")
 
 _NISAR = ("NISAR_L2_GCOV", "NISAR_L2_GSLC", "NISAR_L2_GUNW", "NISAR_L2_GOFF")
-PRODUCTS = ("AST_L1T", "AST_L1T_004", *_NISAR, *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
+PRODUCTS = ("AST_L1T", "AST_L1T_004", *_NISAR, "ICESAT2", *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
 """Products that can be simulated."""
 
 _SHAPE = (61, 71)
@@ -111,7 +111,8 @@ def sample_data(
     Args:
         directory: Folder; made when it does not exist.
         product: ``AST_L1T``, ``AST_L1B``, ``AST_05``, ``AST_07`` ... (version 003, HDF4); with ``_004`` version 004
-            (GeoTIFF sets); ``NISAR_L2_GCOV``, ``GSLC``, ``GUNW``, ``GOFF`` (HDF5).
+            (GeoTIFF sets); ``NISAR_L2_GCOV``, ``GSLC``, ``GUNW``, ``GOFF`` (HDF5); ``ICESAT2`` for ATL03 with
+            its ATL06 and ATL08.
         full_size: One granule of real size (133 MB; of NISAR some gigabytes) instead of a set of small ones.
         overwrite: Replace files that exist.
         progress: Called after each granule with the number done, the total and its name.
@@ -126,6 +127,8 @@ def sample_data(
         raise UsageError(f"product is {product!r}, but one of {', '.join(PRODUCTS)} is needed")
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
+    if product == "ICESAT2":
+        return _icesat2(folder, full_size=full_size, overwrite=overwrite, progress=progress)
     if product in _NISAR:
         return _nisar(product, folder, full_size=full_size, overwrite=overwrite, progress=progress)
     is_level2 = product.removesuffix("_004") in _LEVEL2
@@ -160,6 +163,24 @@ def _nisar(
         paths.append(nisar.write_nisar(scene, folder))
         if progress is not None:
             progress(done, len(scenes), path.name)
+    return tuple(paths)
+
+
+def _icesat2(
+    folder: Path, *, full_size: bool, overwrite: bool, progress: Callable[[int, int, str], None] | None
+) -> tuple[Path, ...]:
+    from stacaster.samples import icesat2
+
+    if full_size:
+        raise UsageError("ICESAT2 is simulated in small only")
+    paths: list[Path] = []
+    for done, scene in enumerate(icesat2.DEFAULT_SCENES, start=1):
+        path = folder / f"{scene.name('ATL03')}.h5"
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path.name} exists in {folder.name}; --overwrite replaces it")
+        paths += icesat2.write_icesat2(scene, folder)
+        if progress is not None:
+            progress(done, len(icesat2.DEFAULT_SCENES), path.name)
     return tuple(paths)
 
 

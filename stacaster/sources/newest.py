@@ -23,7 +23,7 @@ _MODIS = re.compile(
 _ICESAT2 = re.compile(
     r"(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_(?P<revision>\d\d)"
 )
-# NISAR_..._P05023_N_P_J_001: up to the first moment; then the last, the composite release identifier (CRID), the counter.
+# NISAR_..._P05023_N_P_J_001: up to the first moment; then the last, the release identifier (CRID), the counter.
 _NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_\d{8}T\d{6}_(?P<letter>[A-Z])(?P<number>\d{5})_\w_\w_\w_(?P<counter>\d{3})")
 # Production releases supersede beta releases, whose letter sorts behind theirs; of other letters nothing is known.
 _RELEASES = {"P": 2, "X": 0}

@@ -1,0 +1,426 @@
+"""One granule along a track to verified GeoParquet files: all beams, a million rows at a time."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from stacaster.errors import ReadError
+from stacaster.geoparquet import PointWriter
+from stacaster.instruments import icesat2
+from stacaster.model import OpenTracks, ReadOptions, TableAsset, TrackColumn, TrackTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ROWS = 1 << 20
+_LINE_POINTS = 400
+_GAP_DEGREES = 0.2
+_HALF_WIDTH = 0.0005
+
+
+@dataclass
+class Tracks:
+    """What was written of a granule."""
+
+    assets: dict[str, TableAsset] = field(default_factory=dict)
+    """Files by table."""
+    lines: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    """Longitudes and latitudes of some points of each beam, by beam."""
+    notes: list[str] = field(default_factory=list)
+    """What a user has to know."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(asset.rows for asset in self.assets.values())
+
+
+def write_tracks(
+    granule: OpenTracks, tables: Sequence[TrackTable], folder: Path, *, options: ReadOptions, classes: OpenTracks | None
+) -> Tracks:
+    """Write the tables of a granule.
+
+    Args:
+        granule: The open granule.
+        tables: Tables of its product.
+        folder: Where to write, a file a table.
+        options: Area, and variables to add.
+        classes: ATL08 granule whose classes photons get.
+
+    Raises:
+        ReadError: The granule cannot be read, or lacks what every table has.
+        WriteError: A file is not what it should be.
+    """
+    found = Tracks()
+    if classes is not None:
+        found.notes.append(f"classes of photons are those of {classes.content.name}")
+    for table in tables:
+        _write_table(granule, table, folder / f"{table.name}.parquet", options=options, classes=classes, found=found)
+    return found
+
+
+def _write_table(
+    granule: OpenTracks,
+    table: TrackTable,
+    path: Path,
+    *,
+    options: ReadOptions,
+    classes: OpenTracks | None,
+    found: Tracks,
+) -> None:
+    beams = [beam for beam in granule.content.groups if table.rows in granule.variables(beam)]
+    missing = [beam for beam in granule.content.groups if beam not in beams]
+    if missing:
+        found.notes.append(f"no {table.name} of {', '.join(missing)}")
+    if not beams:
+        raise ReadError(f"no beam has {table.rows}", granule=granule.content.name)
+    columns = _columns(granule, beams, table, options.variables, found)
+    has_classes = classes is not None and table.segment_count is not None
+    schema = _schema(granule, beams[0], table, columns, has_classes=has_classes)
+    known = icesat2.facts(granule.content)
+    epsg = icesat2.crs_of(known["release"])
+    with PointWriter(path, schema, epsg=epsg, metadata={"stacaster:granule": granule.content.name}) as writer:
+        for beam in beams:
+            beam_of = _Beam(granule, beam, table, columns, options.area, icesat2.spot_of(beam, known["orientation"]))
+            if has_classes and classes is not None:
+                beam_of.classes = _classes(classes, beam_of, found)
+            for arrays, x, y in beam_of.parts():
+                writer.add(arrays, x, y)
+                step = max(1, x.size // _LINE_POINTS)
+                found.lines.setdefault(beam, []).append(np.stack([x, y], axis=1)[:: step or 1])
+        if not writer.rows:
+            return
+        size, checksum = writer.finish()
+        described = [
+            {
+                "name": entry.name,
+                "type": str(entry.type),
+                "description": (entry.metadata or {}).get(b"description", b"").decode(),
+            }
+            for entry in schema
+        ]
+        shown = tuple({key: value for key, value in row.items() if value} for row in described)
+        found.assets[table.name] = TableAsset(
+            path=path, size=size, checksum=checksum, rows=writer.rows, columns=shown, description=table.description
+        )
+
+
+def _columns(
+    granule: OpenTracks, beams: Sequence[str], table: TrackTable, patterns: Sequence[str], found: Tracks
+) -> tuple[TrackColumn, ...]:
+    """Return the columns that the beams have: those of the table, and those that were asked for."""
+    there = granule.variables(beams[0])
+    kept = [column for column in table.columns if column.path in there]
+    absent = [column.name for column in table.columns if column.path not in there]
+    if absent:
+        found.notes.append(f"{table.name}: the granule lacks {', '.join(absent)}")
+    lengths = {there[table.rows][0][0]}
+    if table.segment_count is not None and table.segment_count in there:
+        lengths.add(there[table.segment_count][0][0])
+    taken, names = {column.path for column in kept}, {column.name for column in kept}
+    for pattern in patterns:
+        wanted = [path for path in there if fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, f"*/{pattern}")]
+        if not wanted:
+            found.notes.append(f"{table.name}: no dataset is called {pattern}")
+        for path in sorted(wanted):
+            if path in taken or there[path][0][0] not in lengths or len(there[path][0]) > 2:
+                continue
+            name = path.rpartition("/")[2]
+            name = name if name not in names else path.replace("/", "_")
+            words, unit = granule.text(beams[0], path)
+            kept.append(TrackColumn(name=name, path=path, description=words or path, unit=unit))
+            taken.add(path)
+            names.add(name)
+    return tuple(kept)
+
+
+def _schema(
+    granule: OpenTracks, beam: str, table: TrackTable, columns: Sequence[TrackColumn], *, has_classes: bool
+) -> pa.Schema:
+    there = granule.variables(beam)
+    fields = [
+        pa.field("time", pa.timestamp("us", tz="UTC"), metadata={"description": "Time, UTC"}),
+        pa.field("longitude", pa.float64(), metadata={"description": "Longitude, degrees"}),
+        pa.field("latitude", pa.float64(), metadata={"description": "Latitude, degrees"}),
+        pa.field("beam", pa.string(), metadata={"description": "Ground track"}),
+        pa.field("spot", pa.int8(), metadata={"description": "Laser spot, odd ones are strong"}),
+    ]
+    if table.segment_count is not None:
+        fields.append(
+            pa.field("x_atc", pa.float64(), metadata={"description": "Distance from the equator along the track, m"})
+        )
+    if table.cells is not None:
+        fields.append(
+            pa.field("cell", pa.int8(), metadata={"description": "Number of the cell in its segment, from 0"})
+        )
+    for column in columns:
+        shape, kind = there[column.path]
+        value = pa.from_numpy_dtype(np.dtype(kind))
+        is_list = len(shape) == 2 and not (table.cells is not None and shape[1] == table.cells)
+        words = column.description + (f", {column.unit}" if column.unit else "")
+        fields.append(
+            pa.field(column.name, pa.list_(value, shape[1]) if is_list else value, metadata={"description": words})
+        )
+    if has_classes:
+        fields += [
+            pa.field(
+                "class", pa.int8(), metadata={"description": "ATL08: 0 noise, 1 ground, 2 canopy, 3 top of canopy"}
+            ),
+            pa.field("height_above_ground", pa.float32(), metadata={"description": "ATL08: height above ground, m"}),
+        ]
+    return pa.schema(fields)
+
+
+class _Beam:
+    """Gives the rows of a table of one beam as Arrow arrays."""
+
+    def __init__(
+        self,
+        granule: OpenTracks,
+        beam: str,
+        table: TrackTable,
+        columns: Sequence[TrackColumn],
+        area: Mapping[str, Any] | None,
+        spot: int | None,
+    ) -> None:
+        self.granule, self.name, self.table = granule, beam, table
+        self._columns, self._spot = columns, spot
+        self._shapes = granule.variables(beam)
+        self.count = self._shapes[table.rows][0][0]
+        self._area = None
+        if area is not None:
+            import shapely
+
+            self._area = shapely.geometry.shape(dict(area))
+            shapely.prepare(self._area)
+        self.segments = self._segments_of_rows()
+        self._epoch = icesat2.epoch_of(granule.content)
+        self.classes: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self._kept: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
+
+    def _segments_of_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Return first row and number of rows of each segment.
+
+        Counts are trusted where they add up to all rows: first rows that files state are off by one in some.
+        """
+        table = self.table
+        if table.segment_count is None or table.segment_count not in self._shapes:
+            return None
+        count = self.granule.read(self.name, table.segment_count)[0].astype(np.int64)
+        first = np.concatenate([[0], np.cumsum(count)[:-1]]) if count.size else count
+        if int(count.sum()) != self.count:
+            if table.segment_first is None or table.segment_first not in self._shapes:
+                raise self._unfit(int(count.sum()))
+            first = self.granule.read(self.name, table.segment_first)[0].astype(np.int64) - 1
+            is_there = (count > 0) & (first >= 0)
+            if (first[is_there] + count[is_there]).max(initial=0) > self.count:
+                raise self._unfit(int(count.sum()))
+            count = np.where(is_there, count, 0)
+        return first, count
+
+    def _unfit(self, total: int) -> ReadError:
+        text = f"{self.name}: segments count {total} photons, but there are {self.count}"
+        return ReadError(text, granule=self.granule.content.name)
+
+    def segment_of(self, rows: slice) -> NDArray[np.int64]:
+        """Return the segment of each row; -1 for rows of no segment."""
+        assert self.segments is not None
+        first, count = self.segments
+        used = np.flatnonzero(count > 0)
+        place = np.arange(rows.start, rows.stop)
+        number = np.searchsorted(first[used], place, side="right") - 1
+        inside = number >= 0
+        found = np.full(place.size, -1, dtype=np.int64)
+        segment = used[np.maximum(number, 0)]
+        inside &= place < first[segment] + count[segment]
+        found[inside] = segment[inside]
+        return found
+
+    def parts(self) -> Iterator[tuple[list[pa.Array], NDArray[Any], NDArray[Any]]]:
+        """Yield arrays in the order of the schema, longitudes and latitudes."""
+        for start in range(0, self.count, _ROWS):
+            rows = slice(start, min(start + _ROWS, self.count))
+            part = self._cells(rows) if self.table.cells is not None else self._rows(rows)
+            if part is not None:
+                yield part
+
+    def _where(self, rows: slice) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+        x, no_x = self.granule.read(self.name, self.table.longitude, rows)
+        y, no_y = self.granule.read(self.name, self.table.latitude, rows)
+        x, y = x.astype(np.float64), y.astype(np.float64)
+        keep = (np.abs(x) <= 360) & (np.abs(y) <= 90)
+        for none in (no_x, no_y):
+            keep &= True if none is None else ~none
+        if self._area is not None:
+            import shapely
+
+            west, south, east, north = self._area.bounds
+            keep &= (x >= west) & (x <= east) & (y >= south) & (y <= north)
+            near = np.nonzero(keep)
+            keep[near] = shapely.intersects_xy(self._area, x[near], y[near])
+        return x, y, keep
+
+    def _rows(self, rows: slice) -> tuple[list[pa.Array], NDArray[Any], NDArray[Any]] | None:
+        x, y, keep = self._where(rows)
+        if not keep.any():
+            return None
+        pick: Any = slice(None) if keep.all() else np.flatnonzero(keep)
+        x, y = x[pick], y[pick]
+        arrays = self._head(rows, pick, x, y)
+        segment = None if self.segments is None else self.segment_of(rows)[pick]
+        if self.table.segment_count is not None:
+            arrays.append(self._along_track(rows, pick, segment))
+        for column in self._columns:
+            length = self._shapes[column.path][0][0]
+            if length == self.count or segment is None:
+                values, none = self.granule.read(self.name, column.path, rows)
+                arrays.append(_arrow(values[pick], None if none is None else none[pick]))
+            else:
+                values, none = self._of_segments(column.path)
+                arrays.append(_spread(values, none, segment))
+        if self.classes is not None:
+            classes, heights = (part[rows][pick] for part in self.classes)
+            arrays += [pa.array(classes, mask=classes < 0), pa.array(heights, mask=np.isnan(heights))]
+        return arrays, x, y
+
+    def _head(self, rows: slice, pick: Any, x: NDArray[Any], y: NDArray[Any]) -> list[pa.Array]:
+        seconds, none = self.granule.read(self.name, self.table.time, rows)
+        seconds = np.where(none, 0, seconds) if none is not None else seconds
+        moments = icesat2.microseconds(seconds[pick], self._epoch)
+        time = pa.array(moments.astype(np.int64), mask=None if none is None else none[pick])
+        spot = pa.nulls(x.size, pa.int8()) if self._spot is None else pa.array(np.full(x.size, self._spot, np.int8))
+        return [time.cast(pa.timestamp("us", tz="UTC")), pa.array(x), pa.array(y), pa.array([self.name] * 1).take(
+            pa.array(np.zeros(x.size, np.int32))), spot]  # fmt: skip
+
+    def _of_segments(self, path: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        if path not in self._kept:
+            self._kept[path] = self.granule.read(self.name, path)
+        return self._kept[path]
+
+    def _along_track(self, rows: slice, pick: Any, segment: NDArray[np.int64] | None) -> pa.Array:
+        """Return the distance from the equator: that of the segment and the way within it."""
+        names = ("geolocation/segment_dist_x", "heights/dist_ph_along")
+        if segment is None or any(name not in self._shapes for name in names):
+            return pa.nulls(_size(pick, rows), pa.float64())
+        start, none = self._of_segments(names[0])
+        along, missing = self.granule.read(self.name, names[1], rows)
+        there = segment >= 0
+        if none is not None:
+            there &= ~none[np.maximum(segment, 0)]
+        if missing is not None:
+            there &= ~missing[pick]
+        return pa.array(start[np.maximum(segment, 0)] + along[pick].astype(np.float64), mask=~there)
+
+    def _cells(self, rows: slice) -> tuple[list[pa.Array], NDArray[Any], NDArray[Any]] | None:
+        cells = self.table.cells or 1
+        x, y, keep = self._where(rows)
+        if not keep.any():
+            return None
+        row, cell = np.nonzero(keep)
+        arrays = self._head(rows, row, x[row, cell], y[row, cell])
+        arrays.append(pa.array(cell.astype(np.int8)))
+        for column in self._columns:
+            values, none = self.granule.read(self.name, column.path, rows)
+            place = (row, cell) if values.ndim == 2 and values.shape[1] == cells else (row,)
+            arrays.append(_arrow(values[place], None if none is None else none[place]))
+        return arrays, x[row, cell], y[row, cell]
+
+
+def _size(pick: Any, rows: slice) -> int:
+    return rows.stop - rows.start if isinstance(pick, slice) else int(pick.size)
+
+
+def _spread(values: NDArray[Any], none: NDArray[Any] | None, segment: NDArray[np.int64]) -> pa.Array:
+    place = np.maximum(segment, 0)
+    missing = segment < 0
+    if none is not None:
+        missing = missing[:, None] | none[place] if values.ndim == 2 else missing | none[place]
+    elif values.ndim == 2 and missing.any():
+        missing = np.broadcast_to(missing[:, None], (segment.size, values.shape[1]))
+    return _arrow(values[place], missing if missing.any() else None)
+
+
+def _arrow(values: NDArray[Any], none: NDArray[Any] | None) -> pa.Array:
+    """Return an Arrow array; rows of two-dimensional values become lists of fixed size."""
+    if values.ndim == 1:
+        return pa.array(values, mask=none)
+    flat = pa.array(
+        np.ascontiguousarray(values).ravel(), mask=None if none is None else np.ascontiguousarray(none).ravel()
+    )
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+
+def _classes(classes: OpenTracks, beam: _Beam, found: Tracks) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return class and height above ground of each photon of a beam, from ATL08; -1 and NaN where it says none.
+
+    Source: ATL08 data dictionary: ``classed_pc_indx`` counts photons from 1 within the segment ``ph_segment_id``.
+    """
+    kinds, heights = np.full(beam.count, -1, np.int8), np.full(beam.count, np.nan, np.float32)
+    paths = [
+        f"signal_photons/{name}"
+        for name in ("ph_segment_id", "classed_pc_indx", "classed_pc_flag", "ph_h", "delta_time")
+    ]
+    if beam.name not in classes.content.groups or beam.segments is None:
+        return kinds, heights
+    there = classes.variables(beam.name)
+    if any(path not in there for path in paths[:3]):
+        return kinds, heights
+    segment, index, kind = (classes.read(beam.name, path)[0] for path in paths[:3])
+    ids = beam.granule.read(beam.name, "geolocation/segment_id")[0].astype(np.int64)
+    first, count = beam.segments
+    order = np.argsort(ids, kind="stable")
+    place = order[np.minimum(np.searchsorted(ids[order], segment), ids.size - 1)]
+    is_known = (ids[place] == segment) & (index >= 1) & (index <= count[place])
+    row = (first[place] + index.astype(np.int64) - 1)[is_known]
+    if paths[4] in there and row.size:
+        apart = beam.granule.read(beam.name, beam.table.time)[0][row] - classes.read(beam.name, paths[4])[0][is_known]
+        if np.abs(apart).max() > 1e-6:
+            found.notes.append(f"{beam.name}: the photons of ATL08 are not those of this granule; they get no class")
+            return kinds, heights
+    kinds[row] = kind[is_known]
+    if paths[3] in there:
+        above, none = classes.read(beam.name, paths[3])
+        above = np.where(none, np.nan, above) if none is not None else above
+        heights[row] = above[is_known]
+    return kinds, heights
+
+
+def footprint(lines: Mapping[str, Sequence[NDArray[Any]]]) -> tuple[dict[str, Any], list[float]]:
+    """Return a narrow strip around the points of each beam, and its box; split at the antimeridian.
+
+    Args:
+        lines: Longitudes and latitudes of some points of each beam, in their order.
+    """
+    import antimeridian
+    import shapely
+
+    strips = []
+    for parts in lines.values():
+        points = np.concatenate(parts)
+        points[:, 0] = (points[:, 0] + 180) % 360 - 180
+        apart = np.abs(np.diff(points, axis=0)).max(axis=1, initial=0) > _GAP_DEGREES
+        for piece in np.split(points, np.flatnonzero(apart) + 1):
+            line = shapely.LineString(piece) if len(piece) > 1 else shapely.Point(piece[0])
+            strips.append(line.simplify(_HALF_WIDTH / 2).buffer(_HALF_WIDTH, quad_segs=2, cap_style="square"))
+    whole = shapely.intersection(shapely.union_all(strips), shapely.box(-180, -90, 180, 90))
+    polygons = [
+        shapely.geometry.polygon.orient(part) for part in shapely.get_parts(whole) if part.geom_type == "Polygon"
+    ]
+    if not polygons:
+        raise ReadError("no point lies on Earth")
+    shape = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+    rounded = shapely.set_precision(shape, 1e-7)
+    mapped = shapely.geometry.mapping(rounded)
+    box = [round(float(value), 7) for value in antimeridian.bbox(rounded)]
+    return {"type": mapped["type"], "coordinates": _listed(mapped["coordinates"])}, box
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, (tuple, list)) else round(float(value), 7)

@@ -1,0 +1,110 @@
+"""Products along a track: points of beams in tables, instead of pixels in bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+    from stacaster.model.granules import GranuleContent
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackColumn:
+    """One column of a table."""
+
+    name: str
+    """Name in the table."""
+    path: str
+    """Dataset below the group of the beam: ``heights/h_ph``."""
+    description: str
+    """One phrase."""
+    unit: str | None = None
+    """Unit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackTable:
+    """One table of a product: a row a photon, a segment, a cell."""
+
+    name: str
+    """Asset key and name in SQL, ``photons``."""
+    description: str
+    """One sentence."""
+    rows: str
+    """Dataset below the beam whose first dimension counts the rows."""
+    longitude: str
+    """Dataset of longitudes, degrees."""
+    latitude: str
+    """Dataset of latitudes, degrees."""
+    time: str
+    """Dataset of seconds since the epoch of the mission."""
+    columns: tuple[TrackColumn, ...]
+    """Columns that are there without asking."""
+    segment_count: str | None = None
+    """Dataset that says how many rows each segment has; values of segments are repeated for their rows."""
+    segment_first: str | None = None
+    """Dataset with the first row of each segment, counted from 1; used where the counts do not fit."""
+    cells: int | None = None
+    """How many cells each row of the file is divided into; every cell becomes a row."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableAsset:
+    """A verified GeoParquet file."""
+
+    path: Path
+    """Where the file lies."""
+    size: int
+    """Bytes."""
+    checksum: str
+    """Multihash (sha2-256) of the file, hexadecimal."""
+    rows: int
+    """Number of rows."""
+    columns: tuple[Mapping[str, Any], ...]
+    """Name, type and description of the columns, as the table extension of STAC writes them."""
+    description: str
+    """One sentence."""
+
+
+class OpenTracks(Protocol):
+    """An open granule of tracks: its content, and its columns some rows at a time."""
+
+    content: GranuleContent
+    """What the granule holds; ``groups`` are its beams."""
+
+    def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Return shape and type of every dataset of a beam, by its path below the beam."""
+        ...
+
+    def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return rows of a dataset, and where they hold no value (None where all do).
+
+        Raises:
+            ReadError: They cannot be read.
+        """
+        ...
+
+    def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
+        """Return description and unit of a dataset as the file states them."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
+
+    def __enter__(self) -> OpenTracks: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+BEAMS: Sequence[str] = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")
+"""Groups of the beams of ICESat-2."""

@@ -1,0 +1,188 @@
+"""Beams of HDF5 files along a track (ICESat-2): datasets of one length for each beam, read some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import numpy as np
+
+from stacaster.errors import ReadError, StacasterError
+from stacaster.hdf5_chunks import ChunkReader, LocalBytes
+from stacaster.model import BEAMS, GranuleContent
+from stacaster.remote import Remembering, RemoteFile
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from numpy.typing import NDArray
+
+_FACTS = ("orbit_info", "ancillary_data")
+_MAX_VALUES = 64
+# Values that no measurement has; files state them as attributes, clips of files only as creation values.
+_FILLS = {
+    "f4": np.float32(3.4028235e38), "f8": np.float64(1.7976931348623157e308), "i1": 127, "i2": 32_767,
+    "i4": 2_147_483_647, "i8": 9_223_372_036_854_775_807,
+}  # fmt: skip
+
+
+def open_files(files: Sequence[Path]) -> TrackFile:
+    """Open one HDF5 file.
+
+    Raises:
+        ReadError: There is more than one file, or the file is damaged or truncated.
+    """
+    if len(files) != 1:
+        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
+    return TrackFile(files[0])
+
+
+def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> TrackFile:
+    """Open an HDF5 file over the network; only what is read is moved.
+
+    Raises:
+        ReadError: The file is damaged or no HDF5 file.
+        AuthError, FetchError: The provider refuses.
+    """
+    del groups
+    return TrackFile(Path(remote.name), remote)
+
+
+class TrackFile:
+    """An open file of tracks; see ``model.OpenTracks``.
+
+    Args:
+        path: The file.
+        remote: Where its bytes come from, when it is not on this disk.
+    """
+
+    content: GranuleContent
+
+    def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
+        self._name, self._remote = path.name, None if remote is None else Remembering(remote)
+        try:
+            self._file = h5py.File(path if self._remote is None else self._remote, "r")
+        except OSError as error:
+            raise self._failure("the HDF5 library cannot open it", error) from error
+        self._bytes = LocalBytes(path) if remote is None else remote
+        self._chunks = ChunkReader(self._bytes)
+        try:
+            beams = [name for name in BEAMS if isinstance(self._file.get(name), h5py.Group)]
+            self.content = GranuleContent(
+                reader="hdf5_tracks", files=(path,), layers={}, groups=dict.fromkeys(beams, "beam"),
+                attributes=self._facts(beams),
+            )  # fmt: skip
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+            self.close()
+            raise self._failure("its structure cannot be read", error) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> TrackFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._chunks.close()
+        self._file.close()
+        if isinstance(self._bytes, LocalBytes):
+            self._bytes.close()
+
+    def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Return shape and type of every dataset of a beam; see ``model.OpenTracks``."""
+        found: dict[str, tuple[tuple[int, ...], str]] = {}
+
+        def look(name: str, node: Any) -> None:
+            if isinstance(node, h5py.Dataset) and node.shape:
+                found[name] = (tuple(int(size) for size in node.shape), node.dtype.str.lstrip("<>|="))
+
+        try:
+            self._file[beam].visititems(look)
+        except (OSError, RuntimeError, KeyError) as error:
+            raise self._failure(f"the datasets of {beam} cannot be listed", error) from error
+        return found
+
+    def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return rows of a dataset, and where they hold no value; see ``model.OpenTracks``."""
+        try:
+            dataset = self._file[f"{beam}/{path}"]
+            whole = tuple(slice(0, size) for size in dataset.shape)
+            window = whole if rows is None else (slice(rows.start, min(rows.stop, dataset.shape[0])), *whole[1:])
+            if window[0].stop <= window[0].start:
+                return np.empty((0, *dataset.shape[1:]), dataset.dtype.newbyteorder("=")), None
+            values = self._chunks.read(dataset, window)
+            values = values.astype(values.dtype.newbyteorder("="), copy=False)
+            return values, _empty(values, dataset)
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise self._failure(f"{beam}/{path} cannot be read", error) from error
+
+    def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
+        """Return description and unit of a dataset; see ``model.OpenTracks``."""
+        attributes = self._file[f"{beam}/{path}"].attrs
+        words = [
+            _plain(attributes[name]) if name in attributes else None for name in ("long_name", "description", "units")
+        ]
+        return str(words[0] or words[1] or "") or None, None if words[2] is None else str(words[2])
+
+    def _facts(self, beams: Sequence[str]) -> dict[str, Any]:
+        """Return small values that say what the granule is, and the attributes of the beams."""
+        found: dict[str, Any] = {"file": {name: _plain(value) for name, value in self._file.attrs.items()}}
+        for group in _FACTS:
+            inside = self._file.get(group)
+            if not isinstance(inside, h5py.Group):
+                continue
+            for name, dataset in inside.items():
+                if isinstance(dataset, h5py.Dataset) and dataset.size is not None and 0 < dataset.size <= _MAX_VALUES:
+                    found[f"{group}/{name}"] = _plain(dataset[()])
+        inside = {name for beam in beams for name in self._file[beam]}
+        found["inside"] = sorted(inside)
+        found["beams"] = {
+            beam: {name: _plain(value) for name, value in self._file[beam].attrs.items()} for beam in beams
+        }
+        return found
+
+    def _failure(self, what: str, error: Exception) -> StacasterError:
+        """Return what really happened: the HDF5 library hides why the network gave no bytes."""
+        said = None if self._remote is None else self._remote.error
+        if isinstance(error, StacasterError):
+            return error
+        return said or ReadError(f"{what}: {error}", granule=self._name)
+
+
+def _empty(values: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any] | None:
+    """Return where there is no value, or None where there is one everywhere."""
+    stated = dataset.attrs.get("_FillValue")
+    fill: Any = None if stated is None else np.asarray(stated).ravel()[0]
+    if fill is None:
+        # The value that a file was created with is a fill only where someone chose one.
+        made = dataset.fillvalue
+        usual = _FILLS.get(values.dtype.str[1:])
+        fill = (
+            made
+            if made is not None and np.ndim(made) == 0 and made != 0
+            else usual
+            if values.dtype.kind == "f"
+            else None
+        )
+    none = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
+    if fill is not None:
+        none |= values == np.asarray(fill).astype(values.dtype)
+    return none if none.any() else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a value of HDF5 as text, number or list of such."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip("\0 ")
+    if isinstance(value, np.ndarray):
+        found = [_plain(part) for part in value.ravel().tolist()]
+        return found[0] if len(found) == 1 else found
+    return value.item() if isinstance(value, np.generic) else value
