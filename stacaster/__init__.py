@@ -41,10 +41,20 @@ if TYPE_CHECKING:
     from stacaster.errors import StacasterError
     from stacaster.executors.cluster import Cluster
     from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
+    from stacaster.export.points import write_point_grid, write_points
     from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
     from stacaster.footprints import draw_footprints
     from stacaster.indices import compute_index, compute_indices
     from stacaster.ingest import ingest, update
+    from stacaster.lidar import (
+        fit_surface,
+        grid_points,
+        photon_density,
+        plot_profile,
+        read_tracks,
+        surface_blanket,
+        vegetation_metrics,
+    )
     from stacaster.model import Granule, Outcome, Product, Report
     from stacaster.pictures import write_picture
     from stacaster.products import all_products
@@ -80,6 +90,7 @@ if TYPE_CHECKING:
         write_series,
     )
     from stacaster.transport.signed import sign
+    from stacaster.variables import Variable, list_variables
 
 __all__ = [
     "CachedGranule",
@@ -107,6 +118,7 @@ __all__ = [
     "StacasterError",
     "Superseded",
     "TilePlan",
+    "Variable",
     "__version__",
     "all_products",
     "anomalies",
@@ -129,27 +141,33 @@ __all__ = [
     "export_index",
     "export_timeseries",
     "fetch",
+    "fit_surface",
     "fix_catalog",
     "global_run",
+    "grid_points",
     "import_items",
     "ingest",
     "ingest_search",
     "iter_granules",
     "linear_trend",
     "list_cache",
+    "list_variables",
     "load",
     "load_tree",
     "mean_decibels",
     "open_catalog",
     "open_remote",
+    "photon_density",
     "plan",
     "plan_tiles",
+    "plot_profile",
     "plot_series",
     "prune_cache",
     "publish",
     "ratio",
     "read_area",
     "read_recipe",
+    "read_tracks",
     "register",
     "reproduce_tiles",
     "resample_series",
@@ -163,17 +181,32 @@ __all__ = [
     "separate_temperature",
     "sign",
     "submit_tiles",
+    "surface_blanket",
     "tiles_status",
     "time_series",
     "update",
+    "vegetation_metrics",
     "wait_tiles",
     "write_cube",
     "write_picture",
+    "write_point_grid",
+    "write_points",
     "write_report",
     "write_series",
 ]
 
 _HOME = {
+    "fit_surface": "lidar",
+    "grid_points": "lidar",
+    "photon_density": "lidar",
+    "plot_profile": "lidar",
+    "read_tracks": "lidar",
+    "surface_blanket": "lidar",
+    "vegetation_metrics": "lidar",
+    "write_point_grid": "export.points",
+    "write_points": "export.points",
+    "Variable": "variables",
+    "list_variables": "variables",
     "decibels": "backscatter",
     "mean_decibels": "backscatter",
     "ratio": "backscatter",

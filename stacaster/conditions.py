@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def build_query(
         **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
             year), ``orbit`` (absolute orbit, or first and last), ``path`` (relative orbit) and ``frame`` likewise,
             ``direction`` (``ascending`` or ``descending``), ``polarization``, ``version``, ``collection``,
-            ``provider``, ``name``, ``name_column`` (column with the names of areas), ``attributes``, ``ids``.
+            ``provider``, ``name``, ``track`` and ``cycle`` (ICESat-2), ``name_column`` (column with the names of areas), ``attributes``, ``ids``.
 
     Raises:
         UsageError: A condition cannot be understood, or two contradict each other.
@@ -55,6 +56,9 @@ def build_query(
         raise UsageError("region, bbox and intersects each name the area; give one of them")
     datetime = _time_range(datetime, plain.pop("start", None), plain.pop("end", None))
     name_column = plain.pop("name_column", None)
+    named = _track_name(product, plain.pop("track", None), plain.pop("cycle", None), plain.get("name"))
+    if named is not None:
+        plain["name"] = named
     area = None if intersects is None else read_area(intersects, region=region, name_column=name_column)
     unknown = set(plain) - _PLAIN
     if unknown:
@@ -84,6 +88,23 @@ def build_query(
         day_night=None if day_night is None else day_night.lower(),
         **given,
     )
+
+
+def _track_name(product: str | None, track: Any, cycle: Any, name: Any) -> str | None:
+    """Return the pattern of the names of ICESat-2 granules of a track or cycle: CMR knows them by their names alone."""
+    if track is None and cycle is None:
+        return None
+    if product is None or not re.fullmatch(r"ATL\d\d", product):
+        raise UsageError("track and cycle are of ICESat-2 products such as ATL03; others have path and frame")
+    if name is not None:
+        raise UsageError("name, and track or cycle, each say how granules are called; give one of them")
+    parts = []
+    for word, value, digits, most in (("track", track, 4, 1387), ("cycle", cycle, 2, 99)):
+        number = 0 if value is None else parse_numbers(word, value)
+        if isinstance(number, tuple) and (number[0] != number[1] or not 1 <= number[0] <= most):
+            raise UsageError(f"{word} is {value!r}, but one number from 1 to {most} is needed")
+        parts.append("?" * digits if isinstance(number, int) else f"{number[0]:0{digits}d}")
+    return f"{product}_{'?' * 14}_{parts[0]}{parts[1]}??_*"
 
 
 def _time_range(datetime: str | None, start: str | None, end: str | None) -> str | None:

@@ -70,7 +70,7 @@ class PointWriter:
         words = [field.name for field in schema if pa.types.is_string(field.type)]
         self._writer = pq.ParquetWriter(
             self._part, self._schema, compression="zstd", compression_level=1, use_dictionary=words or False,
-            write_statistics=[name for name in self._schema.names if name != "geometry"], version="2.6",
+            version="2.6",
         )  # fmt: skip
 
     def __enter__(self) -> PointWriter:

@@ -191,7 +191,8 @@ class Catalog:
     def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
 
-        Views: ``items`` with all collections, and one for each collection.
+        Views: ``items`` with all collections, one for each collection, and the points of tracks: ``atl03_photons``,
+        ``atl06_segments`` ..., or ``photons`` and ``segments`` where one product of the catalog has them.
 
         Args:
             text: One query.
@@ -201,8 +202,28 @@ class Catalog:
         Raises:
             UsageError: The query is wrong; the message is DuckDB's.
         """
+        from stacaster.catalog.points import point_views
+
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
-        return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
+        points = point_views(self, text) if self.objects is None else {}
+        found = item_table.run_sql(self.root / DATABASE, text, tables=beside, points=points)
+        return SqlResult(found, self.root, self.objects)
+
+    def points(self, table: str, **options: Any) -> gpd.GeoDataFrame:
+        """Return points of tracks, such as photons: only files and row groups that may fit are read.
+
+        Args:
+            table: View of the points: ``atl03_photons``, ``atl08_segments``; ``photons`` where one product has them.
+            **options: ``columns`` (default all), ``where`` (SQL such as ``class = 1 and spot % 2 = 1``), ``limit``, and
+                the conditions of ``search``: ``bbox``, ``intersects``, ``datetime``, ``filter``, ``ids``.
+
+        Raises:
+            UsageError: There is no such table, or an option cannot be understood.
+            NothingFoundError: No item fits.
+        """
+        from stacaster.catalog.points import read_points
+
+        return read_points(self, table, **options)
 
     def remove(self, *, dry_run: bool = False, **conditions: Any) -> list[str]:
         """Remove items from the catalog, with their files.

@@ -228,6 +228,8 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--orbit", metavar="N|N-N", help="Absolute orbit."),
     click.option("--path", metavar="N|N-N", help="Relative orbit: path or track."),
     click.option("--frame", metavar="N|N-N", help="Frame along the path."),
+    click.option("--track", metavar="N", help="ICESat-2: reference ground track."),
+    click.option("--cycle", metavar="N", help="ICESat-2: cycle of 91 days."),
     click.option("--direction", type=click.Choice(["ascending", "descending"]), help="Flight direction."),
     click.option("--polarization", metavar="TEXT", help="Radar: HH+HV, VV ..."),
     click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=pairs,
@@ -249,7 +251,7 @@ _CONDITIONS: tuple[Decorator, ...] = (
 
 CONDITIONS = (
     "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
-    "day_night", "orbit", "path", "frame", "direction", "polarization", "attributes", "provider", "collection",
+    "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider", "collection",
     "version", "name", "all_versions", "limit", "group_by", "latest", "earliest", "min_count", "min_coverage",
 )  # fmt: skip
 """Names of the conditions of a search."""

@@ -160,6 +160,11 @@ def _schema(
         fields.append(
             pa.field("cell", pa.int8(), metadata={"description": "Number of the cell in its segment, from 0"})
         )
+    if table.segment_count is not None:
+        fields += [
+            pa.field("background", pa.float32(), metadata={"description": "Background photons a second"}),
+            pa.field("speed", pa.float32(), metadata={"description": "Speed of the satellite, m/s"}),
+        ]
     for column in columns:
         shape, kind = there[column.path]
         value = pa.from_numpy_dtype(np.dtype(kind))
@@ -204,6 +209,7 @@ class _Beam:
         self._epoch = icesat2.epoch_of(granule.content)
         self.classes: tuple[NDArray[Any], NDArray[Any]] | None = None
         self._kept: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
+        self._made: dict[str, list[tuple[NDArray[Any], NDArray[Any] | None]]] = {}
 
     def _segments_of_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Return first row and number of rows of each segment.
@@ -277,6 +283,8 @@ class _Beam:
         segment = None if self.segments is None else self.segment_of(rows)[pick]
         if self.table.segment_count is not None:
             arrays.append(self._along_track(rows, pick, segment))
+            for values, none in self._of_fit():
+                arrays.append(_spread(values, none, segment) if segment is not None else _nulls(pick, rows))
         for column in self._columns:
             length = self._shapes[column.path][0][0]
             if length == self.count or segment is None:
@@ -318,6 +326,29 @@ class _Beam:
             there &= ~missing[pick]
         return pa.array(start[np.maximum(segment, 0)] + along[pick].astype(np.float64), mask=~there)
 
+    def _of_fit(self) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
+        """Return background rate and speed of each segment: what fits of surfaces need."""
+        if "fit" not in self._made:
+            count = 0 if self.segments is None else self.segments[0].size
+            nothing: tuple[Any, Any] = np.zeros(count, np.float32), np.ones(count, dtype=bool)
+            rate = speed = nothing
+            names = ("bckgrd_atlas/delta_time", "bckgrd_atlas/bckgrd_rate", "geolocation/delta_time")
+            if all(name in self._shapes and self._shapes[name][0][0] for name in names):
+                moments, (rates, none), begins = (self.granule.read(self.name, name) for name in names)
+                # The last one that began before the segment.
+                place = np.searchsorted(moments[0], begins[0], side="right") - 1
+                missing: Any = place < 0
+                place = np.maximum(place, 0)
+                if none is not None:
+                    missing |= none[place]
+                rate = rates[place].astype(np.float32), missing
+            if "geolocation/velocity_sc" in self._shapes:
+                velocity, none = self.granule.read(self.name, "geolocation/velocity_sc")
+                size = np.sqrt((velocity.astype(np.float64) ** 2).sum(axis=1)).astype(np.float32)
+                speed = size, np.zeros(size.size, dtype=bool) if none is None else none.any(axis=1)
+            self._made["fit"] = [rate, speed]
+        return self._made["fit"]
+
     def _cells(self, rows: slice) -> tuple[list[pa.Array], NDArray[Any], NDArray[Any]] | None:
         cells = self.table.cells or 1
         x, y, keep = self._where(rows)
@@ -335,6 +366,10 @@ class _Beam:
 
 def _size(pick: Any, rows: slice) -> int:
     return rows.stop - rows.start if isinstance(pick, slice) else int(pick.size)
+
+
+def _nulls(pick: Any, rows: slice) -> pa.Array:
+    return pa.nulls(_size(pick, rows), pa.float32())
 
 
 def _spread(values: NDArray[Any], none: NDArray[Any] | None, segment: NDArray[np.int64]) -> pa.Array:

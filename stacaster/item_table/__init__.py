@@ -1,6 +1,6 @@
 """The item table: all items of a collection as stac-geoparquet, and of a catalog in a DuckDB database."""
 
-from stacaster.item_table.connection import DATABASE, RECENT, close_databases, item_columns, quoted, run_sql
+from stacaster.item_table.connection import DATABASE, RECENT, PointView, close_databases, item_columns, quoted, run_sql
 from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.item_table.find import FoundItem, ItemQuery, find_items
@@ -28,6 +28,7 @@ __all__ = [
     "FoundItem",
     "ItemQuery",
     "PartChanges",
+    "PointView",
     "TableSummary",
     "append_recent",
     "build_database",

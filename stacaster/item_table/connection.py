@@ -61,6 +61,42 @@ class Tables:
         return np.array(self.raw.cursor().execute(boxes).fetchall(), dtype="float64").reshape(-1, 4).T
 
 
+@dataclass(frozen=True)
+class PointView:
+    """GeoParquet files that are one view."""
+
+    root: Path
+    """Folder that the query may read."""
+    files: tuple[tuple[Path, ...], ...]
+    """Files, in groups of one reference frame."""
+
+    @property
+    def epsg(self) -> int | None:
+        """CRS of the files; None when they have several, or there is none."""
+        import json
+
+        import pyarrow.parquet as pq
+        from pyproj import CRS
+
+        found = set()
+        for group in self.files:
+            said = json.loads((pq.read_metadata(group[0]).metadata or {}).get(b"geo", b"{}"))
+            crs = said.get("columns", {}).get("geometry", {}).get("crs")
+            found.add(None if crs is None else CRS.from_json_dict(crs).to_epsg())
+        return found.pop() if len(found) == 1 else None
+
+    def select(self) -> str:
+        """Return the view as SQL; ``item_id`` is the name of the folder of a file."""
+        # The paths of a folder end in .../ITEM/TABLE.parquet.
+        item = "regexp_extract(filename, '([^/]+)/[^/]+$', 1) as item_id"
+        columns = f"* exclude (filename) replace (geometry::geometry as geometry), {item}"
+        parts = []
+        for group in self.files:
+            listed = ", ".join(f"'{in_text(path)}'" for path in group)
+            parts.append(f"select {columns} from read_parquet([{listed}], union_by_name=true, filename=true)")  # noqa: S608 - quoted
+        return " union all by name ".join(parts)
+
+
 def quoted(name: str) -> str:
     """Return a name as it is written in SQL."""
     return '"' + name.replace('"', '""') + '"'
@@ -108,7 +144,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
     connection.execute(f"attach '{in_text(path)}' as {name} (read_only)")
 
 
-def _connect(database: Path, tables: Mapping[str, pa.Table]) -> Tables:
+def _connect(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str, PointView] | None = None) -> Tables:
     """Open a database beside any connection that the user's own code has to the same file."""
     state = _state(database)
     # DuckDB refuses a second set of settings for a file that the process has open, but not a second instance of it.
@@ -120,6 +156,12 @@ def _connect(database: Path, tables: Mapping[str, pa.Table]) -> Tables:
         source = _only_table(connection) or "items"
         for name, table in tables.items():
             _lay_beside(connection, name, table)
+        if points:
+            roots = sorted({f"'{in_text(view.root)}'" for view in points.values()})
+            connection.execute(f"set allowed_directories = [{', '.join(roots)}]")
+        for name, view in (points or {}).items():
+            if view.files:
+                connection.execute(f"create temp view {quoted(name)} as {view.select()}")
         for name, value in _LOCKED.items():
             connection.execute(f"set {name} = {value}")
     except duckdb.Error as error:
@@ -166,13 +208,15 @@ def _intersect(left: pa.Array, right: pa.Array) -> pa.Array:
 
 
 @contextmanager
-def open_tables(database: Path, *, tables: Mapping[str, pa.Table] | None = None) -> Iterator[Tables]:
+def open_tables(
+    database: Path, *, tables: Mapping[str, pa.Table] | None = None, points: Mapping[str, PointView] | None = None
+) -> Iterator[Tables]:
     """Open a database for questions of others.
 
     Raises:
         CatalogError: The database cannot be opened.
     """
-    opened = _connect(database, tables or {})
+    opened = _connect(database, tables or {}, points)
     try:
         yield opened
     finally:
@@ -180,7 +224,12 @@ def open_tables(database: Path, *, tables: Mapping[str, pa.Table] | None = None)
 
 
 def run_sql(
-    database: Path, query: str, *, parameters: Sequence[Any] = (), tables: Mapping[str, pa.Table] | None = None
+    database: Path,
+    query: str,
+    *,
+    parameters: Sequence[Any] = (),
+    tables: Mapping[str, pa.Table] | None = None,
+    points: Mapping[str, PointView] | None = None,
 ) -> pa.Table:
     """Run a query, read only, without files, network, extensions or settings.
 
@@ -189,6 +238,7 @@ def run_sql(
         query: One SQL statement.
         parameters: Values for ``?`` in the query.
         tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``.
+        points: Files of points by the name of their view; nothing else on the disk can be read.
 
     Returns:
         The rows.
@@ -197,7 +247,7 @@ def run_sql(
         UsageError: The query is wrong or does what is not allowed; the message is DuckDB's.
         CatalogError: The database cannot be opened.
     """
-    with open_tables(database, tables=tables) as opened:
+    with open_tables(database, tables=tables, points=points) as opened:
         try:
             kinds = {statement.type for statement in opened.raw.extract_statements(query)}
         except duckdb.Error as error:

@@ -12,7 +12,7 @@ from stacaster.errors import ReadError
 from stacaster.model import BEAMS
 
 if TYPE_CHECKING:
-    from stacaster.model import OpenGranule
+    from stacaster.model import OpenGranule, OpenTracks
     from stacaster.remote import RemoteFile
 
 
@@ -119,6 +119,20 @@ def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGra
     module = importlib.import_module(READERS[names[ordered[0]]].module)
     granule: OpenGranule = module.open_files(ordered)
     return granule
+
+
+def open_tracks(path: Path) -> OpenTracks:
+    """Open a granule along a track.
+
+    Raises:
+        ReadError: It is damaged, or holds no beams.
+    """
+    name = sniff_format(path)
+    if name != "hdf5_tracks":
+        raise ReadError("has none of the beams of a track", granule=path.name)
+    module = importlib.import_module(READERS[name].module)
+    opened: OpenTracks = module.open_files([path])
+    return opened
 
 
 def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> OpenGranule:

@@ -1,0 +1,105 @@
+"""Points of a catalog: tables of tracks as views of SQL, and as GeoDataFrames; only files that may fit are read."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster import item_table
+from stacaster.errors import NothingFoundError, UsageError, nearest
+from stacaster.item_table import DATABASE, PointView
+from stacaster.products import all_products
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from stacaster.catalog import Catalog
+
+
+def point_views(catalog: Catalog, text: str) -> dict[str, PointView]:
+    """Return the views of points that a query names: ``atl03_photons``, or ``photons`` where one product has them.
+
+    Args:
+        catalog: The catalog.
+        text: SQL.
+    """
+    names = {name: key for name, key in _views(catalog).items() if re.search(rf"\b{name}\b", text, re.IGNORECASE)}
+    return {name: _view(catalog, *key) for name, key in names.items()}
+
+
+def _views(catalog: Catalog) -> dict[str, tuple[str, str]]:
+    """Return collection and table of every view."""
+    there = set(catalog.collections)
+    found: dict[str, tuple[str, str]] = {}
+    alone: dict[str, list[tuple[str, str]]] = {}
+    for product in all_products().values():
+        for table in product.tables if product.collection_id in there else ():
+            key = (product.collection_id, table.name)
+            found[f"{product.short_name.lower()}_{table.name}"] = key
+            alone.setdefault(table.name, []).append(key)
+    return found | {name: keys[0] for name, keys in alone.items() if len(keys) == 1}
+
+
+def _view(catalog: Catalog, collection: str, table: str, ids: Sequence[str] | None = None) -> PointView:
+    query = 'select id, href, "version" from items where collection = ? order by id'
+    rows = item_table.run_sql(catalog.root / DATABASE, query, parameters=[collection]).to_pylist()
+    groups: dict[str, list[Path]] = {}
+    for row in rows:
+        if ids is not None and row["id"] not in ids:
+            continue
+        path = catalog.root / posixpath.dirname(row["href"]) / f"{table}.parquet"
+        if path.exists():
+            # Positions of different reference frames are tables of different types.
+            groups.setdefault(str(row["version"]), []).append(path)
+    return PointView(root=catalog.root, files=tuple(tuple(paths) for paths in groups.values()))
+
+
+def read_points(
+    catalog: Catalog,
+    table: str,
+    *,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+    limit: int | None = None,
+    **conditions: Any,
+) -> gpd.GeoDataFrame:
+    """Return points of a catalog; see ``Catalog.points``."""
+    import geopandas
+    import shapely
+
+    views = _views(catalog)
+    if table not in views:
+        raise UsageError(
+            f"the catalog has no table {table!r}; {nearest(table, sorted(views)) if views else 'it has none'}"
+        )
+    collection, name = views[table]
+    search = catalog.search(collections=collection, **conditions)
+    ids = [item.id for item in search.items()]
+    view = _view(catalog, collection, name, ids)
+    if not view.files:
+        raise NothingFoundError(f"no item of {collection} fits, so there are no {name}")
+    rules, parameters = [f"({where})"] if where else [], []
+    box = search.bbox
+    shape = None if search.intersects is None else shapely.geometry.shape(dict(search.intersects))
+    if shape is not None:
+        box = shape.bounds
+    if box is not None:
+        across = "longitude between ? and ?" if box[0] <= box[2] else "(longitude >= ? or longitude <= ?)"
+        rules.append(f"{across} and latitude between ? and ?")
+        parameters += [box[0], box[2], box[1], box[3]]
+    chosen = "*" if columns is None else ", ".join(item_table.quoted(part) for part in [*columns, "geometry"])
+    text = f"select {chosen} from {table}" + (f" where {' and '.join(rules)}" if rules else "")  # noqa: S608 - quoted
+    if limit is not None and shape is None:
+        text += f" limit {int(limit)}"
+    found = item_table.run_sql(catalog.root / DATABASE, text, parameters=parameters, points={table: view})
+    frame = found.to_pandas()
+    shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry"))
+    made = geopandas.GeoDataFrame(frame, geometry=shapes, crs=view.epsg)
+    if shape is not None:
+        shapely.prepare(shape)
+        made = made[shapely.intersects_xy(shape, made.geometry.x, made.geometry.y)].reset_index(drop=True)
+        made = made if limit is None else made.iloc[:limit]
+    return made

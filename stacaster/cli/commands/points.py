@@ -1,0 +1,75 @@
+"""Points along tracks: what granules hold, points out of a catalog, surfaces, grids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stacaster.cli import options, show
+
+
+@click.command(epilog="\b\nExamples:\n  stacaster variables ATL08_20220814031005_11311608_006_01.h5 --pattern 'c*/*'\n"
+               "  stacaster variables granule.hdf --json")  # fmt: skip
+@click.argument("source", metavar="FILE|URL")
+@click.option("--pattern", metavar="TEXT", help="Only paths like this, with * and ?: 'canopy/*'.")
+@options.json_option
+def variables(source: str, pattern: str | None, as_json: bool) -> None:
+    """List what datasets a granule holds, without reading them; of an address only the structure is moved."""
+    import stacaster
+
+    found = [vars(entry) for entry in stacaster.list_variables(source, pattern)]
+    shown = found if as_json else [{**entry, "shape": "x".join(map(str, entry["shape"]))} for entry in found]
+    show.rows(shown, ("path", "data_type", "shape", "unit", "description"), as_json=as_json)
+
+
+_POINTS: tuple[Any, ...] = (
+    click.argument("table", metavar="TABLE"),
+    options.output_option,
+    options.catalog_option,
+    options.bbox_option,
+    click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons; points outside are left out."),
+    options.datetime_option,
+    click.option("--filter", metavar="CQL2", help="Of the items, such as '\"icesat2:cycle\" = 16'."),
+    click.option("--where", metavar="SQL", help="Of the points, such as 'class = 1 and spot % 2 = 1'."),
+)
+
+
+def _with_points(function: Any) -> Any:
+    for option in reversed(_POINTS):
+        function = option(function)
+    return function
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExamples:\n  stacaster points atl03_photons -o photons.parquet --bbox 138.5,-31.2,139,-31\n"
+               "  stacaster points atl08_segments -o trees.gpkg --where 'h_canopy > 5'\n"
+               "  stacaster points atl03_photons -o heights.parquet --fit --where 'class = 1'")  # fmt: skip
+@_with_points
+@click.option("--columns", metavar="NAME,NAME", help="Only these columns. [default: all]")
+@click.option("--fit", is_flag=True, help="Surface heights fitted to the photons instead of the photons.")
+@options.overwrite_option
+def points(columns: str | None, **rest: Any) -> None:
+    """Write points of a catalog to a file (.parquet, .gpkg, .csv): photons, segments, or surfaces fitted to photons."""
+    import stacaster
+
+    path = stacaster.write_points(columns=None if columns is None else columns.split(","), **rest)
+    click.echo(f"wrote {path}", err=True)
+
+
+@click.command(cls=options.BboxCommand,
+               epilog="\b\nExample:\n  stacaster grid atl03_photons -o terrain.tif --where 'class = 1' --value height "
+               "--crs EPSG:32754 --resolution 30 --statistic median")  # fmt: skip
+@_with_points
+@click.option("--value", default="height", show_default=True, metavar="NAME", help="Column to grid.")
+@click.option("--crs", required=True, metavar="CRS", help="CRS of the grid.")
+@click.option("--resolution", type=float, required=True, metavar="N", help="Cell size in units of the CRS.")
+@click.option("--statistic", "statistics", multiple=True, default=("count", "mean"), show_default=True, metavar="NAME",
+              help="count, mean, median, min, max, std or a percentile such as p95; may be repeated.")  # fmt: skip
+@options.overwrite_option
+def grid(**rest: Any) -> None:
+    """Write statistics of the points of each cell of a grid: .tif, .nc, .zarr, or a folder with COGs and items."""
+    import stacaster
+
+    path = stacaster.write_point_grid(**rest)
+    click.echo(f"wrote {path}", err=True)

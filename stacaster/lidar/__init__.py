@@ -1,0 +1,22 @@
+"""Photons worked on here: surface heights, vegetation, densities, grids. Pure functions of tables of photons.
+
+Tables come from ``Catalog.points("atl03_photons")``: a row a photon, with ``item_id``, ``beam``, ``x_atc``, ``height``.
+Compiled loops need ``stacaster[points]``.
+"""
+
+from __future__ import annotations
+
+from stacaster.lidar.gridding import grid_points
+from stacaster.lidar.surface import fit_surface
+from stacaster.lidar.vegetation import photon_density, surface_blanket, vegetation_metrics
+from stacaster.lidar.views import plot_profile, read_tracks
+
+__all__ = [
+    "fit_surface",
+    "grid_points",
+    "photon_density",
+    "plot_profile",
+    "read_tracks",
+    "surface_blanket",
+    "vegetation_metrics",
+]
