@@ -47,7 +47,8 @@ def build_query(
         **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
             year), ``orbit`` (absolute orbit, or first and last), ``path`` (relative orbit) and ``frame`` likewise,
             ``direction`` (``ascending`` or ``descending``), ``polarization``, ``version``, ``collection``,
-            ``provider``, ``name``, ``track`` and ``cycle`` (ICESat-2), ``name_column`` (column with the names of areas), ``attributes``, ``ids``.
+            ``provider``, ``name``, ``track`` and ``cycle`` (ICESat-2), ``name_column`` (column with the names of
+            areas), ``attributes``, ``ids``.
 
     Raises:
         UsageError: A condition cannot be understood, or two contradict each other.

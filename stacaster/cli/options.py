@@ -251,8 +251,9 @@ _CONDITIONS: tuple[Decorator, ...] = (
 
 CONDITIONS = (
     "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
-    "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider", "collection",
-    "version", "name", "all_versions", "limit", "group_by", "latest", "earliest", "min_count", "min_coverage",
+    "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider",
+    "collection", "version", "name", "all_versions", "limit", "group_by", "latest", "earliest",
+    "min_count", "min_coverage",
 )  # fmt: skip
 """Names of the conditions of a search."""
 
