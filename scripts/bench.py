@@ -233,6 +233,13 @@ def bench_nisar(folder: Path) -> None:
     run(folder / "nisar", row, peer_environment())
 
 
+def bench_tracks(folder: Path) -> None:
+    """ICESat-2 photons to tables, surfaces and answers."""
+    from scripts.bench_tracks import bench_tracks as run
+
+    run(folder / "tracks", row)
+
+
 def bench_analysis(name: str) -> Callable[[Path], None]:
     """Return a benchmark of ``scripts.bench_analysis``."""
 
@@ -254,6 +261,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "stream": bench_stream,
     "fetch": bench_fetch,
     "nisar": bench_nisar,
+    "tracks": bench_tracks,
     "indices": bench_analysis("indices"),
     "geomedian": bench_analysis("geomedian"),
     "zonal": bench_analysis("zonal"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ("mineral_mapping", "time_series")
+NAMES = ("mineral_mapping", "photons", "time_series")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,6 @@
 """The item table: all items of a collection as stac-geoparquet, and of a catalog in a DuckDB database."""
 
-from stacaster.item_table.connection import DATABASE, RECENT, PointView, close_databases, item_columns, quoted, run_sql
+from stacaster.item_table.connection import DATABASE, RECENT, close_databases, item_columns, quoted, run_sql
 from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.item_table.find import FoundItem, ItemQuery, find_items
@@ -18,6 +18,7 @@ from stacaster.item_table.parts import (
     write_parts,
     write_rows,
 )
+from stacaster.item_table.points import PointView
 from stacaster.item_table.rows import join, merge_items, parse_items, rebase_hrefs, shapes_of, table_to_items, year_of
 from stacaster.item_table.summary import TableSummary, count_items, ids_of_year, known_items, summarise
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from stacaster.errors import CatalogError, UsageError
+from stacaster.item_table.points import PointView, in_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ DATABASE = "index.duckdb"
 """Name of the database in a catalog."""
 
 RECENT = "index.recent.duckdb"
-"""Name of the database with rows that came since the large one was written."""
+"""Rows that came since the large database was written."""
 
 _SETTINGS = {
     "autoinstall_known_extensions": "false",
@@ -35,8 +36,7 @@ _SETTINGS = {
     "temp_directory": "",
 }
 _LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
-_PATIENCE = 50
-_KEPT_OPEN = 4
+_PATIENCE, _KEPT_OPEN = 50, 4
 
 
 @dataclass(frozen=True)
@@ -61,50 +61,9 @@ class Tables:
         return np.array(self.raw.cursor().execute(boxes).fetchall(), dtype="float64").reshape(-1, 4).T
 
 
-@dataclass(frozen=True)
-class PointView:
-    """GeoParquet files that are one view."""
-
-    root: Path
-    """Folder that the query may read."""
-    files: tuple[tuple[Path, ...], ...]
-    """Files, in groups of one reference frame."""
-
-    @property
-    def epsg(self) -> int | None:
-        """CRS of the files; None when they have several, or there is none."""
-        import json
-
-        import pyarrow.parquet as pq
-        from pyproj import CRS
-
-        found = set()
-        for group in self.files:
-            said = json.loads((pq.read_metadata(group[0]).metadata or {}).get(b"geo", b"{}"))
-            crs = said.get("columns", {}).get("geometry", {}).get("crs")
-            found.add(None if crs is None else CRS.from_json_dict(crs).to_epsg())
-        return found.pop() if len(found) == 1 else None
-
-    def select(self) -> str:
-        """Return the view as SQL; ``item_id`` is the name of the folder of a file."""
-        # The paths of a folder end in .../ITEM/TABLE.parquet.
-        item = "regexp_extract(filename, '([^/]+)/[^/]+$', 1) as item_id"
-        columns = f"* exclude (filename) replace (geometry::geometry as geometry), {item}"
-        parts = []
-        for group in self.files:
-            listed = ", ".join(f"'{in_text(path)}'" for path in group)
-            parts.append(f"select {columns} from read_parquet([{listed}], union_by_name=true, filename=true)")  # noqa: S608 - quoted
-        return " union all by name ".join(parts)
-
-
 def quoted(name: str) -> str:
     """Return a name as it is written in SQL."""
     return '"' + name.replace('"', '""') + '"'
-
-
-def in_text(path: Path) -> str:
-    """Return a path as it is written between quotes in SQL."""
-    return str(path).replace("'", "''")
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:
@@ -157,8 +116,8 @@ def _connect(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str
         for name, table in tables.items():
             _lay_beside(connection, name, table)
         if points:
-            roots = sorted({f"'{in_text(view.root)}'" for view in points.values()})
-            connection.execute(f"set allowed_directories = [{', '.join(roots)}]")
+            roots = ", ".join(sorted({f"'{in_text(view.root)}'" for view in points.values()}))
+            connection.execute(f"set allowed_directories = [{roots}]")
         for name, view in (points or {}).items():
             if view.files:
                 connection.execute(f"create temp view {quoted(name)} as {view.select()}")

@@ -18,8 +18,9 @@ import duckdb
 import pyarrow as pa
 
 from stacaster.errors import SpaceError, WriteError, is_space_error
-from stacaster.item_table.connection import DATABASE, RECENT, attached, in_text, open_tables, quoted
+from stacaster.item_table.connection import DATABASE, RECENT, attached, open_tables, quoted
 from stacaster.item_table.flat import flatten, plain_name
+from stacaster.item_table.points import in_text
 
 _LARGE_ROWS = 20_000
 _RECENT_ROWS = 10_000

@@ -201,6 +201,10 @@ def _drop_shared(name: str, given: dict[str, Any], parameters: Any) -> None:
     searched = inspect.signature(stacaster.ingest_search).parameters
     for key in ("cache_dir", "discard_source", *(("product", "no_copy") if name == "ingest" else ())):
         assert given.pop(key) == searched[key].default
+    if name == "ingest":
+        # What its description names.
+        for key in ("bands", "frequency", "split_complex", "variables", "clip", "remote", "s3"):
+            assert given.pop(key) in (None, (), False), key
     conditions = inspect.signature(stacaster.search).parameters
     for key in CONDITIONS:
         value = given.pop(key)
@@ -333,3 +337,29 @@ def test_indices_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path)
         assert np.allclose(found.own, ratio, rtol=1e-6, equal_nan=True) and int(found.own.count()) > 100
     wrong = run("index", "compute", "B05 + open('x')", "-o", "x.nc", *place)
     assert wrong.returncode == 2 and ">>>open" in wrong.stderr
+
+
+def test_tracks_on_the_command_line(run: Any, tmp_path: Path) -> None:
+    from stacaster.samples.icesat2 import TrackScene, write_icesat2
+
+    (tmp_path / "tracks").mkdir()
+    paths = write_icesat2(TrackScene(segments=20), tmp_path / "tracks")
+    done = run("ingest", "tracks", "--catalog", "c", "--variables", "velocity_sc")
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(run("variables", str(paths[2]), "--pattern", "canopy/*", "--json").stdout)
+    assert {entry["path"].split("/")[-1] for entry in listed} >= {"h_canopy", "canopy_h_metrics"}
+    assert "gt1l/land_segments/canopy/h_canopy\tfloat32\t4\tmeters" in run("variables", str(paths[2])).stdout
+    done = run(
+        "points", "photons", "-o", "p.gpkg", "--catalog", "c", "--where", "spot = 1", "--bbox", "138,-32,139,-31"
+    )
+    assert done.returncode == 0 and "wrote p.gpkg" in done.stderr, done.stderr
+    assert run("points", "photons", "-o", "p.gpkg", "--catalog", "c").returncode == 2
+    place = ["--catalog", "c", "--crs", "EPSG:32754", "--resolution", "100", "--statistic", "median"]
+    done = run("grid", "photons", "-o", "t.tif", *place)
+    assert done.returncode == 0, done.stderr
+    with rasterio.open(tmp_path / "t.tif") as file:
+        assert file.crs.to_epsg() == 32754 and 100 < float(np.nanmedian(file.read(1))) < 140
+    done = run("points", "fotons", "-o", "x.csv", "--catalog", "c")
+    assert done.returncode == 2 and "no table 'fotons'" in done.stderr
+    counted = run("sql", "select count(*) as n from photons", "--catalog", "c")
+    assert counted.returncode == 0 and int(counted.stdout.split()[-1]) > 100
