@@ -139,7 +139,7 @@ def _ask(root: Path, row: Row) -> None:
                 lat = np.sort(chance.random(1_000_000) * 0.9) + part * 0.9 - 38
                 lon = 130 + number + (lat + 38) * 0.05
                 beam = pa.array(["gt1l"]).take(pa.array(np.zeros(lat.size, np.int32)))
-            columns = [pa.array(lon), pa.array(lat), beam,
+                columns = [pa.array(lon), pa.array(lat), beam,
                            pa.array(chance.random(lat.size, dtype=np.float32)), pa.array(lat * 1.1e5)]  # fmt: skip
                 writer.add(columns, lon, lat)
             writer.finish()
