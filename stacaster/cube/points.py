@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from stacaster.cube.around_points import Circle, around_item, checked, in_box
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
@@ -54,7 +55,10 @@ def sample(
         units: As for ``load``.
         time: Column of the points with their time (UTC where it has no zone); adds ``time_gap``.
         closest: Keep for each point only the scene with a value that is closest in time; needs ``time``.
-        **options: ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for ``load``; ``progress``.
+        **options: ``radius`` (metres): columns ``BAND_count``, ``BAND_mean`` ... of the valid pixels whose centres lie
+            within it, in place of single values, and ``statistics`` to choose from ``count``, ``mean``, ``median``,
+            ``min``, ``max``, ``std``; ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for ``load``;
+            ``progress``.
 
     Returns:
         One row a point and scene that covers it: columns of the points, ``point`` (their position), ``item_id``,
@@ -70,6 +74,8 @@ def sample(
     if method not in _METHODS:
         raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
     progress: Progress | None = options.pop("progress", None)
+    radius = options.pop("radius", None)
+    statistics = checked(radius, options.pop("statistics", None))
     constants = _constants(options)
     wanted = check_units(units)
     chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
@@ -83,18 +89,22 @@ def sample(
     lon, lat = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
     parts = []
     for number, item in enumerate(chosen):
-        part = _of_item(item, names, lon, lat, method=method)
+        if radius is not None:
+            part = around_item(item, names, (lon, lat), Circle(radius, statistics, wanted, constants))
+        else:
+            part = _of_item(item, names, lon, lat, method=method)
         if part:
-            if wanted != "dn":
+            if wanted != "dn" and radius is None:
                 part |= {name: convert_values(part[name], item, names[name], wanted, constants) for name in names}
             parts.append((item, part))
         if progress is not None:
             progress(number + 1, len(chosen), item.id)
     if not parts:
         raise NothingFoundError("none of the points lies in one of the selected scenes")
-    table = _table(parts, list(names), moments)
+    columns = [f"{name}_{word}" for name in names for word in statistics] if radius is not None else list(names)
+    table = _table(parts, columns, moments)
     if closest:
-        table = _closest(table, list(names))
+        table = _closest(table, columns)
     table = table.sort_values(["point", "datetime", "item_id"], ignore_index=True)
     kept = places.reset_index(drop=True).iloc[table["point"].to_numpy()].reset_index(drop=True)
     for name in table.columns:
@@ -115,7 +125,7 @@ def _of_item(
 ) -> dict[str, NDArray[Any]]:
     """Return the positions of points that a scene covers, and its values there as float64, NaN for no data."""
     found: dict[str, NDArray[Any]] = {}
-    near = np.flatnonzero(_in_box(item.bbox, lon, lat))
+    near = np.flatnonzero(in_box(item.bbox, lon, lat))
     if not near.size:
         return {}
     for name, key in names.items():
@@ -128,19 +138,6 @@ def _of_item(
         return {}
     empty = np.full(int(covered.sum()), np.nan)
     return {"point": near[covered]} | {name: found[name][covered] if name in found else empty for name in names}
-
-
-def _in_box(bbox: Sequence[float] | None, lon: NDArray[Any], lat: NDArray[Any]) -> NDArray[np.bool_]:
-    if bbox is None:
-        return np.ones(lon.shape, dtype=bool)
-    half = len(bbox) // 2
-    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
-    # A footprint lies a pixel or so beside the corners of the outermost pixels.
-    margin = 0.01
-    inside = (lat >= south - margin) & (lat <= north + margin)
-    width = (east - west) % 360.0 if east != west else 0.0
-    across: NDArray[np.bool_] = inside & ((lon - west + margin) % 360.0 <= width + 2 * margin)
-    return across if abs(east - west) < 360.0 else inside
 
 
 def _of_file(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stacaster.model import Granule, Query
+from stacaster.sources.umm import APPROXIMATE
 
 
 def fits(granule: Granule, query: Query) -> bool:
@@ -44,11 +45,12 @@ def _flown(granule: Granule, query: Query) -> bool:
 
 
 def touching(granules: Iterator[Granule], area: Mapping[str, Any]) -> Iterator[Granule]:
-    """Leave out what only the widened polygon of the question found; a granule without footprint stays."""
+    """Leave out what only the widened polygon of the question found; one without exact footprint stays."""
     import shapely
 
     shape = shapely.make_valid(shapely.geometry.shape(dict(area)))
     shapely.prepare(shape)
     for granule in granules:
-        if granule.geometry is None or shape.intersects(shapely.geometry.shape(dict(granule.geometry))):
+        is_vague = granule.geometry is None or granule.attributes.get(APPROXIMATE)
+        if is_vague or shape.intersects(shapely.geometry.shape(dict(granule.geometry or {}))):
             yield granule

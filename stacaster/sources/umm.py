@@ -11,7 +11,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stacaster.errors import SearchError
+from stacaster.instruments import icesat2_orbit
 from stacaster.model import FileRole, Granule, GranuleFile
+
+APPROXIMATE = "approximate_footprint"
+"""Attribute of granules whose footprint is worked out from an orbit: what it leaves out may be there."""
 
 _SIDE_FILES = (".md5", ".sha256", ".sha512", ".xml", ".cmr.json", ".iso.xml", ".dmrpp", ".jpg", ".jpeg", ".png")
 _NAME_ENDS = re.compile(r"\.(hdf|h5|he5|hdf5|nc|nc4|tif|tiff|zip)$", re.IGNORECASE)
@@ -47,13 +51,19 @@ def parse_umm(entry: Mapping[str, Any], *, product: str = "") -> Granule:
     files, total = _files(umm.get("RelatedUrls", ()), data.get("ArchiveAndDistributionInformation", ()))
     produced = data.get("ProductionDateTime")
     identity = _NAME_ENDS.sub("", str(identifiers.get("ProducerGranuleId") or name))
+    extent = umm.get("SpatialExtent") or {}
+    geometry = umm_geometry(extent)
+    orbit = (extent.get("HorizontalSpatialDomain") or {}).get("Orbit")
+    if geometry is None and orbit and any("ATL" in text for text in (product, name, identity)):
+        geometry = icesat2_orbit.strip(orbit)
+        attributes[APPROXIMATE] = geometry is not None
     return Granule(
         id=identity,
         source="cmr",
         product=str(reference.get("ShortName") or product),
         version=str(reference.get("Version") or ""),
         collection=str(meta.get("collection-concept-id") or ""),
-        geometry=umm_geometry(umm.get("SpatialExtent") or {}),
+        geometry=geometry,
         start=start,
         end=end,
         files=files,

@@ -175,3 +175,33 @@ def test_what_cannot_be_sampled(tmp_path: Path) -> None:
     Path(item.assets["B13"].href).unlink()
     with pytest.raises(LoadError, match="a B13"):
         stacaster.sample([item], inside)
+
+
+def test_pixels_around_points(tmp_path: Path) -> None:
+    """Statistics of the pixels whose centres lie within a radius, found pixel by pixel."""
+    values = ramp()
+    values[10, 12] = 0
+    item = made_scene(tmp_path, "a", {"B13": values})
+    columns, rows = np.array([12.3, 0.2, 30.0, 500.0]), np.array([10.6, 39.9, 20.0, 5.0])
+    words = ["count", "mean", "median", "min", "max", "std"]
+    found = stacaster.sample([item], at(columns, rows), radius=100, statistics=words)
+    assert found.point.tolist() == [0, 1, 2], "the last one lies outside"
+    down, across = np.indices(values.shape) + 0.5
+    for number in range(3):
+        near = 30 * np.hypot(down - rows[number], across - columns[number]) <= 100
+        inside = values[near & (values != 0)].astype(float)
+        row = found.iloc[number]
+        expected = [inside.size, inside.mean(), np.median(inside), inside.min(), inside.max(), inside.std()]
+        assert [row[f"B13_{word}"] for word in words] == pytest.approx(expected)
+    radiance = stacaster.sample([item], at(columns[:1], rows[:1]), radius=100, units="radiance", statistics=["mean"])
+    single = stacaster.sample([item], at(across.ravel(), down.ravel()), units="radiance")
+    near = (30 * np.hypot(down - rows[0], across - columns[0]) <= 100).ravel()
+    assert radiance.B13_mean[0] == pytest.approx(
+        single.set_index("site").reindex(np.flatnonzero(near)).B13.mean(), rel=1e-5
+    )
+    tiny = stacaster.sample([item], at([12.5], [10.5]), radius=400, statistics=["count"])
+    assert tiny.B13_count[0] > 500
+    for wrong, text in (({"radius": 0}, "above 0"), ({"statistics": ["mean"]}, "need radius"),
+                        ({"radius": 5, "statistics": ["mode"]}, "no statistic")):  # fmt: skip
+        with pytest.raises(UsageError, match=text):
+            stacaster.sample([item], at([1], [1]), **wrong)

@@ -20,9 +20,10 @@ import shapely
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.instruments import icesat2
+from stacaster.instruments import icesat2, icesat2_orbit
 from stacaster.model import GranuleContent
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
+from stacaster.sources.umm import parse_umm
 from tests.stac_schemas import check
 
 SCENE = TrackScene(segments=40, photons=30)
@@ -302,3 +303,28 @@ def test_row_groups_have_bounds(tmp_path: Path) -> None:
         lat = file.read_row_group(number, ["latitude"])["latitude"].to_numpy()
         assert low <= lat.min() and lat.max() <= high and low >= previous
         previous = low
+
+
+def test_a_footprint_from_the_orbit(shared: Path) -> None:
+    """Of a recorded ATL03 granule: what it says of its orbit fits what it says of its times."""
+    first = json.loads((shared / "data" / "cmr" / "ea_atl03_umm.json").read_text())["interactions"][0]
+    entry = first["response"]["body"]["json"]["items"][0] if "response" in first else first["body"]["json"]["items"][0]
+    granule = parse_umm(entry)
+    crossing = dt.datetime.fromisoformat(entry["umm"]["OrbitCalculatedSpatialDomains"][0]["EquatorCrossingDateTime"])
+    for latitude, moment in ((80.0, granule.start), (59.5, granule.end)):
+        argument = icesat2_orbit.argument_of(latitude, "D")
+        seconds = argument / (2 * np.pi) * icesat2_orbit.PERIOD_S
+        assert abs((crossing + dt.timedelta(seconds=seconds) - moment).total_seconds()) < 8
+        assert icesat2_orbit.place_at(argument, 31.0)[1] == pytest.approx(latitude, abs=1e-9)
+    shape = shapely.geometry.shape(dict(granule.geometry or {}))
+    assert shape.is_valid and shape.bounds[1] == pytest.approx(59.5, abs=0.1)
+    assert shape.bounds[3] == pytest.approx(80.0, abs=0.1) and granule.attributes["approximate_footprint"]
+    # Of a real clip: the track of another orbit, whose node the file says.
+    with h5py.File(shared / "data" / "icesat2" / "atl03_clip.h5") as file:
+        node = float(file["orbit_info/lan"][0])
+        lat, lon = (float(np.median(file[f"gt1r/heights/{name}_ph"][()])) for name in ("lat", "lon"))
+    for way in "AD":
+        x, y = icesat2_orbit.place_at(icesat2_orbit.argument_of(lat, way), node)
+        if abs(x - lon) < 1:
+            break
+    assert abs(x - lon) < 0.3 and y == pytest.approx(lat, abs=1e-6)

@@ -87,6 +87,8 @@ def check(
 @options.units_options
 @click.option("--time", metavar="COLUMN", help="Column of the points with their time; adds time_gap in seconds.")
 @click.option("--closest", is_flag=True, help="Keep only the scene closest in time of each point.")
+@click.option("--radius", type=float, metavar="M", help="Statistics of the pixels within so many metres instead.")
+@click.option("--statistics", multiple=True, metavar="NAME", help="With --radius: count, mean, median, min, max, std.")
 @options.overwrite_option
 def sample(points: str, output: str, catalog: str | None, collection: str | None, overwrite: bool, **rest: Any) -> None:
     """Take the values of scenes at POINTS and write them to .parquet, .gpkg or .csv."""
