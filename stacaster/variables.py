@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import h5py
 
 _WORDS = ("long_name", "description", "standard_name")
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,6 +115,12 @@ def test_noise_is_taken_off(tmp_path: Path) -> None:
     assert set(tree.children) == set(TrackScene().beams)
     assert tree["gt1l"].heights_h_ph.size != tree["gt1r"].heights_h_ph.size, "no padding"
     assert not np.isnan(tree["gt1l"].heights_h_ph.values).any()
+    assert stacaster.plot_map(found, "h_mean").get_xlabel() == "longitude"
+    terrain = stacaster.grid_points(ground, "height", crs="EPSG:32754", resolution=50, statistics=["mean"])
+    results = stacaster.open_catalog(stacaster.write_cube(terrain, tmp_path / "terrain"))
+    compared = results.sample(ground, method="nearest", time="time")
+    assert len(compared) == len(ground) and {"item_id", "time_gap"} <= set(compared.columns)
+    assert (compared["mean"] - compared["height"]).abs().median() < 0.5
     axes = stacaster.plot_profile(catalog.points("photons", where="beam = 'gt1l'"))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["noise", "ground", "canopy", "top of canopy"]
 

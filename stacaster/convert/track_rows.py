@@ -121,6 +121,11 @@ class Beam:
         x, y, keep = self._where(rows)
         if not keep.any():
             return None
+        # What lies before the first and behind the last point is not read.
+        inside = np.flatnonzero(keep)
+        first, last = int(inside[0]), int(inside[-1]) + 1
+        rows = slice(rows.start + first, rows.start + last)
+        x, y, keep = x[first:last], y[first:last], keep[first:last]
         pick: Any = slice(None) if keep.all() else np.flatnonzero(keep)
         x, y = x[pick], y[pick]
         arrays = self._head(rows, pick, x, y)

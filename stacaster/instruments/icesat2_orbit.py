@@ -1,7 +1,7 @@
 """Where ICESat-2 flies: a strip along the ground from what CMR says of an orbit.
 
-The ground track repeats after 1387 orbits in 91 days (ICESat-2 mission), so that each node lies 360 * 91 / 1387 degrees
-west of the last one; the inclination is 92 degrees. Over land the satellite points beside this track, so that a strip says
+The ground track repeats after 1387 orbits in 91 days (ICESat-2 mission): each node lies 360 * 91 / 1387 degrees west of
+the last one; the inclination is 92 degrees. Over land the satellite points beside this track, so that a strip says
 about where photons are, not where there are none.
 """
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from stacaster.lidar.gridding import grid_points
 from stacaster.lidar.surface import fit_surface
 from stacaster.lidar.vegetation import photon_density, surface_blanket, vegetation_metrics
-from stacaster.lidar.views import plot_profile, read_tracks
+from stacaster.lidar.views import plot_map, plot_profile, read_tracks
 
 __all__ = [
     "fit_surface",
     "grid_points",
     "photon_density",
+    "plot_map",
     "plot_profile",
     "read_tracks",
     "surface_blanket",

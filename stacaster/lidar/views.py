@@ -12,6 +12,7 @@ import numpy as np
 from stacaster.errors import UsageError
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import pandas as pd
     import xarray as xr
 
@@ -71,6 +72,42 @@ def read_tracks(path: str | os.PathLike[str], variables: Sequence[str] = ()) -> 
     return tree
 
 
+def plot_map(points: gpd.GeoDataFrame, value: str = "height", *, ax: Any | None = None) -> Any:
+    """Draw points on a map, coloured by a value; ``points.explore(value)`` is the same to move around in.
+
+    Args:
+        points: From ``Catalog.points`` or ``fit_surface``.
+        value: Column that colours them.
+        ax: Axes of matplotlib to draw on.
+
+    Returns:
+        The axes.
+
+    Raises:
+        UsageError: The column or matplotlib is missing.
+    """
+    from stacaster.lidar.groups import require
+
+    require(points, (value,), "a map")
+    axes = ax if ax is not None else _figure((6, 6))
+    values = points[value].to_numpy(dtype=np.float64, na_value=np.nan)
+    shown = axes.scatter(points.geometry.x, points.geometry.y, c=values, s=2, cmap="viridis")
+    axes.figure.colorbar(shown, ax=axes, label=value)
+    # A degree of longitude is as long as the cosine of the latitude.
+    axes.set_aspect(1 / max(0.05, float(np.cos(np.radians(points.geometry.y.mean())))))
+    axes.set_xlabel("longitude")
+    axes.set_ylabel("latitude")
+    return axes
+
+
+def _figure(size: tuple[float, float]) -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise UsageError("this needs matplotlib; pip install 'stacaster[plot]'") from error
+    return plt.subplots(figsize=size)[1]
+
+
 def plot_profile(points: pd.DataFrame, *, ax: Any | None = None, height: str = "height") -> Any:
     """Draw heights along the track, photons coloured by class where they have one.
 
@@ -88,11 +125,7 @@ def plot_profile(points: pd.DataFrame, *, ax: Any | None = None, height: str = "
     from stacaster.lidar.groups import require
 
     require(points, ("x_atc", height), "a profile")
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise UsageError("this needs matplotlib; pip install 'stacaster[plot]'") from error
-    axes = ax if ax is not None else plt.subplots(figsize=(10, 3.5))[1]
+    axes = ax if ax is not None else _figure((10, 3.5))
     along = points["x_atc"].to_numpy(dtype=np.float64) / 1000
     values = points[height].to_numpy(dtype=np.float64, na_value=np.nan)
     kinds = points["class"].to_numpy(dtype=np.float64, na_value=0) if "class" in points.columns else None

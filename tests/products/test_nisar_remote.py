@@ -17,6 +17,7 @@ import xarray as xr
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, UsageError
+from stacaster.samples.icesat2 import TrackScene, write_icesat2
 from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import CDN_HOST, Earthdata, Fault
@@ -237,3 +238,25 @@ def test_means_and_ratios_are_taken_in_power() -> None:
     picture = stacaster.composite(logarithmic, "mean")
     assert picture.HHHH.values.ravel() == pytest.approx([0.0, 10 * np.log10(55)], abs=1e-5)
     assert picture.HHHH.attrs["units"] == "dB"
+
+
+def test_photons_of_an_area_over_the_network(earthdata: Earthdata, tmp_path: Path) -> None:
+    """Of a granule of tracks at its provider only what is needed is moved, and the table is that of the file."""
+    path = write_icesat2(TrackScene(segments=6000, photons=200), tmp_path)[0]
+    earthdata.files[f"/x/{path.name}"] = path.read_bytes()
+    address = f"https://{NISAR_HOST}/x/{path.name}"
+    listed = stacaster.list_variables(address, "heights/*")
+    assert {entry.path for entry in listed} >= {"gt1l/heights/h_ph", "gt3r/heights/lat_ph"}
+    assert moved(earthdata.cdn_requests) < 0.2 * path.stat().st_size
+    earthdata.cdn_requests.clear()
+    box = (138.0, -31.2, 139.0, -31.15)
+    tables = []
+    for number, source in enumerate((address, str(path))):
+        report = stacaster.ingest([source], catalog=tmp_path / str(number), bbox=box)
+        assert not report.failed, report.failed
+        tables.append(
+            stacaster.open_catalog(tmp_path / str(number)).points("photons").drop(columns="class", errors="ignore")
+        )
+    columns = ["time", "longitude", "latitude", "height", "x_atc", "beam", "segment_id"]
+    assert len(tables[0]) > 1000 and tables[0][columns].equals(tables[1][columns])
+    assert moved(earthdata.cdn_requests) < 0.8 * path.stat().st_size
