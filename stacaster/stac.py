@@ -401,8 +401,12 @@ def _summaries(product: Product, ranges: Mapping[str, tuple[float, float]]) -> d
     found: dict[str, Any] = {
         "platform": [product.platform],
         "instruments": list(product.instruments),
-        "gsd": sorted({band.resolution for band in product.bands}),
         "processing:level": [product.processing_level],
+    }
+    if not product.bands:
+        return found
+    found |= {
+        "gsd": sorted({band.resolution for band in product.bands}),
         "bands": [{"name": band.name, "description": band.description} for band in product.bands],
     }
     for name in _SUMMARY_RANGES:

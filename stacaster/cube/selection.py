@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.stac import numpy_type
+from stacaster.stac import PARQUET_TYPE, numpy_type
 
 if TYPE_CHECKING:
     import pystac
@@ -67,7 +67,13 @@ def moment_of(item: pystac.Item) -> dt.datetime:
 
 def is_data(asset: Mapping[str, Any]) -> bool:
     """Tell whether an asset holds pixels."""
-    return "data" in (asset.get("roles") or ())
+    return "data" in (asset.get("roles") or ()) and asset.get("type") != PARQUET_TYPE
+
+
+def holds_points(item: pystac.Item) -> bool:
+    """Tell whether an item has tables of points and no pixels."""
+    data = [asset for asset in item.assets.values() if "data" in (asset.roles or ())]
+    return bool(data) and all(asset.media_type == PARQUET_TYPE for asset in data)
 
 
 def band_names(bands: str | Sequence[str] | None, assets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

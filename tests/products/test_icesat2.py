@@ -19,10 +19,11 @@ import shapely
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import NothingFoundError, UsageError
+from stacaster.errors import LoadError, NothingFoundError, UsageError
 from stacaster.instruments import icesat2, icesat2_orbit
 from stacaster.model import GranuleContent
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
+from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
 from stacaster.sources.umm import parse_umm
 from tests.stac_schemas import check
 
@@ -328,3 +329,15 @@ def test_a_footprint_from_the_orbit(shared: Path) -> None:
         if abs(x - lon) < 1:
             break
     assert abs(x - lon) < 0.3 and y == pytest.approx(lat, abs=1e-6)
+
+
+def test_points_beside_pixels_in_one_catalog(made: tuple[Path, Catalog], tmp_path: Path) -> None:
+    """Cubes are made of the scenes, whatever points are there; points alone make no cube."""
+    path = write_nisar(replace(DEFAULT_SCENES[0], shape=(60, 80)), tmp_path)
+    catalog = ingested([made[0] / f"{SCENE.name('ATL03')}.h5", path], tmp_path / "c", variables=[])
+    cube = catalog.load(bands=["HHHH"], native=True)
+    assert cube.HHHH.shape == (1, 60, 80)
+    with pytest.raises(LoadError, match="hold points, not pixels"):
+        catalog.load(collections="icesat2-atl03")
+    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert len(catalog.points("photons", limit=5)) == 5
