@@ -24,6 +24,7 @@ from stacaster.cube.selection import (
     is_data,
     moment_of,
     types_to_state,
+    with_types,
 )
 from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
@@ -214,6 +215,11 @@ def read_request(
     elif place.bbox is not None and not {"geobox", "like", "x", "y"} & set(options):
         require_no_edge(place.bbox, options.get("crs"))
         arguments["bbox"] = place.bbox
+    types = types_to_state(chosen, keys)
+    if types and "dtype" not in arguments:
+        # An argument ``dtype`` would be one for all bands.
+        assets |= {key: {**assets[key], "data_type": name} for key, name in types.items()}
+        chosen = [with_types(item, types) for item in chosen]
     arguments["stac_cfg"] = options.get("stac_cfg") or {
         item.collection_id: collection_config({key: assets[key] for key in assets if is_data(assets[key])})
         for item in chosen
@@ -229,9 +235,6 @@ def read_request(
         arguments["patch_url"] = _remembering(arguments["patch_url"], places)
     if isinstance(options.get("resampling"), Mapping):
         arguments["resampling"] = {names.get(name, name): how for name, how in options["resampling"].items()}
-    types = types_to_state(chosen, keys)
-    if types:
-        arguments.setdefault("dtype", types)
     # odc-stac looks for NaN in real numbers only.
     fusers = {key: FIRST_VALID for key, name in types.items() if name.startswith("complex")}
     if fusers:

@@ -118,6 +118,18 @@ def types_to_state(items: Sequence[pystac.Item], keys: Sequence[str]) -> dict[st
     }  # fmt: skip
 
 
+def with_types(item: pystac.Item, types: Mapping[str, str]) -> pystac.Item:
+    """Return an item whose list of bands does not contradict these NumPy types; itself where it has none."""
+    wrong = [key for key in types if key in item.assets and item.assets[key].extra_fields.get("raster:bands")]
+    if not wrong:
+        return item
+    changed = item.clone()
+    for key in wrong:
+        fields = changed.assets[key].extra_fields
+        fields["raster:bands"] = [{**band, "data_type": types[key]} for band in fields["raster:bands"]]
+    return changed
+
+
 def _band_type(asset: pystac.Asset) -> Any:
     listed = asset.extra_fields.get("bands") or asset.extra_fields.get("raster:bands") or [{}]
     return listed[0].get("data_type")

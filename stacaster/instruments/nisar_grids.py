@@ -72,7 +72,7 @@ def swath_mask(path: str = "mask", name: str = "mask") -> GridLayer:
 def pair_mask(path: str, name: str) -> GridLayer:
     """Return the layer of water and of the sub-swaths of both acquisitions."""
     return GridLayer(
-        path=path, name=name, data_type="uint8", unit=None, nodata=255, kind="categorical", is_expected=True,
+        path=path, name=name, data_type="uint8", unit=None, nodata=255, kind="label", is_expected=True,
         description="100 * water + 10 * sub-swath of the reference + sub-swath of the secondary",
     )  # fmt: skip
 
@@ -223,7 +223,7 @@ def _layer(there: Mapping[str, Layer], row: GridLayer, group: str) -> Layer | No
 
 def _scene_band(content: GranuleContent, band: Band, row: GridLayer, layer: Layer) -> SceneBand:
     # Specification 1.1 stores masks with a sign.
-    same_kind = row.kind == "categorical" and layer.data_type in ("int8", "uint8")
+    same_kind = row.kind != "continuous" and layer.data_type in ("int8", "uint8")
     if layer.data_type != band.data_type and not same_kind:
         raise ReadError(f"{layer.path} is {layer.data_type}, but {band.data_type} is needed", granule=content.name)
     if layer.geobox is None:

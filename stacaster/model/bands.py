@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-BandKind = Literal["continuous", "categorical", "bitfield"]
+BandKind = Literal["continuous", "categorical", "bitfield", "label"]
 """How the values of a band may be combined: averaged, counted, or only copied."""
 
 

@@ -23,7 +23,7 @@ def _of(polarization: str) -> Iterator[GridLayer]:
         f"{unwrapped}/unwrappedPhase", "unwrappedPhase", "Unwrapped phase", unit="rad", quantity="phase", **coarse
     )
     yield layer(f"{unwrapped}/connectedComponents", "connectedComponents", "Connected component", data_type="uint16",
-                nodata=65535, unit=None, kind="categorical", **coarse)  # fmt: skip
+                nodata=65535, unit=None, kind="label", **coarse)  # fmt: skip
     yield layer(f"{unwrapped}/coherenceMagnitude", "coherence", "Coherence", quantity="coherence", **coarse)
     yield layer(f"{unwrapped}/ionospherePhaseScreen", "ionosphere", "Phase of the ionosphere", unit="rad",
                 quantity="phase", **coarse)  # fmt: skip

@@ -16,14 +16,12 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from stacaster.errors import ReadError, StacasterError
-from stacaster.hdf5_chunks import ChunkReader, LocalBytes
+from stacaster.errors import ReadError
+from stacaster.hdf5_files import OpenHdf5
 from stacaster.model import GranuleContent, Layer
-from stacaster.remote import Remembering, RemoteFile
+from stacaster.remote import RemoteFile
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 MAX_LAYER_BYTES = 16 << 30
@@ -59,7 +57,7 @@ def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> Hdf5Gr
     return Hdf5Granule(Path(remote.name), remote, groups)
 
 
-class Hdf5Granule:
+class Hdf5Granule(OpenHdf5):
     """An open HDF5 file; see ``model.OpenGranule``.
 
     Args:
@@ -72,13 +70,7 @@ class Hdf5Granule:
 
     def __init__(self, path: Path, remote: RemoteFile | None = None, wanted: Sequence[str] = ()) -> None:
         self._wanted = tuple(wanted)
-        self._name, self._remote = path.name, None if remote is None else Remembering(remote)
-        try:
-            self._file = h5py.File(path if self._remote is None else self._remote, "r")
-        except OSError as error:
-            raise self._failure("the HDF5 library cannot open it", error) from error
-        self._bytes = LocalBytes(path) if remote is None else remote
-        self._chunks = ChunkReader(self._bytes)
+        super().__init__(path, remote)
         try:
             layers, groups, notes = self._walk()
             self.content = GranuleContent(
@@ -89,54 +81,32 @@ class Hdf5Granule:
                 self._refuse()
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             self.close()
-            raise self._failure("its structure cannot be read", error) from error
+            raise self.failure("its structure cannot be read", error) from error
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Hdf5Granule:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the file."""
-        self._chunks.close()
-        self._file.close()
-        if isinstance(self._bytes, LocalBytes):
-            self._bytes.close()
-
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
-        layer = self.content.layers[path]
-        size = int(np.prod(layer.shape, dtype=np.int64)) * np.dtype(layer.data_type).itemsize
-        if size > MAX_LAYER_BYTES:
-            raise ReadError(f"{path} declares {size / 2**30:.1f} GiB, too many", granule=self._name)
-        rows, cols = layer.shape
+        rows, cols = self.content.layers[path].shape
         return np.concatenate(list(self.strips(path, (slice(0, rows), slice(0, cols)))))
 
     def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
         """Yield rows of a window of a layer, whole chunks at a time; see ``model.OpenGranule``."""
-        kind = self.content.layers[path].data_type
+        layer = self.content.layers[path]
+        kind = layer.data_type
+        size = int(np.prod(layer.shape, dtype=np.int64)) * np.dtype(kind).itemsize
+        if size > MAX_LAYER_BYTES:
+            raise ReadError(f"{path} declares {size / 2**30:.1f} GiB, too many", granule=self.name)
         try:
-            for strip in self._chunks.strips(self._file[path], window):
+            for strip in self.chunks.strips(self.file[path], window):
                 yield strip.astype(kind, copy=False)
         except (OSError, RuntimeError, ValueError) as error:
-            raise self._failure(f"the pixels of {path} cannot be read", error) from error
-
-    def _failure(self, what: str, error: Exception) -> StacasterError:
-        """Return what really happened: the HDF5 library hides why the network gave no bytes."""
-        said = None if self._remote is None else self._remote.error
-        if isinstance(error, StacasterError):
-            return error
-        return said or ReadError(f"{what}: {error}", granule=self._name)
+            raise self.failure(f"the pixels of {path} cannot be read", error) from error
 
     def _refuse(self) -> None:
         """Say what a file without a single gridded layer is, where that is known."""
-        science = self._file.get("science")
+        science = self.file.get("science")
         for band in science.values() if isinstance(science, h5py.Group) else ():
             for name, group in band.items() if isinstance(band, h5py.Group) else ():
                 if isinstance(group, h5py.Group) and "swaths" in group:
@@ -144,9 +114,9 @@ class Hdf5Granule:
                         f"holds {name} in radar geometry (slant range and azimuth time), which is not gridded; ingest "
                         "the geocoded product of the same acquisition (GSLC, GCOV, GUNW or GOFF), or geocode it first"
                     )
-                    raise ReadError(text, granule=self._name)
+                    raise ReadError(text, granule=self.name)
                 if name == "QA":
-                    raise ReadError("holds statistics of the quality of a granule, no pixels", granule=self._name)
+                    raise ReadError("holds statistics of the quality of a granule, no pixels", granule=self.name)
 
     def _walk(self) -> tuple[dict[str, Layer], dict[str, str], list[str]]:
         layers: dict[str, Layer] = {}
@@ -160,7 +130,7 @@ class Hdf5Granule:
                     layers[layer.path] = layer
                 elif problem is not None:
                     notes.append(problem)
-        science = self._file.get("science")
+        science = self.file.get("science")
         if isinstance(science, h5py.Group):
             for band in science.values():
                 groups |= {f"{band.name.strip('/')}/{name}": "product" for name in band if isinstance(band, h5py.Group)}
@@ -172,7 +142,7 @@ class Hdf5Granule:
             yield from _images(group)
 
     def _grids(self) -> Iterator[h5py.Group]:
-        science = self._file.get("science")
+        science = self.file.get("science")
         if not isinstance(science, h5py.Group):
             return
         for band in science.values():
@@ -207,7 +177,7 @@ class Hdf5Granule:
     def _scalars(self) -> dict[str, Any]:
         """Return the small values that say what the granule is, by group and name."""
         found: dict[str, Any] = {}
-        science = self._file.get("science")
+        science = self.file.get("science")
         for band in science.values() if isinstance(science, h5py.Group) else ():
             for group in _SCALARS:
                 inside = band.get(group) if isinstance(band, h5py.Group) else None

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from stacaster.errors import ReadError, StacasterError
-from stacaster.hdf5_chunks import ChunkReader, LocalBytes
+from stacaster.errors import ReadError
+from stacaster.hdf5_files import OpenHdf5
 from stacaster.model import BEAMS, GranuleContent
-from stacaster.remote import Remembering, RemoteFile
+from stacaster.remote import RemoteFile
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 _FACTS = ("orbit_info", "ancillary_data")
@@ -50,7 +48,7 @@ def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> TrackF
     return TrackFile(Path(remote.name), remote)
 
 
-class TrackFile:
+class TrackFile(OpenHdf5):
     """An open file of tracks; see ``model.OpenTracks``.
 
     Args:
@@ -61,40 +59,19 @@ class TrackFile:
     content: GranuleContent
 
     def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
-        self._name, self._remote = path.name, None if remote is None else Remembering(remote)
+        super().__init__(path, remote)
         try:
-            self._file = h5py.File(path if self._remote is None else self._remote, "r")
-        except OSError as error:
-            raise self._failure("the HDF5 library cannot open it", error) from error
-        self._bytes = LocalBytes(path) if remote is None else remote
-        self._chunks = ChunkReader(self._bytes)
-        try:
-            beams = [name for name in BEAMS if isinstance(self._file.get(name), h5py.Group)]
+            beams = [name for name in BEAMS if isinstance(self.file.get(name), h5py.Group)]
             self.content = GranuleContent(
                 reader="hdf5_tracks", files=(path,), layers={}, groups=dict.fromkeys(beams, "beam"),
                 attributes=self._facts(beams),
             )  # fmt: skip
         except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
             self.close()
-            raise self._failure("its structure cannot be read", error) from error
+            raise self.failure("its structure cannot be read", error) from error
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> TrackFile:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Release the file."""
-        self._chunks.close()
-        self._file.close()
-        if isinstance(self._bytes, LocalBytes):
-            self._bytes.close()
 
     def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
         """Return shape and type of every dataset of a beam; see ``model.OpenTracks``."""
@@ -105,28 +82,28 @@ class TrackFile:
                 found[name] = (tuple(int(size) for size in node.shape), node.dtype.str.lstrip("<>|="))
 
         try:
-            self._file[beam].visititems(look)
+            self.file[beam].visititems(look)
         except (OSError, RuntimeError, KeyError) as error:
-            raise self._failure(f"the datasets of {beam} cannot be listed", error) from error
+            raise self.failure(f"the datasets of {beam} cannot be listed", error) from error
         return found
 
     def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return rows of a dataset, and where they hold no value; see ``model.OpenTracks``."""
         try:
-            dataset = self._file[f"{beam}/{path}"]
+            dataset = self.file[f"{beam}/{path}"]
             whole = tuple(slice(0, size) for size in dataset.shape)
             window = whole if rows is None else (slice(rows.start, min(rows.stop, dataset.shape[0])), *whole[1:])
             if window[0].stop <= window[0].start:
                 return np.empty((0, *dataset.shape[1:]), dataset.dtype.newbyteorder("=")), None
-            values = self._chunks.read(dataset, window)
+            values = self.chunks.read(dataset, window)
             values = values.astype(values.dtype.newbyteorder("="), copy=False)
             return values, _empty(values, dataset)
         except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise self._failure(f"{beam}/{path} cannot be read", error) from error
+            raise self.failure(f"{beam}/{path} cannot be read", error) from error
 
     def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
         """Return description and unit of a dataset; see ``model.OpenTracks``."""
-        attributes = self._file[f"{beam}/{path}"].attrs
+        attributes = self.file[f"{beam}/{path}"].attrs
         words = [
             _plain(attributes[name]) if name in attributes else None for name in ("long_name", "description", "units")
         ]
@@ -134,27 +111,20 @@ class TrackFile:
 
     def _facts(self, beams: Sequence[str]) -> dict[str, Any]:
         """Return small values that say what the granule is, and the attributes of the beams."""
-        found: dict[str, Any] = {"file": {name: _plain(value) for name, value in self._file.attrs.items()}}
+        found: dict[str, Any] = {"file": {name: _plain(value) for name, value in self.file.attrs.items()}}
         for group in _FACTS:
-            inside = self._file.get(group)
+            inside = self.file.get(group)
             if not isinstance(inside, h5py.Group):
                 continue
             for name, dataset in inside.items():
                 if isinstance(dataset, h5py.Dataset) and dataset.size is not None and 0 < dataset.size <= _MAX_VALUES:
                     found[f"{group}/{name}"] = _plain(dataset[()])
-        inside = {name for beam in beams for name in self._file[beam]}
+        inside = {name for beam in beams for name in self.file[beam]}
         found["inside"] = sorted(inside)
         found["beams"] = {
-            beam: {name: _plain(value) for name, value in self._file[beam].attrs.items()} for beam in beams
+            beam: {name: _plain(value) for name, value in self.file[beam].attrs.items()} for beam in beams
         }
         return found
-
-    def _failure(self, what: str, error: Exception) -> StacasterError:
-        """Return what really happened: the HDF5 library hides why the network gave no bytes."""
-        said = None if self._remote is None else self._remote.error
-        if isinstance(error, StacasterError):
-            return error
-        return said or ReadError(f"{what}: {error}", granule=self._name)
 
 
 def _empty(values: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any] | None:

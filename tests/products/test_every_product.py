@@ -26,11 +26,17 @@ COMMON_NAMES = {
 def test_table_is_complete(product: Product) -> None:
     assert product.reader in READERS
     names = [band.name for band in product.bands]
-    assert len(names) == len(set(names)) > 0
+    assert len(names) == len(set(names))
+    tables = [table.name for table in product.tables]
+    assert len(tables) == len(set(tables)) and bool(names) != bool(tables), "bands, or tables"
+    for table in product.tables:
+        columns = [column.name for column in table.columns]
+        assert len(columns) == len(set(columns)) > 0
+        assert all(column.description for column in table.columns)
     for band in product.bands:
         kind = np.dtype(band.data_type)
         if band.nodata is not None:
-            assert np.array_equal(kind.type(band.nodata), band.nodata, equal_nan=kind.kind == "f"), (
+            assert np.array_equal(kind.type(band.nodata), band.nodata, equal_nan=kind.kind in "fc"), (
                 "a value of the type"
             )
         assert band.resolution > 0
@@ -61,7 +67,8 @@ def test_collection_is_valid(product: Product, shared: Path) -> None:
         ranges={"eo:cloud_cover": (0.0, 10.0)},
     )
     assert check(document, shared / "schemas") == []
-    assert {band.name for band in product.bands} == set(document["item_assets"])
+    named = {band.name for band in product.bands} | {table.name for table in product.tables}
+    assert named == set(document["item_assets"])
 
 
 def test_schema_check_can_fail(shared: Path) -> None:

@@ -163,6 +163,9 @@ def test_complex_terms(tmp_path: Path, shared: Path) -> None:
     cube = catalog.load(bands=["HHHV", "HHHH"], native=True)
     assert cube.HHHV.dtype == "complex64" and cube.HHHH.dtype == "float32"
     assert np.array_equal(cube.HHHV.values[0], stored, equal_nan=True)
+    lazy = catalog.load(bands=["HHHV", "HHHH"], native=True, chunks={"x": 50})
+    assert lazy.HHHV.dtype == "complex64" and lazy.HHHH.dtype == "float32" and lazy.HHHV.chunks is not None
+    assert np.array_equal(lazy.HHHV.values[0], stored, equal_nan=True)
     plain = odc.stac.load([item], bands=["HHHV"], dtype="complex64", geobox=cube.odc.geobox,
                           fuse_func="stacaster.cube.fusing.first_valid")  # fmt: skip
     assert np.array_equal(plain.HHHV.values[0], stored, equal_nan=True)
