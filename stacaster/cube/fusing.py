@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SOURCE, COUNT = "source", "n_obs"
+FIRST_VALID = "stacaster.cube.fusing.first_valid"
+"""Name of the function that joins complex bands, as odc-stac takes it."""
+
 _AT_A_TIME = 65_536
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from stacaster import masks
 from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
-from stacaster.cube.fusing import fuse
+from stacaster.cube.fusing import FIRST_VALID, fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
 from stacaster.cube.quantities import sigma0_factors
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from stacaster.cube.report import LoadReport
 
 _PLACE_OPTIONS = ("crs", "resolution", "anchor", "geobox", "like")
-FIRST_VALID = "stacaster.cube.fusing.first_valid"
-"""Name of the function that joins complex bands, as odc-stac takes it."""
-
 OWN_OPTIONS = {
     "intersects", "region", "name_column", "point", "radius", "mask", "keep_masks", "cloud", "source", "n_obs", "esun",
     "thermal", "emissivity", "sky_irradiance", "strict",
