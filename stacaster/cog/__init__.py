@@ -34,6 +34,8 @@ __all__ = ["PROFILES", "CogJob", "CogProfile", "Strips", "get_profile", "pixel_h
 
 _DATA_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64", "complex64")
 _STRIP_LIMIT = 512
+# Wider bands are written one by one.
+_WIDE_BYTES = 48 << 20
 
 
 Strips = Iterator["NDArray[Any]"]
@@ -73,7 +75,8 @@ def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd
     def run(job: CogJob) -> CogAsset:
         return write_cog(_locked(job.read, lock), job.path, scene_band=job.scene_band, profile=profile)
 
-    if threads <= 1:
+    widest = max((_row_bytes(job.scene_band, profile) for job in jobs), default=0)
+    if threads <= 1 or widest > _WIDE_BYTES:
         return [run(job) for job in jobs]
     with ThreadPoolExecutor(threads) as pool:
         futures = [pool.submit(run, job) for job in jobs]
@@ -81,6 +84,12 @@ def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd
             return [future.result() for future in futures]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _row_bytes(scene_band: SceneBand, profile: str) -> int:
+    """Return the bytes of a row of tiles, of which a few are in memory for each band that is written."""
+    _, cols = scene_band.geobox.shape
+    return int(cols) * get_profile(profile).block * np.dtype(scene_band.band.data_type).itemsize
 
 
 def _locked(read: Callable[[], Strips], lock: Lock) -> Strips:

@@ -12,7 +12,8 @@ from stacaster.model import BandKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROWS = 256
+# What is averaged at once: a few rows, because wide bands are averaged in float64.
+_ROWS = 32
 _WIDER = {"uint8": np.uint16, "int8": np.int16, "uint16": np.uint32, "int16": np.int32, "complex64": np.complex128}
 
 
