@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -237,3 +238,17 @@ def test_datasets_of_a_granule(tmp_path: Path) -> None:
     (tmp_path / "x.h5").write_bytes(path.read_bytes()[:2000])
     with pytest.raises(stacaster.StacasterError, match="cannot be read"):
         stacaster.list_variables(tmp_path / "x.h5")
+
+
+def test_densities_of_a_real_track(shared: Path, tmp_path: Path) -> None:
+    """Scores order the photons of a real clip as the provider's own weights do, and its surface has 40 segments."""
+    for product, name in (("ATL03", "atl03_clip.h5"), ("ATL08", "atl08_clip.h5")):
+        shutil.copy(shared / "data" / "icesat2" / name, tmp_path / f"{product}_20220401221822_01501506_006_01.h5")
+    assert not stacaster.ingest([tmp_path], catalog=tmp_path / "c").failed
+    found = stacaster.open_catalog(tmp_path / "c").points("photons")
+    scores = pd.Series(stacaster.photon_density(found))
+    assert scores.corr(found.yapc.astype(float), method="spearman") > 0.98
+    assert scores.corr(found.yapc.astype(float)) > 0.93
+    heights = stacaster.fit_surface(found)
+    assert len(heights) == 40 and (heights.h_sigma < 2).mean() > 0.9
+    assert heights.h_mean.between(found.height.min(), found.height.max()).all()
