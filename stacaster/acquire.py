@@ -28,7 +28,7 @@ Progress = Callable[[int, int, Outcome], None]
 
 _BATCH = 4
 _CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "bands", "frequency", "split_complex",
-               "variables", "s3")  # fmt: skip
+               "variables", "classes", "s3")  # fmt: skip
 _AREA = ("bbox", "intersects", "region", "name_column")
 
 

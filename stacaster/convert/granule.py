@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -21,11 +22,12 @@ from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.convert.choose import OUTSIDE, chosen, reading
-from stacaster.convert.source import companion, open_source
+from stacaster.convert.source import companion, describe_source, open_source
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.quicklooks import write_quicklooks
+from stacaster.readers import open_tracks
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
@@ -63,6 +65,9 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         scene = whole if product.tables else chosen(whole, granule.content, options) or whole
         item_id = store.safe_id(scene.id)
         listed = sources.result()
+        beside = companion(task, product)
+        if beside is not None:
+            listed = [*listed, describe_source(beside)]
         fingerprint = _fingerprint(product, listed, options, str(task["profile"]))
         result = {
             "product": product.name,
@@ -92,7 +97,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         }
         made = {"item_id": item_id, "provenance": provenance}
         if product.tables:
-            item = _write_tables(granule, product, scene, target=target, task=task, options=options, made=made)
+            item = _write_tables(granule, product, scene, target=target, classes=beside, options=options, made=made)
             if item is None:
                 return result | {"status": "skipped", "reason": OUTSIDE.replace("pixel", "point")}
             result["notes"] = item["properties"].get("stacaster:notes", [])
@@ -108,7 +113,7 @@ def _write_tables(
     scene: Scene,
     *,
     target: Path,
-    task: Mapping[str, Any],
+    classes: Path | None,
     options: ReadOptions,
     made: Mapping[str, Any],
 ) -> dict[str, Any] | None:
@@ -116,8 +121,9 @@ def _write_tables(
     from stacaster.convert import tracks
 
     opened = cast("OpenTracks", granule)
-    with companion(task, product) as classes:
-        found = tracks.write_tracks(opened, product.tables, target, options=options, classes=classes)
+    with ExitStack() as stack:
+        beside = None if classes is None else stack.enter_context(open_tracks(classes))
+        found = tracks.write_tracks(opened, product.tables, target, options=options, classes=beside)
     if not found.rows:
         return None
     geometry, bbox = tracks.footprint(found.lines)

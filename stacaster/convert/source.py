@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
 
 if TYPE_CHECKING:
-    from stacaster.model import OpenGranule, OpenTracks, Product
+    from stacaster.model import OpenGranule, Product
 
 _BLOCK_BYTES = 1 << 18
 _LARGE_BYTES = 64 << 20
@@ -58,27 +57,24 @@ def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
                          if band.name in names}))  # fmt: skip
 
 
-@contextmanager
-def companion(task: Mapping[str, Any], product: Product) -> Iterator[OpenTracks | None]:
-    """Open the ATL08 granule that lies beside one of ATL03, of the same time, track and release; None without one."""
-    from stacaster import readers
+def companion(task: Mapping[str, Any], product: Product) -> Path | None:
+    """Return the ATL08 granule of the pass of one of ATL03, which gives photons their classes; None without one.
 
-    found: Path | None = None
-    if product.short_name == "ATL03" and task["files"]:
-        path = Path(task["files"][0])
-        name = path.name.replace("ATL03", "ATL08")
-        beside = path.with_name(name)
-        # Revisions of the two need not be the same.
-        others = sorted(path.parent.glob(re.sub(r"_\d\d(\w*)\.h5$", r"_??\1.h5", name))) if name != path.name else []
-        if name != path.name and beside.is_file():
-            found = beside
-        elif others:
-            found = others[-1]
-    if found is None:
-        yield None
-        return
-    with readers.open_granule((found,)) as opened:
-        yield cast("OpenTracks", opened)
+    It has the same time, track and release, and lies in the same folder or below ``classes`` of the task.
+    """
+    if product.short_name != "ATL03":
+        return None
+    own = Path(task["files"][0]) if task["files"] else Path(task["remote"]["file"]["name"])
+    name = own.name.replace("ATL03", "ATL08")
+    if name == own.name:
+        return None
+    # Revisions of the two need not be the same.
+    pattern = re.sub(r"_\d\d(\w*)\.h5$", r"_??\1.h5", name)
+    found = sorted(own.parent.glob(pattern)) if task["files"] else []
+    if task.get("classes"):
+        found += sorted(Path(task["classes"]).rglob(pattern))
+    same = [path for path in found if path.name == name]
+    return (same or found or [None])[-1]  # type: ignore[list-item]
 
 
 def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from stacaster.areas import box_geometry, checked_area
@@ -12,7 +14,7 @@ from stacaster.products import all_products
 from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
 
-OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "variables",
+OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "variables", "classes",
            "s3")  # fmt: skip
 """Options of an ingest beside those of its signature."""
 
@@ -25,7 +27,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     Args:
         subsystem: Parts such as ``VNIR``.
         **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``,
-            ``variables``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
+            ``variables``, ``classes``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
 
     Returns:
         Plain data for a worker: ``subsystems``, ``bands``, ``area``, ``split_complex``.
@@ -46,6 +48,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
         "area": parse_area(**{key: options.get(key) for key in ("bbox", "intersects", "region", "name_column")}),
         "split_complex": bool(options.get("split_complex")),
         "variables": _texts(options.get("variables") or ()),
+        "classes": _folder(options.get("classes")),
     }
 
 
@@ -74,6 +77,14 @@ def _subsystems(names: Sequence[str]) -> list[str]:
         if name.upper() not in known:
             raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")
     return sorted({known[name.upper()] for name in names})
+
+
+def _folder(value: str | os.PathLike[str] | None) -> str | None:
+    if value is None:
+        return None
+    if not Path(value).is_dir():
+        raise UsageError(f"classes is {str(value)!r}, but a folder with ATL08 granules is needed")
+    return str(Path(value).absolute())
 
 
 def _texts(names: str | Sequence[str]) -> list[str]:

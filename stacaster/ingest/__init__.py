@@ -55,8 +55,9 @@ def ingest(
         **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
             ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
-            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``); ``s3`` reads
-            granules of a search from their bucket.
+            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
+            folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
+            bucket.
 
     Returns:
         What became of every granule.
@@ -101,8 +102,9 @@ def update(
         **options: ``bands`` (names of assets) and ``frequency`` (``A`` or ``B``, of NISAR) keep only these;
             ``bbox``, ``intersects`` (with ``name_column``) and ``region`` cut every band to the pixels of its own
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
-            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``); ``s3`` reads
-            granules of a search from their bucket.
+            ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
+            folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
+            bucket.
 
     Returns:
         What became of every granule.

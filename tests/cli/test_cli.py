@@ -203,7 +203,7 @@ def _drop_shared(name: str, given: dict[str, Any], parameters: Any) -> None:
         assert given.pop(key) == searched[key].default
     if name == "ingest":
         # What its description names.
-        for key in ("bands", "frequency", "split_complex", "variables", "clip", "remote", "s3"):
+        for key in ("bands", "frequency", "split_complex", "variables", "classes", "clip", "remote", "s3"):
             assert given.pop(key) in (None, (), False), key
     conditions = inspect.signature(stacaster.search).parameters
     for key in CONDITIONS:

@@ -136,7 +136,17 @@ def test_variables_on_request(made: tuple[Path, Catalog], tmp_path: Path) -> Non
         assert np.array_equal(part.reference_photon_lat, where["reference_photon_lat"][()][place])
         assert np.array_equal(np.stack(list(part.velocity_sc)), where["velocity_sc"][()][place])
         assert set(part.speed) == {7100.0} and set(part.background) == {20_000.0}
+    again = stacaster.ingest([alone], catalog=tmp_path / "c", variables=["velocity_sc"], classes=made[0])
+    assert again.outcomes[0].status == "replaced"
+    classified = table(catalog, "atl03", "photons")
+    assert classified["class"].notna().sum() > 0
     (item,) = catalog.search().items()
+    assert [source["name"][:5] for source in item.properties["stacaster:sources"]] == ["ATL03", "ATL08"]
+    (alone / f"{SCENE.name('ATL08')}.h5").symlink_to(made[0] / f"{SCENE.name('ATL08')}.h5")
+    with pytest.raises(UsageError, match="a folder with ATL08"):
+        stacaster.ingest([alone], catalog=tmp_path / "c", classes=path)
+    stacaster.ingest([path], catalog=tmp_path / "d", variables=["nothing_*"])
+    (item,) = stacaster.open_catalog(tmp_path / "d").search().items()
     assert any("nothing_*" in note for note in item.properties["stacaster:notes"])
 
 

@@ -17,6 +17,7 @@ import xarray as xr
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, UsageError
+from stacaster.model import GranuleFile
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
 from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
 from tests.earthdata_twin.cmr import Cmr
@@ -251,12 +252,13 @@ def test_photons_of_an_area_over_the_network(earthdata: Earthdata, tmp_path: Pat
     earthdata.cdn_requests.clear()
     box = (138.0, -31.2, 139.0, -31.15)
     tables = []
-    for number, source in enumerate((address, str(path))):
-        report = stacaster.ingest([source], catalog=tmp_path / str(number), bbox=box)
+    remote = GranuleFile(name=path.name, href=address, size=path.stat().st_size)
+    sources: tuple[Any, ...] = (remote, path)
+    for number, source in enumerate(sources):
+        # Photons get the classes of a granule on this disk wherever they come from themselves.
+        report = stacaster.ingest([source], catalog=tmp_path / str(number), bbox=box, classes=tmp_path)
         assert not report.failed, report.failed
-        tables.append(
-            stacaster.open_catalog(tmp_path / str(number)).points("photons").drop(columns="class", errors="ignore")
-        )
-    columns = ["time", "longitude", "latitude", "height", "x_atc", "beam", "segment_id"]
+        tables.append(stacaster.open_catalog(tmp_path / str(number)).points("photons"))
+    columns = ["time", "longitude", "latitude", "height", "x_atc", "beam", "segment_id", "class"]
     assert len(tables[0]) > 1000 and tables[0][columns].equals(tables[1][columns])
     assert moved(earthdata.cdn_requests) < 0.8 * path.stat().st_size
