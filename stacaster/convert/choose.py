@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 OUTSIDE = "no pixel of it lies in the area that was asked for"
 """Why a granule or band is left out."""
 
+POINTS_OUTSIDE = "no point of it lies in the area that was asked for"
+"""Why a granule of tracks is left out."""
+
+NO_POINT = "it holds no point"
+"""Why a granule of tracks without an area is left out."""
+
 
 def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene | None:
     """Return a scene with what the user wants of it, or None when nothing of it lies in the area.

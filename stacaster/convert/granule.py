@@ -21,7 +21,7 @@ import shapely  # noqa: F401
 from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
-from stacaster.convert.choose import OUTSIDE, chosen, reading
+from stacaster.convert.choose import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
 from stacaster.convert.source import companion, describe_source, open_source
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
@@ -99,7 +99,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         if product.tables:
             item = _write_tables(granule, product, scene, target=target, classes=beside, options=options, made=made)
             if item is None:
-                return result | {"status": "skipped", "reason": OUTSIDE.replace("pixel", "point")}
+                return result | {"status": "skipped", "reason": NO_POINT if options.area is None else POINTS_OUTSIDE}
             result["notes"] = item["properties"].get("stacaster:notes", [])
         else:
             item = _write(granule, product, scene, target=target, task=task, made=made)
