@@ -142,8 +142,10 @@ def _facts(file: Any, scene: TrackScene, passes: dict[str, _Pass]) -> None:
 
 def _put(group: Any, name: str, values: Any, kind: str, *, fill: Any = None, unit: str = "1", words: str = "") -> None:
     data = np.asarray(values, dtype=kind)
-    chunks = (min(10_000, max(1, data.shape[0])), *data.shape[1:])
-    made = group.create_dataset(name, data=data, chunks=chunks, compression="gzip", compression_opts=6, fillvalue=fill)
+    packed: dict[str, Any] = {}
+    if data.shape[0]:
+        packed = {"chunks": (min(10_000, data.shape[0]), *data.shape[1:]), "compression": "gzip", "compression_opts": 6}
+    made = group.create_dataset(name, data=data, fillvalue=fill, **packed)
     if fill is not None:
         made.attrs["_FillValue"] = np.asarray(fill, dtype=kind)
     made.attrs["units"] = unit

@@ -189,7 +189,7 @@ def test_an_area_of_two_parts(made: tuple[Path, Catalog], tmp_path: Path) -> Non
     catalog = ingested([made[0] / f"{SCENE.name('ATL03')}.h5"], tmp_path / "c", intersects=area)
     found = table(catalog, "atl03", "photons")
     assert len(found) == int(((photons.latitude <= low) | (photons.latitude >= high)).sum())
-    empty = write_icesat2(replace(SCENE, beams=("gt1r",), segments=3, photons=1), tmp_path)[0]
+    empty = write_icesat2(replace(SCENE, beams=("gt1r",), segments=5, photons=40), tmp_path)[0]
     with h5py.File(empty, "r+") as file:
         for name in ("lat_ph", "lon_ph"):
             file[f"gt1r/heights/{name}"][...] = 1.7976931348623157e308
