@@ -12,8 +12,8 @@ from stacaster.model import BandKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What is averaged at once: a few rows, because wide bands are averaged in float64.
-_ROWS = 32
+# What is averaged at once: fewer rows of wide bands, because averages are made in float64.
+_PIXELS = 1 << 20
 _WIDER = {"uint8": np.uint16, "int8": np.int16, "uint16": np.uint32, "int16": np.int32, "complex64": np.complex128}
 
 
@@ -43,11 +43,12 @@ def halve(pixels: NDArray[Any], *, kind: BandKind, nodata: int | float | None) -
         return np.ascontiguousarray(pixels[::2, ::2])
     rows, cols = pixels.shape
     result = np.empty(((rows + 1) // 2, (cols + 1) // 2), dtype=pixels.dtype)
-    step = 2 * _ROWS
+    half = max(1, _PIXELS // max(1, cols))
+    step = 2 * half
     for start in range(0, rows, step):
         block = pixels[start : start + step]
         padding = ((0, block.shape[0] % 2), (0, cols % 2))
-        target = result[start // 2 : start // 2 + _ROWS]
+        target = result[start // 2 : start // 2 + half]
         _average_block(block, padding, nodata, target)
     return result
 
