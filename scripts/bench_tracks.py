@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts.bench_nisar import OURS
+
 Row = Callable[..., None]
 
 # As icepyx reads: xarray, a group a beam, then a GeoDataFrame.
@@ -34,16 +36,6 @@ for beam in ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r"):
 frame = pd.concat(parts)
 points = gpd.points_from_xy(frame.lon_ph, frame.lat_ph)
 gpd.GeoDataFrame(frame, geometry=points, crs=7912).to_parquet(target, compression="zstd")
-print(time.perf_counter() - start)
-"""
-
-OURS = """
-import sys, time
-import stacaster
-source, target = sys.argv[1:]
-start = time.perf_counter()
-report = stacaster.ingest([source], catalog=target)
-assert not report.failed, report.failed
 print(time.perf_counter() - start)
 """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.config import catalog_path
-from stacaster.convert.wanted import parse_area
+from stacaster.convert.wanted import AREA, OPTIONS, parse_area
 from stacaster.executors.cluster import Cluster
 from stacaster.fetch import FetchReport, fetch
 from stacaster.ingest import ingest
@@ -27,9 +27,7 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "bands", "frequency", "split_complex",
-               "variables", "classes", "s3")  # fmt: skip
-_AREA = ("bbox", "intersects", "region", "name_column")
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", *(name for name in OPTIONS if name not in AREA))
 
 
 def ingest_search(
@@ -75,7 +73,7 @@ def ingest_search(
     if is_remote or is_cut:
         # Of which area and bands an item is, is known only when its granule was opened.
         known: set[str] = set()
-        area = parse_area(**{key: options.get(key) for key in _AREA})
+        area = parse_area(**{key: options.get(key) for key in AREA})
         conversion |= {} if area is None else {"intersects": area}
     else:
         known = _known_ids(root)

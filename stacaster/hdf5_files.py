@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +14,17 @@ from stacaster.remote import Remembering, RemoteFile
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+def only_file(files: Sequence[Path]) -> Path:
+    """Return the file of a granule.
+
+    Raises:
+        ReadError: There are several.
+    """
+    if len(files) != 1:
+        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
+    return files[0]
 
 
 class OpenHdf5:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.errors import ReadError
 from stacaster.model import Granule, GranuleFile
 from stacaster.readers import open_granule, sniff_format
-from stacaster.remote import Remembering, open_remote
+from stacaster.remote import Remembering, is_remote, open_remote
 
 if TYPE_CHECKING:
     import h5py
@@ -62,8 +62,7 @@ def list_variables(
 
 
 def _listed(source: str | os.PathLike[str] | Granule | GranuleFile, *, s3: bool) -> list[Variable]:
-    is_remote = isinstance(source, (Granule, GranuleFile)) or (isinstance(source, str) and "://" in source)
-    if is_remote:
+    if is_remote(source):
         remote = open_remote(source, s3=s3, block_bytes=_BLOCK_BYTES)  # type: ignore[arg-type]
         with _opened(Remembering(remote), remote.name) as file:
             return _of_hdf5(file)

@@ -247,7 +247,7 @@ def test_densities_of_a_real_track(shared: Path, tmp_path: Path) -> None:
     assert not stacaster.ingest([tmp_path], catalog=tmp_path / "c").failed
     found = stacaster.open_catalog(tmp_path / "c").points("photons")
     scores = pd.Series(stacaster.photon_density(found))
-    assert scores.corr(found.yapc.astype(float), method="spearman") > 0.98
+    assert scores.rank().corr(found.yapc.astype(float).rank()) > 0.98
     assert scores.corr(found.yapc.astype(float)) > 0.93
     heights = stacaster.fit_surface(found)
     assert len(heights) == 40 and (heights.h_sigma < 2).mean() > 0.9

@@ -22,7 +22,7 @@ from stacaster import georef, products, stac, store
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.convert.choose import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
-from stacaster.convert.source import companion, describe_source, open_source
+from stacaster.convert.source import companion, describe_source, open_source, options_of
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
@@ -51,14 +51,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         sources: Names, sizes and checksums of the files, when they are there.
     """
     Thread(target=_preload, daemon=True).start()
-    options = ReadOptions(
-        subsystems=tuple(task["subsystems"]),
-        include_swir_after_cutoff=bool(task["keep_swir"]),
-        bands=tuple(task.get("bands", ())),
-        area=task.get("area"),
-        split_complex=bool(task.get("split_complex")),
-        variables=tuple(task.get("variables", ())),
-    )
+    options = options_of(task)
     with open_source(task) as granule:
         product = products.recognise(granule.content)
         whole = product.describe(granule.content, options)

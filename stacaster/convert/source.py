@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
+from stacaster.model import ReadOptions
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule, Product
 
 _BLOCK_BYTES = 1 << 18
 _LARGE_BYTES = 64 << 20
+
+
+def options_of(task: Mapping[str, Any]) -> ReadOptions:
+    """Return what a task wants of a granule."""
+    return ReadOptions(
+        subsystems=tuple(task["subsystems"]),
+        include_swir_after_cutoff=bool(task.get("keep_swir")),
+        bands=tuple(task.get("bands", ())),
+        area=task.get("area"),
+        split_complex=bool(task.get("split_complex")),
+        variables=tuple(task.get("variables", ())),
+    )
 
 
 def open_source(task: Mapping[str, Any]) -> OpenGranule:

@@ -153,7 +153,7 @@ class Beam:
         moments = icesat2.microseconds(seconds[pick], self._epoch)
         time = pa.array(moments.astype(np.int64), mask=None if none is None else none[pick])
         spot = pa.nulls(x.size, pa.int8()) if self._spot is None else pa.array(np.full(x.size, self._spot, np.int8))
-        return [time.cast(pa.timestamp("us", tz="UTC")), pa.array(x), pa.array(y), pa.array([self.name] * 1).take(
+        return [time.cast(pa.timestamp("us", tz="UTC")), pa.array(x), pa.array(y), pa.array([self.name]).take(
             pa.array(np.zeros(x.size, np.int32))), spot]  # fmt: skip
 
     def _of_segments(self, path: str) -> tuple[NDArray[Any], NDArray[Any] | None]:

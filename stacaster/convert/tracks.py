@@ -83,8 +83,10 @@ def _write_table(
     if not beams:
         raise ReadError(f"no beam has {table.rows}", granule=granule.content.name)
     columns = _columns(granule, beams, table, options.variables, found)
-    has_classes = classes is not None and table.segment_count is not None
-    schema = _schema(granule, beams[0], table, columns, has_classes=has_classes)
+    if table.segment_count is None:
+        # Only photons have classes.
+        classes = None
+    schema = _schema(granule, beams[0], table, columns, has_classes=classes is not None)
     known = icesat2.facts(granule.content)
     epsg = icesat2.crs_of(known["release"])
     said = {"stacaster:granule": granule.content.name}
@@ -92,14 +94,14 @@ def _write_table(
         waiting: Future[None] = pool.submit(lambda: None)
         for beam in beams:
             beam_of = Beam(granule, beam, table, columns, options.area, icesat2.spot_of(beam, known["orientation"]))
-            if has_classes and classes is not None:
+            if classes is not None:
                 beam_of.classes = classes_of(classes, beam_of, found.notes)
             for arrays, x, y in beam_of.parts():
                 # The next rows are read while these are packed.
                 waiting.result()
                 waiting = pool.submit(writer.add, arrays, x, y)
                 step = max(1, x.size // _LINE_POINTS)
-                found.lines.setdefault(beam, []).append(np.stack([x, y], axis=1)[:: step or 1])
+                found.lines.setdefault(beam, []).append(np.stack([x, y], axis=1)[::step])
         waiting.result()
         if not writer.rows:
             return

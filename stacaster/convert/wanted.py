@@ -14,8 +14,10 @@ from stacaster.products import all_products
 from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
 
-OPTIONS = ("bands", "frequency", "split_complex", "bbox", "intersects", "region", "name_column", "variables", "classes",
-           "s3")  # fmt: skip
+AREA = ("bbox", "intersects", "region", "name_column")
+"""Options that name an area."""
+
+OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3")
 """Options of an ingest beside those of its signature."""
 
 _PARTS = ("_amplitude", "_phase")
@@ -45,7 +47,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     return {
         "subsystems": _subsystems(parts),
         "bands": _bands(options.get("bands") or ()),
-        "area": parse_area(**{key: options.get(key) for key in ("bbox", "intersects", "region", "name_column")}),
+        "area": parse_area(**{key: options.get(key) for key in AREA}),
         "split_complex": bool(options.get("split_complex")),
         "variables": _texts(options.get("variables") or ()),
         "classes": _folder(options.get("classes")),

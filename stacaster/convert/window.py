@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.convert.choose import OUTSIDE, chosen, reading
-from stacaster.convert.source import open_source
+from stacaster.convert.source import open_source, options_of
 from stacaster.convert.wanted import parse_wanted
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.hulls import HullOf
-from stacaster.model import Granule, GranuleFile, ReadOptions
-from stacaster.remote import choose_file
+from stacaster.model import Granule, GranuleFile
+from stacaster.remote import choose_file, is_remote
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,16 +52,12 @@ def read_area(
 
     wanted = parse_wanted(bands=bands, **options)
     task: dict[str, Any] = {"files": [], **wanted}
-    is_remote = isinstance(source, (Granule, GranuleFile)) or (isinstance(source, str) and "://" in source)
-    if is_remote:
+    if is_remote(source):
         file, credentials = choose_file(source)  # type: ignore[arg-type]
         task["remote"] = {"file": dict(vars(file)), "credentials": credentials, "s3": s3}
     else:
         task["files"] = [str(Path(source))]  # type: ignore[arg-type]
-    asked = ReadOptions(
-        subsystems=tuple(wanted["subsystems"]), bands=tuple(wanted["bands"]), area=wanted["area"],
-        split_complex=wanted["split_complex"],
-    )  # fmt: skip
+    asked = options_of(task)
     with open_source(task) as granule:
         product = products.recognise(granule.content)
         scene = chosen(product.describe(granule.content, asked), granule.content, asked)

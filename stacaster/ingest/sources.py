@@ -8,7 +8,7 @@ from typing import Any
 
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import Granule, GranuleFile
-from stacaster.remote import choose_file
+from stacaster.remote import choose_file, is_remote
 
 
 def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], list[GranuleFiles]]:
@@ -17,7 +17,7 @@ def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], l
     remote: list[GranuleFiles] = []
     entries = [files] if isinstance(files, (str, os.PathLike, Granule, GranuleFile)) else list(files)
     for entry in entries:
-        if isinstance(entry, (Granule, GranuleFile)) or (isinstance(entry, str) and "://" in entry):
+        if is_remote(entry):
             remote.append(_remote(entry))
         else:
             local.append(entry)

@@ -17,7 +17,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stacaster.errors import ReadError
-from stacaster.hdf5_files import OpenHdf5
+from stacaster.hdf5_files import OpenHdf5, only_file
 from stacaster.model import GranuleContent, Layer
 from stacaster.remote import RemoteFile
 
@@ -38,9 +38,7 @@ def open_files(files: Sequence[Path]) -> Hdf5Granule:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    if len(files) != 1:
-        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
-    return Hdf5Granule(files[0])
+    return Hdf5Granule(only_file(files))
 
 
 def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> Hdf5Granule:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from stacaster.errors import ReadError
-from stacaster.hdf5_files import OpenHdf5
+from stacaster.hdf5_files import OpenHdf5, only_file
 from stacaster.model import BEAMS, GranuleContent
 from stacaster.remote import RemoteFile
 
@@ -19,11 +18,8 @@ if TYPE_CHECKING:
 
 _FACTS = ("orbit_info", "ancillary_data")
 _MAX_VALUES = 64
-# Values that no measurement has; files state them as attributes, clips of files only as creation values.
-_FILLS = {
-    "f4": np.float32(3.4028235e38), "f8": np.float64(1.7976931348623157e308), "i1": 127, "i2": 32_767,
-    "i4": 2_147_483_647, "i8": 9_223_372_036_854_775_807,
-}  # fmt: skip
+# What numbers with a fraction hold where a file neither states a fill value nor was created with one.
+_FILLS = {"f4": np.float32(3.4028235e38), "f8": np.float64(1.7976931348623157e308)}
 
 
 def open_files(files: Sequence[Path]) -> TrackFile:
@@ -32,9 +28,7 @@ def open_files(files: Sequence[Path]) -> TrackFile:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    if len(files) != 1:
-        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
-    return TrackFile(files[0])
+    return TrackFile(only_file(files))
 
 
 def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> TrackFile:
@@ -60,6 +54,7 @@ class TrackFile(OpenHdf5):
 
     def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
         super().__init__(path, remote)
+        self._variables: dict[str, Mapping[str, tuple[tuple[int, ...], str]]] = {}
         try:
             beams = [name for name in BEAMS if isinstance(self.file.get(name), h5py.Group)]
             self.content = GranuleContent(
@@ -75,6 +70,8 @@ class TrackFile(OpenHdf5):
 
     def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
         """Return shape and type of every dataset of a beam; see ``model.OpenTracks``."""
+        if beam in self._variables:
+            return self._variables[beam]
         found: dict[str, tuple[tuple[int, ...], str]] = {}
 
         def look(name: str, node: Any) -> None:
@@ -85,6 +82,7 @@ class TrackFile(OpenHdf5):
             self.file[beam].visititems(look)
         except (OSError, RuntimeError, KeyError) as error:
             raise self.failure(f"the datasets of {beam} cannot be listed", error) from error
+        self._variables[beam] = found
         return found
 
     def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
@@ -134,14 +132,8 @@ def _empty(values: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any] | None:
     if fill is None:
         # The value that a file was created with is a fill only where someone chose one.
         made = dataset.fillvalue
-        usual = _FILLS.get(values.dtype.str[1:])
-        fill = (
-            made
-            if made is not None and np.ndim(made) == 0 and made != 0
-            else usual
-            if values.dtype.kind == "f"
-            else None
-        )
+        is_chosen = made is not None and np.ndim(made) == 0 and made != 0
+        fill = made if is_chosen else _FILLS.get(values.dtype.str[1:])
     none = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, dtype=bool)
     if fill is not None:
         none |= values == np.asarray(fill).astype(values.dtype)

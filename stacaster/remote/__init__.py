@@ -10,7 +10,7 @@ from stacaster.remote.ranges import HttpSource, S3Source, Source
 from stacaster.transport import Signer, Transport
 from stacaster.transport.s3 import Buckets
 
-__all__ = ["Remembering", "RemoteFile", "choose_file", "open_remote"]
+__all__ = ["Remembering", "RemoteFile", "choose_file", "is_remote", "open_remote"]
 
 BLOCK_BYTES = 1 << 18
 """Smallest piece that is read and kept."""
@@ -69,6 +69,11 @@ def open_remote(
         text = f"{chosen.name} has {cache.size} bytes, but the catalogue of the provider says {chosen.size}"
         raise IntegrityError(text, href=chosen.href)
     return RemoteFile(chosen.name, cache)
+
+
+def is_remote(source: object) -> bool:
+    """Tell whether something is read at its provider: a granule of a search, one of its files, or an address."""
+    return isinstance(source, (Granule, GranuleFile)) or (isinstance(source, str) and "://" in source)
 
 
 def choose_file(granule: Granule | GranuleFile | str, file: str | None = None) -> tuple[GranuleFile, str | None]:
