@@ -47,14 +47,14 @@ def open_archive(path: Path, *, max_bytes: int) -> tuple[dict[str, str], dict[st
     try:
         with zipfile.ZipFile(path) as archive:
             members = [entry for entry in archive.infolist() if not entry.is_dir()]
-            _check(members, path.name, max_bytes)
+            check_members(members, path.name, max_bytes)
             for entry in members:
                 name = PurePosixPath(entry.filename).name
                 is_image = name.lower().endswith((".tif", ".tiff"))
                 if is_image and name in images:
                     raise ReadError(f"holds two files {name}", granule=path.name)
                 if is_image:
-                    _verify(archive, entry, path.name)
+                    verify_member(archive, entry, path.name)
                     images[name] = f"/vsizip/{{{path}}}/{entry.filename}"
                 elif name.lower().endswith(".txt") and entry.file_size <= _MAX_TEXT:
                     texts[name] = archive.read(entry).decode("utf-8", "replace")
@@ -65,7 +65,12 @@ def open_archive(path: Path, *, max_bytes: int) -> tuple[dict[str, str], dict[st
     return images, texts
 
 
-def _check(members: list[zipfile.ZipInfo], name: str, max_bytes: int) -> None:
+def check_members(members: list[zipfile.ZipInfo], name: str, max_bytes: int) -> None:
+    """Check what an archive declares: places outside of itself, encryption, numbers and sizes.
+
+    Raises:
+        ReadError: It is damaged or hostile.
+    """
     if len(members) > _MAX_MEMBERS or sum(entry.file_size for entry in members) > _MAX_BYTES:
         raise ReadError(f"declares {len(members)} files, more than {_MAX_MEMBERS} or too large", granule=name)
     for entry in members:
@@ -78,8 +83,13 @@ def _check(members: list[zipfile.ZipInfo], name: str, max_bytes: int) -> None:
             raise ReadError(f"{entry.filename} declares {entry.file_size / 2**30:.1f} GiB, too many", granule=name)
 
 
-def _verify(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
-    """Read a member through: its checksum is compared, and it may not hold more than it declares."""
+def verify_member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, name: str) -> None:
+    """Read a member through: its checksum is compared, and it may not hold more than it declares.
+
+    Raises:
+        ReadError: It does.
+        zipfile.BadZipFile: Its checksum differs.
+    """
     size = 0
     with archive.open(entry) as file:
         while chunk := file.read(_CHUNK):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
+import numpy as np
 
 from stacaster.errors import ReadError, StacasterError
 from stacaster.hdf5_chunks import ChunkReader, LocalBytes
@@ -14,6 +15,9 @@ from stacaster.remote import Remembering, RemoteFile
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+_MAX_TEXT = 1 << 16
 
 
 def only_file(files: Sequence[Path]) -> Path:
@@ -69,3 +73,30 @@ class OpenHdf5:
         if isinstance(error, StacasterError):
             return error
         return said or ReadError(f"{what}: {error}", granule=self.name)
+
+
+def identification(file: h5py.File) -> dict[str, Any]:
+    """Return the small values that say what a NISAR granule is, by group and name: ``identification/granuleId``."""
+    found: dict[str, Any] = {}
+    science = file.get("science")
+    for band in science.values() if isinstance(science, h5py.Group) else ():
+        inside = band.get("identification") if isinstance(band, h5py.Group) else None
+        if isinstance(inside, h5py.Group):
+            for name, dataset in inside.items():
+                if isinstance(dataset, h5py.Dataset) and dataset.size is not None and dataset.size < _MAX_TEXT:
+                    found[f"identification/{name}"] = plain(dataset[()])
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return a value of HDF5 as text, number or list of such; None for what is none of these."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip("\0 ")
+    if isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, np.ndarray):
+        found = [plain(part) for part in value.ravel().tolist()]
+        return found[0] if value.shape in ((), (1,)) and found else found
+    if isinstance(value, np.generic):
+        return None if np.iscomplexobj(value) else plain(value.item())
+    return None

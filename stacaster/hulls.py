@@ -1,15 +1,19 @@
-"""The outline of the pixels that hold data. Pure functions of pixels."""
+"""The outline of the pixels that hold data, and outlines that metadata state. Pure functions."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from stacaster.errors import ReadError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _ROWS_PER_BLOCK = 512
+_PRECISION = 1e-7
 
 
 def valid_hull(pixels: NDArray[Any], nodata: int | float | None) -> NDArray[np.float64]:
@@ -76,3 +80,47 @@ class HullOf:
         # A line through all points has their hull, and is made without an object for every point.
         hull = shapely.convex_hull(shapely.linestrings(np.concatenate(self._parts)))
         return np.asarray(shapely.get_coordinates(hull)[:-1], dtype=np.float64)
+
+
+def outline(rings: Sequence[NDArray[np.float64]]) -> dict[str, Any]:
+    """Return the GeoJSON geometry of outlines in degrees, split at the antimeridian.
+
+    Args:
+        rings: Longitudes and latitudes of shape (n, 2), each the outline of a part in either direction; may cross the
+            antimeridian. Parts that touch or overlap become one.
+
+    Raises:
+        ReadError: They enclose nothing.
+    """
+    import numpy as np
+    import shapely
+
+    parts = []
+    for ring in rings:
+        # Longitudes go on beyond 180 degrees, all parts near the first one.
+        lon = np.unwrap(np.radians(ring[:, 0].astype(np.float64)))
+        lon = np.degrees(lon + 2 * np.pi * np.round((np.radians(rings[0][0, 0]) - lon.mean()) / (2 * np.pi)))
+        parts.append(shapely.make_valid(shapely.Polygon(np.stack([lon, ring[:, 1]], axis=1))))
+    whole: Any = shapely.set_precision(shapely.union_all(parts), _PRECISION)
+    polygons = [shapely.geometry.polygon.orient(part) for part in shapely.get_parts(whole) if part.area > 0]
+    if not polygons:
+        raise ReadError("the outline of the scene encloses nothing")
+    shape = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
+    west, _, east, _ = shape.bounds
+    if west < -180 or east > 180:
+        shape = _fixed(shape)
+    mapped = shapely.geometry.mapping(shape)
+    return {"type": mapped["type"], "coordinates": _listed(mapped["coordinates"])}
+
+
+def _fixed(shape: Any) -> Any:
+    import antimeridian
+    import shapely
+
+    if shape.geom_type == "Polygon":
+        return antimeridian.fix_polygon(shape, fix_winding=False)
+    return antimeridian.fix_multi_polygon(shapely.MultiPolygon(shape), fix_winding=False)
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, (tuple, list)) else round(float(value), 7)

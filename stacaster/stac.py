@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from stacaster.model import (
     Band,
     CogAsset,
+    FileAsset,
+    FileKind,
     Product,
     RemoteAsset,
     Scene,
@@ -37,6 +39,10 @@ MEDIA_TYPES = {
     ".vrt": VRT_TYPE,
     ".duckdb": "application/vnd.duckdb",
     ".png": "image/png",
+    ".zip": "application/zip",
+    ".h5": "application/x-hdf5",
+    ".xml": "application/xml",
+    ".tiff": "image/tiff; application=geotiff",
 }
 """Media type of the files of a catalog by the end of their names."""
 
@@ -60,6 +66,9 @@ _EXTENSIONS = {
     "view": "v1.0.0",
 }
 
+NOT_GEOCODED = "stacaster:geocoded"
+"""Field that is false where pixels lie on no grid of a map."""
+
 _CMR = "https://cmr.earthdata.nasa.gov/search/granules"
 _SUMMARY_RANGES = ("eo:cloud_cover", "view:sun_elevation", "view:off_nadir")
 
@@ -74,7 +83,7 @@ def build_item(
     scene: Scene,
     *,
     item_id: str,
-    assets: Mapping[str, CogAsset | RemoteAsset | TableAsset],
+    assets: Mapping[str, CogAsset | RemoteAsset | TableAsset | FileAsset],
     geometry: Mapping[str, Any],
     bbox: Sequence[float],
     provenance: Mapping[str, Any],
@@ -120,10 +129,11 @@ def build_item(
     described = {}
     for band in scene.bands:
         asset = assets[band.band.name]
-        assert not isinstance(asset, TableAsset)
+        assert not isinstance(asset, (TableAsset, FileAsset))
         described[band.band.name] = band_asset(band, asset)
         extensions |= _band_extensions(band.band)
     described |= {name: table_asset(asset) for name, asset in assets.items() if isinstance(asset, TableAsset)}
+    described |= {name: file_asset(asset) for name, asset in assets.items() if isinstance(asset, FileAsset)}
     if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
         extensions.discard("eo")
     return {
@@ -147,7 +157,9 @@ def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, 
         {"rel": "collection", "href": "../../collection.json", "type": "application/json", "title": product.title},
     ]
     if not scene.properties.get("stacaster:simulated"):
-        query = {"short_name": product.short_name, "version": product.version, "readable_granule_name": scene.id}
+        named = {"short_name": product.short_name, "version": product.version}
+        named = named if scene.short_name is None else {"short_name": scene.short_name}
+        query = named | {"readable_granule_name": scene.id}
         address = urlencode(query | {"options[readable_granule_name][pattern]": "true"})
         links += [
             {
@@ -178,6 +190,19 @@ def table_asset(asset: TableAsset) -> dict[str, Any]:
     }
 
 
+def file_asset(asset: FileAsset) -> dict[str, Any]:
+    """Describe a file that was taken in as it came as a STAC asset, its href relative to the item."""
+    return {
+        "href": f"./{asset.path.name}",
+        "type": asset.kind.media_type,
+        "title": asset.kind.description,
+        "roles": list(asset.kind.roles),
+        "file:size": asset.size,
+        "file:checksum": asset.checksum,
+        NOT_GEOCODED: False,
+    }
+
+
 def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     """Describe the file of one band as a STAC asset, its href relative to the item."""
     table = band.band
@@ -190,12 +215,18 @@ def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]
         "roles": ["data"],
         "data_type": stac_type(table.data_type),
         "gsd": table.resolution,
-        "raster:spatial_resolution": round((abs(t.a * t.e - t.b * t.d)) ** 0.5, 9),
         "raster:sampling": "area",
-        **crs_fields(band.geobox.crs),
         "proj:shape": [int(rows), int(cols)],
-        "proj:transform": [float(value) for value in (t.a, t.b, t.c, t.d, t.e, t.f)],
     }
+    if band.gcps:
+        # The field ``proj:code`` would have to be null, which the mirror of items does not keep.
+        described |= {"raster:spatial_resolution": table.resolution, NOT_GEOCODED: False}
+    else:
+        described |= {
+            "raster:spatial_resolution": round((abs(t.a * t.e - t.b * t.d)) ** 0.5, 9),
+            **crs_fields(band.geobox.crs),
+            "proj:transform": [float(value) for value in (t.a, t.b, t.c, t.d, t.e, t.f)],
+        }
     if asset.size is not None:
         described["file:size"] = asset.size
     if asset.checksum is not None:
@@ -306,7 +337,8 @@ def build_collection(
         ranges: Smallest and largest value of numeric item properties.
         parts: Names of the parquet files with all items.
     """
-    extensions = {"raster", "processing", "version"} if product.bands else {"processing", "version", "table"}
+    extensions = {"processing", "version"} | ({"raster"} if product.bands else set())
+    extensions |= {"table"} if product.tables else set()
     for band in product.bands:
         extensions |= _band_extensions(band)
     if product.doi is not None:
@@ -327,7 +359,8 @@ def build_collection(
         "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
         "summaries": _summaries(product, ranges),
         "item_assets": {band.name: _item_asset(band) for band in product.bands}
-        | {table.name: _item_table(table) for table in product.tables},
+        | {table.name: _item_table(table) for table in product.tables}
+        | {kind.key: _item_file(kind) for kind in product.files},
         "links": _collection_links(years),
         "assets": _mirrors(parts),
     }
@@ -434,6 +467,10 @@ def _item_asset(band: Band) -> dict[str, Any]:
 
 def _item_table(table: TrackTable) -> dict[str, Any]:
     return {"type": PARQUET_TYPE, "title": table.description, "roles": ["data"], "table:primary_geometry": "geometry"}
+
+
+def _item_file(kind: FileKind) -> dict[str, Any]:
+    return {"type": kind.media_type, "title": kind.description, "roles": list(kind.roles), NOT_GEOCODED: False}
 
 
 def build_year_catalog(collection_id: str, year: str, item_ids: Sequence[str]) -> dict[str, Any]:

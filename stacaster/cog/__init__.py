@@ -23,7 +23,7 @@ from stacaster.cog.overviews import level_shapes
 from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
 from stacaster.cog.strips import BandWriter
 from stacaster.cog.tiff import TiffSpool, copied_tags
-from stacaster.cog.verify import GDAL_OPTIONS, pixel_hash, verify_cog
+from stacaster.cog.verify import GDAL_OPTIONS, control_points, pixel_hash, verify_cog
 from stacaster.errors import SpaceError, WriteError, is_space_error
 from stacaster.model import CogAsset, SceneBand
 
@@ -161,7 +161,7 @@ def _checked(scene_band: SceneBand, path: Path, largest: int) -> list[tuple[int,
     band = scene_band.band
     if band.data_type not in _DATA_TYPES:
         raise WriteError(f"{path.name}: the band is {band.data_type} (possible types: {', '.join(_DATA_TYPES)})")
-    if scene_band.geobox.crs is None:
+    if scene_band.geobox.crs is None and not scene_band.gcps:
         raise WriteError(f"{path.name}: the grid has no coordinate reference system")
     if not _can_hold(np.dtype(band.data_type), band.nodata):
         raise WriteError(f"{path.name}: nodata is {band.nodata}, which no pixel of type {band.data_type} can be")
@@ -204,10 +204,9 @@ def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
         "count": 1,
         "dtype": band.data_type,
         "nodata": band.nodata,
-        "crs": str(geobox.crs),
-        "transform": geobox.transform,
         "ENDIANNESS": "LITTLE",
     }
+    fields |= control_points(scene_band) or {"crs": str(geobox.crs), "transform": geobox.transform}
     with rasterio.Env(**GDAL_OPTIONS), MemoryFile() as memory:
         with memory.open(**fields) as dataset:
             dataset.set_band_description(1, band.name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.control import GroundControlPoint
 from rasterio.errors import RasterioError
 
 from stacaster.checksums import multihash
@@ -67,6 +68,29 @@ def verify_cog(path: Path, scene_band: SceneBand, digests: Sequence[str]) -> str
     return multihash(digests[0])
 
 
+def control_points(scene_band: SceneBand) -> dict[str, Any]:
+    """Return the ground control points of a band as GDAL takes them; empty for a band on the grid of a map.
+
+    GDAL counts from the outer corner of the first pixel, so that the centre of a pixel is at half.
+    """
+    points = [
+        GroundControlPoint(
+            row=p.line + 0.5, col=p.pixel + 0.5, x=p.longitude, y=p.latitude, z=p.height, id=str(number + 1)
+        )
+        for number, p in enumerate(scene_band.gcps)
+    ]
+    return {"gcps": points, "crs": "EPSG:4326"} if points else {}
+
+
+def _wrong_points(dataset: Any, scene_band: SceneBand) -> list[str]:
+    found, crs = dataset.gcps
+    read = [(p.row - 0.5, p.col - 0.5, p.x, p.y, p.z) for p in found]
+    meant = [tuple(point) for point in scene_band.gcps]
+    if crs is None or crs.to_epsg() != 4326 or len(read) != len(meant):
+        return [f"{len(read)} ground control points in {crs} instead of {len(meant)} in EPSG:4326"]
+    return [] if np.allclose(read, meant, rtol=0, atol=1e-9) else ["ground control points that were moved"]
+
+
 def _digest(dataset: Any) -> str:
     """Decode a row of tiles at a time and return the SHA-256 of all pixels."""
     digest = hashlib.sha256()
@@ -80,7 +104,9 @@ def _digest(dataset: Any) -> str:
 def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
     """Return what the fields of an open file say otherwise than they should."""
     band, geobox = scene_band.band, scene_band.geobox
-    has_crs = dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs))
+    has_crs = bool(scene_band.gcps) or (
+        dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs))
+    )
     # GDAL states the nodata value as a pixel holds it: 1e20 of float32 is not 1e20.
     nodata = None if band.nodata is None else np.dtype(band.data_type).type(band.nodata).item()
     found = {
@@ -91,11 +117,13 @@ def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
         "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),
     }
     wrong = [f"{name} {read!r} instead of {meant!r}" for name, (read, meant) in found.items() if read != meant]
+    if not _same_number(dataset.nodata, nodata):
+        wrong.append(f"nodata {dataset.nodata} instead of {nodata}")
+    if scene_band.gcps:
+        return wrong + _wrong_points(dataset, scene_band)
     transform, meant = tuple(dataset.transform)[:6], tuple(geobox.transform)[:6]
     if not np.allclose(transform, meant, rtol=0, atol=1e-9):
         wrong.append(f"transform {transform} instead of {meant}")
-    if not _same_number(dataset.nodata, nodata):
-        wrong.append(f"nodata {dataset.nodata} instead of {nodata}")
     return wrong
 
 

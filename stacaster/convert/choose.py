@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stacaster import georef
+from stacaster.convert.whole import touches
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
@@ -30,6 +31,10 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
     Raises:
         ReadError: None of the bands that were asked for is there.
     """
+    if scene.footprint is not None and options.area is not None and not touches(scene, options.area):
+        return None
+    if not scene.bands:
+        return replace(scene)
     absent = dict(scene.absent)
     kept: list[SceneBand] = []
     for band in scene.bands:
@@ -43,7 +48,8 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
         text = f"none of the bands {', '.join(options.bands)} is in it; there are {there}"
         raise ReadError(text, granule=content.name)
     kept = [part for band in kept for part in _parts(band, split=options.split_complex)]
-    if options.area is None:
+    if options.area is None or scene.footprint is not None:
+        # What lies on no grid of a map is not cut.
         return replace(scene, bands=tuple(kept), absent=absent)
     inside = []
     for band in kept:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import replace
@@ -19,11 +19,13 @@ import pyproj  # noqa: F401
 import shapely  # noqa: F401
 
 from stacaster import georef, products, stac, store
+from stacaster.areas import box_around
 from stacaster.checksums import multihash
 from stacaster.cog import CogJob, write_cogs
 from stacaster.convert.choose import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
 from stacaster.convert.source import companion, describe_source, open_source, options_of
-from stacaster.errors import ReadError
+from stacaster.convert.whole import keep_files
+from stacaster.errors import ReadError, UsageError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.quicklooks import write_quicklooks
@@ -54,6 +56,8 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
     options = options_of(task)
     with open_source(task) as granule:
         product = products.recognise(granule.content)
+        if options.keep_files and not product.files:
+            raise UsageError(f"{product.name} cannot be kept as it comes; leave keep_files out to convert it")
         whole = product.describe(granule.content, options)
         scene = whole if product.tables else chosen(whole, granule.content, options) or whole
         item_id = store.safe_id(scene.id)
@@ -76,7 +80,8 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         if task["known_only"] and not (Path(task["catalog"]) / folder).exists():
             return result | {"status": "skipped", "reason": "the catalog has no such item"}
         if task["dry_run"]:
-            names = [band.band.name for band in scene.bands] or [table.name for table in product.tables]
+            names = [band.band.name for band in scene.bands] + [table.name for table in product.tables]
+            names += list(scene.files)
             return result | {"status": "planned", "bands": names}
         target = Path(task["staging"]) / item_id
         if target.exists():
@@ -136,6 +141,7 @@ def _write(
     task: Mapping[str, Any],
     made: Mapping[str, Any],
 ) -> dict[str, Any]:
+    files = keep_files(product, scene, target, made["provenance"]["stacaster:sources"])
     hulls = [HullOf(band.band.nodata) for band in scene.bands]
     jobs = [
         CogJob(read=reading(granule, band, hull), path=target / f"{band.band.name}.tif", scene_band=band)
@@ -143,20 +149,28 @@ def _write(
     ]
     written = write_cogs(jobs, threads=int(task["threads"]), profile=str(task["profile"]))
     assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
-    try:
-        parts = [(band.geobox, hull.result()) for band, hull in zip(scene.bands, hulls, strict=True)]
-        geometry, bbox = georef.footprint(parts)
-    except georef.GeoreferencingError as error:
-        raise ReadError(str(error), granule=granule.content.name) from error
-    item = stac.build_item(product, scene, assets=assets, geometry=geometry, bbox=bbox, **made)
+    geometry, bbox = _place(scene, hulls, granule.content)
+    item = stac.build_item(product, scene, assets={**assets, **files}, geometry=geometry, bbox=bbox, **made)
     paths = {name: asset.path for name, asset in assets.items()}
     item["assets"] |= write_quicklooks(product.renders, paths, target)
     return item
 
 
+def _place(scene: Scene, hulls: Sequence[HullOf], content: GranuleContent) -> tuple[dict[str, Any], Sequence[float]]:
+    """Return footprint and bounding box: what the metadata say, where pixels do not say it themselves."""
+    if scene.footprint is not None:
+        return dict(scene.footprint), box_around(scene.footprint)
+    try:
+        return georef.footprint([(band.geobox, hull.result()) for band, hull in zip(scene.bands, hulls, strict=True)])
+    except georef.GeoreferencingError as error:
+        raise ReadError(str(error), granule=content.name) from error
+
+
 def _lineage(product: Product, content: GranuleContent) -> str:
     names = ", ".join(path.name for path in content.files[:3]) + (" ..." if len(content.files) > 3 else "")
     of = f"of {product.short_name} {product.version} ({names}) copied unchanged to"
+    if product.files and not product.bands:
+        return f"{product.short_name} {product.version} ({names}) taken in as it came"
     return f"Points {of} GeoParquet and verified" if product.tables else f"Pixels {of} one COG per band and verified"
 
 
@@ -177,7 +191,7 @@ def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadO
         "profile": profile,
     }
     rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex,
-            "variables": sorted(options.variables)}  # fmt: skip
+            "variables": sorted(options.variables), "whole": options.keep_files}  # fmt: skip
     known |= {key: value for key, value in rest.items() if value}
     return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
 

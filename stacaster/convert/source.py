@@ -28,6 +28,7 @@ def options_of(task: Mapping[str, Any]) -> ReadOptions:
         area=task.get("area"),
         split_complex=bool(task.get("split_complex")),
         variables=tuple(task.get("variables", ())),
+        keep_files=bool(task.get("keep_files")),
     )
 
 
@@ -42,7 +43,9 @@ def open_source(task: Mapping[str, Any]) -> OpenGranule:
 
     remote = task.get("remote")
     if remote is None:
-        return readers.open_granule(tuple(Path(name) for name in task["files"]))
+        files = tuple(Path(name) for name in task["files"])
+        is_whole = task.get("keep_files") and files[0].suffix.lower() == ".h5"
+        return readers.open_granule(files, reader="hdf5_whole" if is_whole else None)
     from stacaster.model import GranuleFile
     from stacaster.remote import open_remote
 

@@ -17,7 +17,7 @@ from stacaster.regions import region_bbox
 AREA = ("bbox", "intersects", "region", "name_column")
 """Options that name an area."""
 
-OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3")
+OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3", "keep_files")
 """Options of an ingest beside those of its signature."""
 
 _PARTS = ("_amplitude", "_phase")
@@ -29,7 +29,8 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     Args:
         subsystem: Parts such as ``VNIR``.
         **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``,
-            ``variables``, ``classes``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in a search.
+            ``variables``, ``classes``, ``keep_files``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in
+            a search.
 
     Returns:
         Plain data for a worker: ``subsystems``, ``bands``, ``area``, ``split_complex``.
@@ -51,6 +52,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
         "split_complex": bool(options.get("split_complex")),
         "variables": _texts(options.get("variables") or ()),
         "classes": _folder(options.get("classes")),
+        "keep_files": bool(options.get("keep_files")),
     }
 
 

@@ -19,15 +19,15 @@ from stacaster.cube.selection import (
     assets_of,
     band_names,
     collection_config,
+    gridded_items,
     group_items,
-    holds_points,
     is_data,
     moment_of,
     types_to_state,
     with_types,
 )
 from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
-from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.transport.signed import sign
 
 if TYPE_CHECKING:
@@ -188,9 +188,7 @@ def read_request(
     chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
     if not chosen:
         raise NothingFoundError("there is no item to load")
-    chosen = [item for item in chosen if not holds_points(item)]
-    if not chosen:
-        raise LoadError("the items hold points, not pixels; Catalog.points and SQL read them, grid_points makes pixels")
+    chosen = gridded_items(chosen)
     wanted = check_units(units)
     assets = assets_of(chosen)
     names = band_names(bands, assets)

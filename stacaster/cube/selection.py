@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.stac import PARQUET_TYPE, numpy_type
+from stacaster.stac import NOT_GEOCODED, PARQUET_TYPE, numpy_type
 
 if TYPE_CHECKING:
     import pystac
@@ -66,14 +66,37 @@ def moment_of(item: pystac.Item) -> dt.datetime:
 
 
 def is_data(asset: Mapping[str, Any]) -> bool:
-    """Tell whether an asset holds pixels."""
-    return "data" in (asset.get("roles") or ()) and asset.get("type") != PARQUET_TYPE
+    """Tell whether an asset holds pixels on a grid of a map."""
+    is_raster = asset.get("type") != PARQUET_TYPE and asset.get(NOT_GEOCODED) is not False
+    return "data" in (asset.get("roles") or ()) and is_raster
 
 
 def holds_points(item: pystac.Item) -> bool:
     """Tell whether an item has tables of points and no pixels."""
     data = [asset for asset in item.assets.values() if "data" in (asset.roles or ())]
     return bool(data) and all(asset.media_type == PARQUET_TYPE for asset in data)
+
+
+def is_not_geocoded(item: pystac.Item) -> bool:
+    """Tell whether all data of an item lie in the geometry of the radar, or are files that were kept whole."""
+    data = [asset for asset in item.assets.values() if "data" in (asset.roles or ())]
+    return bool(data) and all(asset.extra_fields.get(NOT_GEOCODED) is False for asset in data)
+
+
+def gridded_items(items: Iterable[pystac.Item]) -> list[pystac.Item]:
+    """Return the items that hold pixels on a grid of a map.
+
+    Raises:
+        LoadError: There is none; the message says what they hold.
+    """
+    listed = list(items)
+    found = [item for item in listed if not holds_points(item) and not is_not_geocoded(item)]
+    if not found and all(holds_points(item) for item in listed):
+        raise LoadError("the items hold points, not pixels; Catalog.points and SQL read them, grid_points makes pixels")
+    if not found:
+        text = "the items are not geocoded: their pixels lie in the geometry of the radar; a SAR processor places them"
+        raise LoadError(text)
+    return found
 
 
 def band_names(bands: str | Sequence[str] | None, assets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

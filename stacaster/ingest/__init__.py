@@ -57,7 +57,7 @@ def ingest(
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
             ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
             folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
-            bucket.
+            bucket; ``keep_files`` takes radar granules in as they come, without COGs.
 
     Returns:
         What became of every granule.
@@ -104,7 +104,7 @@ def update(
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
             ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
             folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
-            bucket.
+            bucket; ``keep_files`` takes radar granules in as they come, without COGs.
 
     Returns:
         What became of every granule.

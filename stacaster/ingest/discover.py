@@ -16,7 +16,10 @@ _SINGLE = (".hdf", ".hdf4", ".h5", ".he5")
 _TIFF = (".tif", ".tiff")
 _BROWSE = ("_br.hdf", "_qa_stats.h5")
 # Archives of other things lie around everywhere.
-_ARCHIVE = re.compile(r"AST_?\w+_\d{3}\d{14}_\d{14}\w*\.zip", re.IGNORECASE)
+_ARCHIVE = re.compile(
+    r"(?:AST_?\w+_\d{3}\d{14}_\d{14}\w*|S1[A-D]_\w{2}_(?:SLC_|GRD[HMF])_\w+|ALPSRP[A-Z]?\d{9}-[\w.]+)\.zip",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +108,6 @@ def _candidates(paths: list[Path]) -> list[Path]:
     suffixes = (*_SINGLE, *_TIFF)
     return [
         path for path in paths
-        if (path.name.lower().endswith(suffixes) or _ARCHIVE.fullmatch(path.name))
+        if (path.name.lower().endswith(suffixes) or _ARCHIVE.fullmatch(path.name) or _set_name(path) is not None)
         and not path.name.lower().endswith(_BROWSE)
     ]  # fmt: skip

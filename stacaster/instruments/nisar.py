@@ -28,6 +28,10 @@ PAIR_NAME = re.compile(
 
 _POLARIZATION = re.compile(r"(?:HH|HV|VH|VV|RH|RV){1,2}")
 
+_CODES = {
+    "SH": ("HH",), "SV": ("VV",), "DH": ("HH", "HV"), "DV": ("VV", "VH"), "QP": ("HH", "HV", "VH", "VV"),
+    "QD": ("HH", "VV"), "QH": ("HH", "HV"), "QV": ("VV", "VH"), "CL": ("LH", "LV"), "CR": ("RH", "RV"),
+}  # fmt: skip
 _ACCURACY = {"P": "precise", "M": "medium", "N": "near real time", "F": "forecast"}
 _COVERAGE = {"F": "full", "P": "partial"}
 
@@ -73,6 +77,14 @@ def polarizations(paths: Iterable[str]) -> list[str]:
         for part in path.split("/"):
             if _POLARIZATION.fullmatch(part):
                 found |= {part[:2], part[-2:]}
+    return sorted(found)
+
+
+def polarizations_of_code(code: str) -> list[str]:
+    """Return the polarisations of a code of a name: two letters a frequency, ``DH`` is HH and HV."""
+    found: set[str] = set()
+    for part in (code[:2], code[2:4]):
+        found |= set(_CODES.get(part, ()))
     return sorted(found)
 
 

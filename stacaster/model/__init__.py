@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, ClassValue, CogAsset, RemoteAsset
 from stacaster.model.documents import ITEM_FIELDS, as_json, many_documents
+from stacaster.model.files import FileAsset, FileKind
 from stacaster.model.granules import (
     GranuleContent,
     Lattice,
@@ -15,6 +16,7 @@ from stacaster.model.granules import (
     Scene,
     SceneBand,
 )
+from stacaster.model.orbits import GridPoint, StateVector
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
@@ -29,10 +31,13 @@ __all__ = [
     "BitField",
     "ClassValue",
     "CogAsset",
+    "FileAsset",
+    "FileKind",
     "FileRole",
     "Granule",
     "GranuleContent",
     "GranuleFile",
+    "GridPoint",
     "Lattice",
     "Layer",
     "OpenGranule",
@@ -46,6 +51,7 @@ __all__ = [
     "Report",
     "Scene",
     "SceneBand",
+    "StateVector",
     "TableAsset",
     "TrackColumn",
     "TrackTable",

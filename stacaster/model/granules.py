@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
+from stacaster.model.files import FileKind
+from stacaster.model.orbits import GridPoint
 from stacaster.model.tracks import TrackTable
 
 if TYPE_CHECKING:
@@ -159,6 +161,8 @@ class SceneBand:
     """Outer pixel edges, coordinate reference system and shape."""
     window: tuple[slice, slice] | None = None
     """Rows and columns of the layer that ``geobox`` is the grid of; None for all."""
+    gcps: tuple[GridPoint, ...] = ()
+    """Places of some pixels, where the image lies on no grid of a map; ``geobox`` then says only its shape."""
     part: Literal["amplitude", "phase"] | None = None
     """What is kept of complex numbers; None keeps them."""
     scale: float | None = None
@@ -193,6 +197,12 @@ class Scene:
     """STAC item properties with their extension prefixes."""
     extensions: tuple[str, ...] = ()
     """Short names of the extensions that ``properties`` use: ``view``, ``sat``."""
+    files: Mapping[str, Path] = field(default_factory=dict)
+    """Files of the granule that the item holds as they are, by asset key."""
+    footprint: Mapping[str, Any] | None = None
+    """GeoJSON outline from the metadata, of scenes whose pixels do not say where they lie."""
+    short_name: str | None = None
+    """Short name at the provider, where those of one product differ."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +221,8 @@ class ReadOptions:
     """Columns of tracks to add, as patterns of paths below a beam: ``canopy/*``."""
     split_complex: bool = False
     """Make amplitude and phase of complex layers instead of complex bands."""
+    keep_files: bool = False
+    """Keep files whole that would be converted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +267,8 @@ class Product:
     """Turns the content into a scene; raises ReadError that says what is missing or contradictory."""
     tables: tuple[TrackTable, ...] = ()
     """Tables of a product along a track, which has no bands."""
+    files: tuple[FileKind, ...] = ()
+    """Files that items hold as they are."""
     file_set: re.Pattern[str] | None = None
     """For granules of several files: pattern with the groups ``granule`` and ``band``."""
     renders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -35,6 +35,8 @@ def get_product(name: str) -> Product:
         if wanted in (product.name, product.collection_id):
             return product
     same = [product for product in all_products().values() if product.short_name.lower() == wanted]
+    # Files that were kept whole are asked for by their own name.
+    same = [product for product in same if product.bands or product.tables] or same
     if len(same) == 1:
         return same[0]
     names = ", ".join(product.name for product in (same or all_products().values()))

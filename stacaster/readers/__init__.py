@@ -26,16 +26,26 @@ class ReaderRow:
     """First bytes of such files."""
     groups: tuple[str, ...] = ()
     """HDF5: groups of which such files have at least one at the top; empty takes what no other reader does."""
+    members: str | None = None
+    """Zip: pattern of the names of which such archives have at least one; None takes what no other reader does."""
 
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
 
 READERS = {
     "geotiff_set": ReaderRow(
         module="stacaster.readers.geotiff_set",
         # A zip archive of GeoTIFFs is read where it lies.
-        magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"PK\x03\x04"),
+        magics=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", _ZIP),
     ),
+    "safe_archive": ReaderRow(
+        module="stacaster.readers.safe_archive", magics=(_ZIP,), members=r"[^/]+\.SAFE/manifest\.safe"
+    ),
+    "ceos_archive": ReaderRow(
+        module="stacaster.readers.ceos_archive", magics=(_ZIP,), members=r"(?:[^/]+/)?(?:LED|VOL)-\w.*"
+    ),
+    "hdf5_whole": ReaderRow(module="stacaster.readers.hdf5_whole", magics=()),
     "hdf5_grids": ReaderRow(module="stacaster.readers.hdf5_grids", magics=(_HDF5,)),
     "hdf5_tracks": ReaderRow(module="stacaster.readers.hdf5_tracks", magics=(_HDF5,), groups=tuple(BEAMS)),
     "hdf4_eos": ReaderRow(module="stacaster.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
@@ -63,10 +73,26 @@ def sniff_format(path: Path) -> str:
         raise ReadError(f"cannot be opened: {error.strerror or error}", granule=path.name) from error
     if head.startswith(_HDF5):
         return _of_groups(path)
+    if head.startswith(_ZIP):
+        return _of_members(path)
     for name, row in READERS.items():
         if head.startswith(row.magics):
             return name
     raise ReadError(_what_it_is(head), granule=path.name)
+
+
+def _of_members(path: Path) -> str:
+    """Return the reader for a zip archive, judged by the names in it; the usual one says what is wrong with it."""
+    import re
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError):
+        return "geotiff_set"
+    rows = ((name, row.members) for name, row in READERS.items() if row.members is not None)
+    return next((name for name, part in rows if any(re.fullmatch(part, n) for n in names)), "geotiff_set")
 
 
 def _of_groups(file: Any) -> str:
@@ -76,9 +102,22 @@ def _of_groups(file: Any) -> str:
     try:
         with h5py.File(file, "r") as opened:
             there = set(opened)
+            if _has_swaths(opened):
+                return "hdf5_whole"
     except OSError:
         return "hdf5_grids"
     return next((key for key, row in READERS.items() if there & set(row.groups)), "hdf5_grids")
+
+
+def _has_swaths(file: Any) -> bool:
+    """Tell whether images lie in the geometry of the radar, on no grid."""
+    import h5py
+
+    science = file.get("science")
+    bands = science.values() if isinstance(science, h5py.Group) else ()
+    inner = [part for band in bands if isinstance(band, h5py.Group) for part in band.values()]
+    groups = [part for part in inner if isinstance(part, h5py.Group)]
+    return any("swaths" in part for part in groups) and not any("grids" in part for part in groups)
 
 
 def _what_it_is(head: bytes) -> str:
@@ -113,10 +152,12 @@ def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGra
     if not files:
         raise ReadError("a granule without files cannot be opened")
     ordered = sorted(Path(path) for path in files)
-    names = {path: reader or sniff_format(path) for path in ordered}
+    # Metadata beside images say nothing about the format of the images.
+    images = [path for path in ordered if path.suffix.lower() != ".xml"] or ordered
+    names = {path: reader or sniff_format(path) for path in images}
     if len(set(names.values())) != 1:
         raise ReadError(f"the files are of several formats: {', '.join(sorted(set(names.values())))}")
-    module = importlib.import_module(READERS[names[ordered[0]]].module)
+    module = importlib.import_module(READERS[names[images[0]]].module)
     granule: OpenGranule = module.open_files(ordered)
     return granule
 

@@ -14,6 +14,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from stacaster.archives import is_archive, open_archive, text_lattices
 from stacaster.errors import ReadError
 from stacaster.model import GranuleContent, Layer
+from stacaster.safe import parse_burst
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ class GeotiffSet:
 
     def __init__(self, files: Sequence[Path]) -> None:
         archives = [path for path in files if is_archive(path)]
-        loose = [path for path in files if path not in archives]
+        notes = [path for path in files if path.suffix.lower() == ".xml"]
+        loose = [path for path in files if path not in archives and path not in notes]
         self._paths: dict[str, Path | str] = {path.name: path for path in loose}
         texts: dict[str, str] = {}
         for path in archives:
@@ -52,7 +54,7 @@ class GeotiffSet:
         if len(self._paths) < len(loose):
             raise ReadError("two files of the granule have the same name", granule=files[0].name)
         umm = _sidecar(files)
-        for path in loose:
+        for path in (*loose, *notes):
             if umm is not None:
                 verify_against_umm(path, umm, origin="its .cmr.json sidecar")
         layers = {
@@ -63,7 +65,7 @@ class GeotiffSet:
             files=tuple(files),
             layers=layers,
             lattices=text_lattices(texts, files[0].name),
-            sidecars={} if umm is None else {"umm": umm},
+            sidecars=({} if umm is None else {"umm": umm}) | _burst_metadata(notes),
         )
 
     def __enter__(self) -> GeotiffSet:
@@ -102,6 +104,16 @@ def _sidecar(files: Sequence[Path]) -> dict[str, Any] | None:
             if found is not None:
                 return found
     return None
+
+
+def _burst_metadata(notes: Sequence[Path]) -> dict[str, Any]:
+    """Return manifest and annotations of the XML beside a burst; empty without one."""
+    if not notes:
+        return {}
+    try:
+        return {"burst": parse_burst(notes[0].read_text("utf-8", "replace"), name=notes[0].name)}
+    except OSError as error:
+        raise ReadError(f"cannot be opened: {error.strerror or error}", granule=notes[0].name) from error
 
 
 def _open(path: Path | str) -> Any:

@@ -17,7 +17,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stacaster.errors import ReadError
-from stacaster.hdf5_files import OpenHdf5, only_file
+from stacaster.hdf5_files import OpenHdf5, identification, only_file, plain
 from stacaster.model import GranuleContent, Layer
 from stacaster.remote import RemoteFile
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 MAX_LAYER_BYTES = 16 << 30
 """Largest layer that is read; a file that declares more is damaged or hostile."""
 
-_SCALARS = ("identification",)
-_MAX_TEXT = 1 << 16
 _UNEVEN = 1e-6
 
 
@@ -73,7 +71,7 @@ class Hdf5Granule(OpenHdf5):
             layers, groups, notes = self._walk()
             self.content = GranuleContent(
                 reader="hdf5_grids", files=(path,), layers=layers, groups=groups,
-                attributes={**self._scalars(), "skipped_layers": notes},
+                attributes={**identification(self.file), "skipped_layers": notes},
             )  # fmt: skip
             if not layers:
                 self._refuse()
@@ -106,15 +104,8 @@ class Hdf5Granule(OpenHdf5):
         """Say what a file without a single gridded layer is, where that is known."""
         science = self.file.get("science")
         for band in science.values() if isinstance(science, h5py.Group) else ():
-            for name, group in band.items() if isinstance(band, h5py.Group) else ():
-                if isinstance(group, h5py.Group) and "swaths" in group:
-                    text = (
-                        f"holds {name} in radar geometry (slant range and azimuth time), which is not gridded; ingest "
-                        "the geocoded product of the same acquisition (GSLC, GCOV, GUNW or GOFF), or geocode it first"
-                    )
-                    raise ReadError(text, granule=self.name)
-                if name == "QA":
-                    raise ReadError("holds statistics of the quality of a granule, no pixels", granule=self.name)
+            if isinstance(band, h5py.Group) and "QA" in band:
+                raise ReadError("holds statistics of the quality of a granule, no pixels", granule=self.name)
 
     def _walk(self) -> tuple[dict[str, Layer], dict[str, str], list[str]]:
         layers: dict[str, Layer] = {}
@@ -157,7 +148,7 @@ class Hdf5Granule(OpenHdf5):
         x, y = axes["xCoordinates"], axes["yCoordinates"]
         if dataset.shape != (y.shape[0], x.shape[0]):
             return None, f"{path}: shape {dataset.shape} is not that of its coordinates, {(y.shape[0], x.shape[0])}"
-        attributes = {name: _plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
+        attributes = {name: plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
         geobox, problem = _geobox(x, y, crs["projection"])
         if problem is not None:
             attributes["geobox_problem"] = problem
@@ -171,19 +162,6 @@ class Hdf5Granule(OpenHdf5):
             geobox=geobox,
             attributes={key: value for key, value in attributes.items() if value is not None},
         ), None
-
-    def _scalars(self) -> dict[str, Any]:
-        """Return the small values that say what the granule is, by group and name."""
-        found: dict[str, Any] = {}
-        science = self.file.get("science")
-        for band in science.values() if isinstance(science, h5py.Group) else ():
-            for group in _SCALARS:
-                inside = band.get(group) if isinstance(band, h5py.Group) else None
-                if isinstance(inside, h5py.Group):
-                    for name, dataset in inside.items():
-                        if isinstance(dataset, h5py.Dataset) and dataset.size is not None and dataset.size < _MAX_TEXT:
-                            found[f"{group}/{name}"] = _plain(dataset[()])
-        return found
 
 
 def _above(dataset: h5py.Dataset, root: str, names: Sequence[str]) -> h5py.Group | None:
@@ -233,17 +211,3 @@ def _geobox(x: h5py.Dataset, y: h5py.Dataset, projection: h5py.Dataset) -> tuple
 
 def _number(value: Any) -> float | int | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _plain(value: Any) -> Any:
-    """Return a value of HDF5 as text, number or list of such; None for what is none of these."""
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip("\0 ")
-    if isinstance(value, (str, int, float)):
-        return value
-    if isinstance(value, np.ndarray):
-        found = [_plain(part) for part in value.ravel().tolist()]
-        return found[0] if value.shape in ((), (1,)) and found else found
-    if isinstance(value, np.generic):
-        return None if np.iscomplexobj(value) else _plain(value.item())
-    return None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from stacaster.errors import UsageError
 from stacaster.samples.scene import AsterScene
@@ -15,8 +16,9 @@ __all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
 
 _LEVEL2 = ("AST_L1B", "AST_05", "AST_07", "AST_07XT", "AST_08", "AST_09", "AST_09XT", "AST_09T")
 
-_NISAR = ("NISAR_L2_GCOV", "NISAR_L2_GSLC", "NISAR_L2_GUNW", "NISAR_L2_GOFF")
-PRODUCTS = ("AST_L1T", "AST_L1T_004", *_NISAR, "ICESAT2", *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
+_NISAR = ("NISAR_L1_RSLC", "NISAR_L2_GCOV", "NISAR_L2_GSLC", "NISAR_L2_GUNW", "NISAR_L2_GOFF")
+_RADAR = ("SENTINEL-1_SLC", "SENTINEL-1_GRD", "SENTINEL-1_BURSTS", "ALOS_PALSAR")
+PRODUCTS = ("AST_L1T", "AST_L1T_004", *_NISAR, *_RADAR, "ICESAT2", *_LEVEL2, *(f"{name}_004" for name in _LEVEL2))
 """Products that can be simulated."""
 
 _SHAPE = (61, 71)
@@ -106,13 +108,14 @@ def sample_data(
     overwrite: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Write simulated ASTER granules over South Australia.
+    """Write simulated granules over South Australia.
 
     Args:
         directory: Folder; made when it does not exist.
         product: ``AST_L1T``, ``AST_L1B``, ``AST_05``, ``AST_07`` ... (version 003, HDF4); with ``_004`` version 004
-            (GeoTIFF sets); ``NISAR_L2_GCOV``, ``GSLC``, ``GUNW``, ``GOFF`` (HDF5); ``ICESAT2`` for ATL03 with
-            its ATL06 and ATL08.
+            (GeoTIFF sets); ``NISAR_L2_GCOV``, ``GSLC``, ``GUNW``, ``GOFF``, ``NISAR_L1_RSLC`` (HDF5); ``ICESAT2`` for
+            ATL03 with its ATL06 and ATL08; ``SENTINEL-1_SLC``, ``SENTINEL-1_GRD``, ``SENTINEL-1_BURSTS``,
+            ``ALOS_PALSAR`` (archives).
         full_size: One granule of real size (133 MB; of NISAR some gigabytes) instead of a set of small ones.
         overwrite: Replace files that exist.
         progress: Called after each granule with the number done, the total and its name.
@@ -129,6 +132,10 @@ def sample_data(
     folder.mkdir(parents=True, exist_ok=True)
     if product == "ICESAT2":
         return _icesat2(folder, full_size=full_size, overwrite=overwrite, progress=progress)
+    if product in _RADAR:
+        if full_size:
+            raise UsageError(f"{product} is simulated in small only")
+        return _radar(product, folder, overwrite=overwrite, progress=progress)
     if product in _NISAR:
         return _nisar(product, folder, full_size=full_size, overwrite=overwrite, progress=progress)
     is_level2 = product.removesuffix("_004") in _LEVEL2
@@ -163,6 +170,32 @@ def _nisar(
         paths.append(nisar.write_nisar(scene, folder))
         if progress is not None:
             progress(done, len(scenes), path.name)
+    return tuple(paths)
+
+
+def _radar(
+    product: str, folder: Path, *, overwrite: bool, progress: Callable[[int, int, str], None] | None
+) -> tuple[Path, ...]:
+    from stacaster.samples import palsar, sentinel1
+
+    scenes: tuple[Any, ...] = palsar.DEFAULT_SCENES if product == "ALOS_PALSAR" else sentinel1.DEFAULT_SCENES
+    kind = product.rpartition("_")[2]
+    paths: list[Path] = []
+    for done, scene in enumerate(scenes, start=1):
+        is_burst = kind == "BURSTS"
+        name = (
+            scene.name if product == "ALOS_PALSAR" else scene.burst_name(2, 1, "VV") if is_burst else scene.name(kind)
+        )
+        if any(folder.glob(f"{name}.*")) and not overwrite:
+            raise UsageError(f"{name} exists in {folder.name}; --overwrite replaces it")
+        if product == "ALOS_PALSAR":
+            paths.append(palsar.write_palsar(scene, folder))
+        elif is_burst:
+            paths += sentinel1.write_burst(scene, folder)
+        else:
+            paths.append(sentinel1.write_safe(scene, folder, kind=kind))
+        if progress is not None:
+            progress(done, len(scenes), paths[-1].name)
     return tuple(paths)
 
 

@@ -1,4 +1,4 @@
-"""Write simulated NISAR L2 granules: HDF5 in the form of the product specifications, whole rows of chunks at a time."""
+"""Write simulated NISAR granules: HDF5 in the form of the product specifications, whole rows of chunks at a time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NisarScene:
     specification: str = "1.4.0"
     """Version of the product specification."""
     kind: str = "GCOV"
-    """``GCOV``, ``GSLC``, ``GUNW`` or ``GOFF``."""
+    """``GCOV``, ``GSLC``, ``GUNW`` or ``GOFF``; ``RSLC`` of level 1."""
     polarizations: tuple[str, ...] = ("HH", "HV")
     """Polarisations of other products than GCOV."""
     band: str = "L"
@@ -60,7 +60,7 @@ class NisarScene:
     @property
     def name(self) -> str:
         """Name of the granule."""
-        begin = f"NISAR_{self.band}2_PR_{self.kind}_{self.cycle:03d}_113_D_065"
+        begin = f"NISAR_{self.band}{1 if self.kind == 'RSLC' else 2}_PR_{self.kind}_{self.cycle:03d}_113_D_065"
         end = f"{self.crid}_N_F_J_{self.counter:03d}"
         first = _span(self.start)
         if self.is_pair:
@@ -80,6 +80,9 @@ FULL_SIZE_SCENE = NisarScene(
     start=DEFAULT_SCENES[0].start, shape=(16_704, 17_064), page_bytes=4 << 20, corner=(300_000.0, 6_700_000.0)
 )
 """One acquisition of the size of real ones."""
+
+OUTLINE = ((138.45, -31.05), (138.43, -31.12), (138.55, -31.15), (138.57, -31.08), (138.45, -31.05))
+"""Longitudes and latitudes of the outline that granules state."""
 
 CHUNK = 512
 """Rows and columns of a chunk."""
@@ -120,6 +123,9 @@ def write_nisar(scene: NisarScene, directory: Path) -> Path:
     with h5py.File(path, "w", track_order=False, **pages) as file:
         root = file.create_group(f"science/{scene.band}SAR")
         _identification(root.create_group("identification"), scene)
+        if scene.kind == "RSLC":
+            _swath(root.create_group("RSLC"), scene)
+            return path
         grids = root.create_group(f"{scene.kind}/grids")
         if scene.is_pair:
             _pair(grids.create_group("frequencyA"), scene)
@@ -136,6 +142,7 @@ def _identification(group: Any, scene: NisarScene) -> None:
         "productSpecificationVersion": scene.specification, "lookDirection": "Left",
         "orbitPassDirection": "Descending", "radarBand": scene.band, "isGeocoded": "True", "productLevel": "L2",
         "compositeReleaseId": scene.crid,
+        "boundingPolygon": "POLYGON ((" + ", ".join(f"{x} {y} 120.0" for x, y in OUTLINE) + "))",
     }  # fmt: skip
     spans = {"reference": scene.start, "secondary": scene.second} if scene.is_pair else {"": scene.start}
     for prefix, start in spans.items():
@@ -165,6 +172,29 @@ def _axes(group: Any, scene: NisarScene, factor: float) -> tuple[NDArray[Any], N
     group.create_dataset("yCoordinateSpacing", data=-step)
     group.create_dataset("projection", data=np.array(scene.epsg, dtype="u4")).attrs["epsg_code"] = scene.epsg
     return x, y
+
+
+def _swath(group: Any, scene: NisarScene) -> None:
+    """Write an image in the geometry of the radar, and the orbit."""
+    from stacaster.samples.radar_geometry import orbit_over
+
+    inside = group.create_group("swaths/frequencyA")
+    rows, cols = 40, 50
+    chance = np.random.default_rng(scene.cycle)
+    for name in scene.polarizations:
+        values = chance.standard_normal((rows, cols, 2)) @ np.array([1, 1j])
+        inside.create_dataset(name, data=values.astype("complex64"), chunks=(rows, cols), compression="gzip")
+    inside.create_dataset("slantRange", data=900_000.0 + 12.0 * np.arange(cols))
+    group["swaths"].create_dataset("zeroDopplerTime", data=0.5 * np.arange(rows))
+    orbit, first = orbit_over(138.5, -31.1, scene.start, slant_range=900_000.0)
+    seconds = first + 10.0 * np.arange(-6, 10)
+    place, speed = orbit.at(seconds)
+    out = group.create_group("metadata/orbit")
+    midnight = scene.start.replace(hour=0, minute=0, second=0, microsecond=0)
+    out.create_dataset("time", data=seconds + (orbit.node - midnight).total_seconds())
+    out["time"].attrs["units"] = np.bytes_(f"seconds since {midnight:%Y-%m-%dT%H:%M:%S}")
+    out.create_dataset("position", data=place)
+    out.create_dataset("velocity", data=speed)
 
 
 def _frequency(group: Any, scene: NisarScene, factor: int) -> None:

@@ -28,7 +28,9 @@ def test_table_is_complete(product: Product) -> None:
     names = [band.name for band in product.bands]
     assert len(names) == len(set(names))
     tables = [table.name for table in product.tables]
-    assert len(tables) == len(set(tables)) and bool(names) != bool(tables), "bands, or tables"
+    files = [kind.key for kind in product.files]
+    assert len(tables) == len(set(tables)) and not (names and tables), "bands, or tables"
+    assert len({*names, *tables, *files}) == len(names) + len(tables) + len(files) > 0
     for table in product.tables:
         columns = [column.name for column in table.columns]
         assert len(columns) == len(set(columns)) > 0
@@ -68,6 +70,7 @@ def test_collection_is_valid(product: Product, shared: Path) -> None:
     )
     assert check(document, shared / "schemas") == []
     named = {band.name for band in product.bands} | {table.name for table in product.tables}
+    named |= {kind.key for kind in product.files}
     assert named == set(document["item_assets"])
 
 

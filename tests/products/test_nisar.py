@@ -118,6 +118,7 @@ def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
     def radar(file: Any) -> None:
         file.move("science/LSAR/GCOV", "science/LSAR/RSLC")
         file.move("science/LSAR/RSLC/grids", "science/LSAR/RSLC/swaths")
+        del file["science/LSAR/identification/boundingPolygon"]
 
     def timeless(file: Any) -> None:
         del file["science/LSAR/identification/zeroDopplerStartTime"]
@@ -130,7 +131,7 @@ def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
     for name, change, words in (
         ("uneven", uneven, "not evenly spaced"),
         ("code", other_code, "EPSG:99999 is no CRS"),
-        ("radar", radar, "radar geometry (slant range and azimuth time), which is not gridded"),
+        ("radar", radar, "its boundingPolygon is no polygon"),
         ("time", timeless, "is no time"),
         ("type", as_double, "is float64, but float32 is needed"),
     ):

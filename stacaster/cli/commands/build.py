@@ -106,11 +106,11 @@ def products(as_json: bool) -> None:
 @click.command("sample-data", epilog="\b\nExample:\n  stacaster sample-data granules")
 @click.argument("directory", metavar="DIR")
 @click.option("--product", default="AST_L1T", show_default=True, metavar="NAME",
-              help="AST_L1T, AST_L1B, AST_05, AST_07 ... (version 003, HDF4); AST_L1T_004 ... (GeoTIFF).")  # fmt: skip
+              help="AST_07 ... (HDF4), AST_L1T_004 ... (GeoTIFF), NISAR_L2_GCOV, ICESAT2, SENTINEL-1_SLC.")  # fmt: skip
 @click.option("--full-size", is_flag=True, help="One granule of 133 MB instead of a small set.")
 @options.overwrite_option
 def sample_data(directory: str, **rest: Any) -> None:
-    """Write simulated ASTER granules over South Australia. They are not measurements."""
+    """Write simulated granules over South Australia. They are not measurements."""
     import stacaster
 
     with show.count_progress("writing") as progress:
