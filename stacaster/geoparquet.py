@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 GROUP_ROWS = 1 << 17
 """Rows of a row group: what a search in space reads at least."""
 
+REPEATED = frozenset({"spot", "rgt", "cycle", "region", "podppd_flag", "segment_id"})
+"""Columns that are written with a dictionary."""
+
 _POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
@@ -67,7 +70,8 @@ class PointWriter:
         bounds = pa.struct([(name, pa.float32()) for name in ("xmin", "ymin", "xmax", "ymax")])
         whole = schema.append(pa.field("bbox", bounds)).append(pa.field("geometry", pa.binary()))
         self._schema = whole.with_metadata(dict(metadata or {}))
-        words = [field.name for field in schema if pa.types.is_string(field.type)]
+        # What repeats itself: names, and the small numbers that all points of a beam share.
+        words = [field.name for field in schema if pa.types.is_string(field.type) or field.name in REPEATED]
         self._writer = pq.ParquetWriter(
             self._part, self._schema, compression="zstd", compression_level=1, use_dictionary=words or False,
             version="2.6",

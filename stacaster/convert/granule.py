@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 FORMAT = 2
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
+TABLES_FORMAT = 2
+"""The same of what is written for a granule of tracks."""
+
 
 def _preload() -> None:
     """Import what is needed later, while the first bands are read and hashed."""
@@ -116,7 +119,7 @@ def _write_tables(
     made: Mapping[str, Any],
 ) -> dict[str, Any] | None:
     """Write the tables of a track; None when no point is left."""
-    from stacaster.convert import tracks
+    from stacaster.convert import track_strips, tracks
 
     opened = cast("OpenTracks", granule)
     with ExitStack() as stack:
@@ -124,7 +127,7 @@ def _write_tables(
         found = tracks.write_tracks(opened, product.tables, target, options=options, classes=beside)
     if not found.rows:
         return None
-    geometry, bbox = tracks.footprint(found.lines)
+    geometry, bbox = track_strips.footprint(found.lines)
     properties = dict(scene.properties)
     if options.area is not None:
         properties["stacaster:cut_to"] = dict(options.area)
@@ -193,6 +196,8 @@ def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadO
     rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex,
             "variables": sorted(options.variables), "whole": options.keep_files}  # fmt: skip
     known |= {key: value for key, value in rest.items() if value}
+    if product.tables:
+        known["tables"] = TABLES_FORMAT
     return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
 
 

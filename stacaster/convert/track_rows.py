@@ -1,4 +1,4 @@
-"""Rows of a beam as Arrow arrays: values of segments spread over their photons, classes of ATL08, cells of segments."""
+"""Rows of a beam as Arrow arrays: values of segments spread over their photons, cells of segments."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from stacaster.convert.track_columns import MOMENTS, rate_of
 from stacaster.errors import ReadError
 from stacaster.instruments import icesat2
 from stacaster.model import OpenTracks, TrackColumn, TrackTable
@@ -26,8 +27,9 @@ class Beam:
         beam: Name of the beam.
         table: The table.
         columns: Its columns.
+        schema: Schema of the table.
+        said: What all rows share: ``spot``, ``strong``, ``rgt``, ``cycle``, ``region``; None for what is not known.
         area: GeoJSON geometry in degrees; points outside are left out.
-        spot: Number of the laser spot.
     """
 
     def __init__(
@@ -36,11 +38,13 @@ class Beam:
         beam: str,
         table: TrackTable,
         columns: Sequence[TrackColumn],
+        *,
+        schema: pa.Schema,
+        said: Mapping[str, Any],
         area: Mapping[str, Any] | None,
-        spot: int | None,
     ) -> None:
         self.granule, self.name, self.table = granule, beam, table
-        self._columns, self._spot = columns, spot
+        self._columns, self._schema, self._said = columns, schema, said
         self._shapes = granule.variables(beam)
         self.count = self._shapes[table.rows][0][0]
         self._area = None
@@ -54,6 +58,7 @@ class Beam:
         self.classes: tuple[NDArray[Any], NDArray[Any]] | None = None
         self._kept: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
         self._made: dict[str, list[tuple[NDArray[Any], NDArray[Any] | None]]] = {}
+        self._begun: NDArray[np.int64] | None = None
 
     def _segments_of_rows(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Return first row and number of rows of each segment.
@@ -135,26 +140,36 @@ class Beam:
             for values, none in self._of_fit():
                 arrays.append(_spread(values, none, segment) if segment is not None else _nulls(pick, rows))
         for column in self._columns:
-            length = self._shapes[column.path][0][0]
-            if length == self.count or segment is None:
-                values, none = self.granule.read(self.name, column.path, rows)
-                arrays.append(_arrow(values[pick], None if none is None else none[pick]))
-            else:
-                values, none = self._of_segments(column.path)
-                arrays.append(_spread(values, none, segment))
+            arrays.append(self._column(column, rows, pick, segment, x.size))
         if self.classes is not None:
             classes, heights = (part[rows][pick] for part in self.classes)
             arrays += [pa.array(classes, mask=classes < 0), pa.array(heights, mask=np.isnan(heights))]
         return arrays, x, y
+
+    def _column(
+        self, column: TrackColumn, rows: slice, pick: Any, segment: NDArray[np.int64] | None, count: int
+    ) -> pa.Array:
+        """Return a column; nulls where the beam lacks what others have."""
+        rate, kind = rate_of(column.path, self._shapes, self.table), self._schema.field(column.name).type
+        if rate is None or (rate != "row" and segment is None):
+            return pa.nulls(count, kind)
+        if rate == "row":
+            values, none = self.granule.read(self.name, column.path, rows)
+            found = _arrow(values[pick], None if none is None else none[pick])
+        else:
+            assert segment is not None
+            values, none = self._of_segments(column.path)
+            found = _spread(values, none, self._moments(segment) if rate == "moment" else segment)
+        return found if found.type == kind else found.cast(kind)
 
     def _head(self, rows: slice, pick: Any, x: NDArray[Any], y: NDArray[Any]) -> list[pa.Array]:
         seconds, none = self.granule.read(self.name, self.table.time, rows)
         seconds = np.where(none, 0, seconds) if none is not None else seconds
         moments = icesat2.microseconds(seconds[pick], self._epoch)
         time = pa.array(moments.astype(np.int64), mask=None if none is None else none[pick])
-        spot = pa.nulls(x.size, pa.int8()) if self._spot is None else pa.array(np.full(x.size, self._spot, np.int8))
-        return [time.cast(pa.timestamp("us", tz="UTC")), pa.array(x), pa.array(y), pa.array([self.name]).take(
-            pa.array(np.zeros(x.size, np.int32))), spot]  # fmt: skip
+        same = [pa.repeat(pa.scalar(value, self._schema.field(name).type), x.size)
+                for name, value in {"beam": self.name, **self._said}.items()]  # fmt: skip
+        return [time.cast(pa.timestamp("us", tz="UTC")), pa.array(x), pa.array(y), *same]
 
     def _of_segments(self, path: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
         if path not in self._kept:
@@ -175,22 +190,26 @@ class Beam:
             there &= ~missing[pick]
         return pa.array(start[np.maximum(segment, 0)] + along[pick].astype(np.float64), mask=~there)
 
+    def _moments(self, segment: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the row of the background that began last before each segment; -1 without one."""
+        if self._begun is None:
+            moments = self.granule.read(self.name, f"{MOMENTS}/delta_time")[0]
+            begins = self.granule.read(self.name, "geolocation/delta_time")[0]
+            self._begun = np.searchsorted(moments, begins, side="right") - 1
+        return np.where(segment < 0, -1, self._begun[np.maximum(segment, 0)])
+
     def _of_fit(self) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:
         """Return background rate and speed of each segment: what fits of surfaces need."""
         if "fit" not in self._made:
             count = 0 if self.segments is None else self.segments[0].size
             nothing: tuple[Any, Any] = np.zeros(count, np.float32), np.ones(count, dtype=bool)
             rate = speed = nothing
-            names = ("bckgrd_atlas/delta_time", "bckgrd_atlas/bckgrd_rate", "geolocation/delta_time")
-            if all(name in self._shapes and self._shapes[name][0][0] for name in names):
-                moments, (rates, none), begins = (self.granule.read(self.name, name) for name in names)
-                # The last one that began before the segment.
-                place = np.searchsorted(moments[0], begins[0], side="right") - 1
-                missing: Any = place < 0
+            if rate_of(f"{MOMENTS}/bckgrd_rate", self._shapes, self.table) == "moment":
+                rates, none = self.granule.read(self.name, f"{MOMENTS}/bckgrd_rate")
+                place = self._moments(np.arange(count))
+                missing = place < 0
                 place = np.maximum(place, 0)
-                if none is not None:
-                    missing |= none[place]
-                rate = rates[place].astype(np.float32), missing
+                rate = rates[place].astype(np.float32), missing if none is None else missing | none[place]
             if "geolocation/velocity_sc" in self._shapes:
                 velocity, none = self.granule.read(self.name, "geolocation/velocity_sc")
                 size = np.sqrt((velocity.astype(np.float64) ** 2).sum(axis=1)).astype(np.float32)
@@ -207,6 +226,9 @@ class Beam:
         arrays = self._head(rows, row, x[row, cell], y[row, cell])
         arrays.append(pa.array(cell.astype(np.int8)))
         for column in self._columns:
+            if rate_of(column.path, self._shapes, self.table) is None:
+                arrays.append(pa.nulls(row.size, self._schema.field(column.name).type))
+                continue
             values, none = self.granule.read(self.name, column.path, rows)
             place = (row, cell) if values.ndim == 2 and values.shape[1] == cells else (row,)
             arrays.append(_arrow(values[place], None if none is None else none[place]))
@@ -239,43 +261,3 @@ def _arrow(values: NDArray[Any], none: NDArray[Any] | None) -> pa.Array:
         np.ascontiguousarray(values).ravel(), mask=None if none is None else np.ascontiguousarray(none).ravel()
     )
     return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
-
-
-def classes_of(classes: OpenTracks, beam: Beam, notes: list[str]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return class and height above ground of each photon of a beam, from ATL08; -1 and NaN where it says none.
-
-    Args:
-        classes: ATL08 granule.
-        beam: Beam of the ATL03 granule.
-        notes: Takes what a user has to know.
-
-    Source: ATL08 data dictionary: ``classed_pc_indx`` counts photons from 1 within the segment ``ph_segment_id``.
-    """
-    kinds, heights = np.full(beam.count, -1, np.int8), np.full(beam.count, np.nan, np.float32)
-    paths = [
-        f"signal_photons/{name}"
-        for name in ("ph_segment_id", "classed_pc_indx", "classed_pc_flag", "ph_h", "delta_time")
-    ]
-    if beam.name not in classes.content.groups or beam.segments is None:
-        return kinds, heights
-    there = classes.variables(beam.name)
-    if any(path not in there for path in paths[:3]):
-        return kinds, heights
-    segment, index, kind = (classes.read(beam.name, path)[0] for path in paths[:3])
-    ids = beam.granule.read(beam.name, "geolocation/segment_id")[0].astype(np.int64)
-    first, count = beam.segments
-    order = np.argsort(ids, kind="stable")
-    place = order[np.minimum(np.searchsorted(ids[order], segment), ids.size - 1)]
-    is_known = (ids[place] == segment) & (index >= 1) & (index <= count[place])
-    row = (first[place] + index.astype(np.int64) - 1)[is_known]
-    if paths[4] in there and row.size:
-        apart = beam.granule.read(beam.name, beam.table.time)[0][row] - classes.read(beam.name, paths[4])[0][is_known]
-        if np.abs(apart).max() > 1e-6:
-            notes.append(f"{beam.name}: the photons of ATL08 are not those of this granule; they get no class")
-            return kinds, heights
-    kinds[row] = kind[is_known]
-    if paths[3] in there:
-        above, none = classes.read(beam.name, paths[3])
-        above = np.where(none, np.nan, above) if none is not None else above
-        heights[row] = above[is_known]
-    return kinds, heights

@@ -51,6 +51,8 @@ class TrackTable:
     """Dataset that says how many rows each segment has; values of segments are repeated for their rows."""
     segment_first: str | None = None
     """Dataset with the first row of each segment, counted from 1; used where the counts do not fit."""
+    segment_groups: tuple[str, ...] = ()
+    """Groups below the beam whose datasets have a row a segment."""
     cells: int | None = None
     """How many cells each row of the file is divided into; every cell becomes a row."""
 

@@ -25,6 +25,7 @@ PHOTONS = TrackTable(
             "geolocation",
             "segment_id: Number of the 20 m segment",
             "solar_elevation: Elevation of the sun [deg]",
+            "podppd_flag: Pointing and orbit, 0 nominal, odd numbers degraded",
         ),
         *columns(
             "geophys_corr", "geoid: Geoid above the ellipsoid [m]", "dem_h = dem: Height of the reference DEM [m]"
@@ -32,6 +33,7 @@ PHOTONS = TrackTable(
     ),
     segment_count="geolocation/segment_ph_cnt",
     segment_first="geolocation/ph_index_beg",
+    segment_groups=("geolocation", "geophys_corr"),
 )
 """The table."""
 

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 _FACTS = ("orbit_info", "ancillary_data")
 _MAX_VALUES = 64
-# What numbers with a fraction hold where a file neither states a fill value nor was created with one.
-_FILLS = {"f4": np.float32(3.4028235e38), "f8": np.float64(1.7976931348623157e308)}
+# What a file holds where it neither states a fill value nor was created with one: the largest number of the type, which
+# no measurement reaches. Whole numbers without a sign have none: 255 is a weight.
+_FILLS: dict[str, Any] = {
+    "f4": np.float32(3.4028235e38), "f8": np.float64(1.7976931348623157e308), "i1": 127, "i2": 32_767,
+    "i4": 2_147_483_647, "i8": 9_223_372_036_854_775_807,
+}  # fmt: skip
 
 
 def open_files(files: Sequence[Path]) -> TrackFile:
