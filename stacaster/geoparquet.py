@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,15 +67,18 @@ class PointWriter:
         self._part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         self._bounds = [np.inf, np.inf, -np.inf, -np.inf]
         self._digest = hashlib.sha256()
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="hash")
         self._epsg = epsg
         bounds = pa.struct([(name, pa.float32()) for name in ("xmin", "ymin", "xmax", "ymax")])
         whole = schema.append(pa.field("bbox", bounds)).append(pa.field("geometry", pa.binary()))
         self._schema = whole.with_metadata(dict(metadata or {}))
         # What repeats itself: names, and the small numbers that all points of a beam share.
         words = [field.name for field in schema if pa.types.is_string(field.type) or field.name in REPEATED]
+        # Bytes of one rank side by side: places along a track share most of them.
+        split = [field.name for field in schema if pa.types.is_float64(field.type)]
         self._writer = pq.ParquetWriter(
             self._part, self._schema, compression="zstd", compression_level=1, use_dictionary=words or False,
-            version="2.6",
+            use_byte_stream_split=[*split, *(f"bbox.{part.name}" for part in bounds)], version="2.6",
         )  # fmt: skip
 
     def __enter__(self) -> PointWriter:
@@ -83,6 +87,7 @@ class PointWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._hashing.shutdown(wait=True, cancel_futures=True)
         self._writer.close()
         self._part.unlink(missing_ok=True)
 
@@ -103,13 +108,13 @@ class PointWriter:
         self._bounds = [min(self._bounds[0], x.min()), min(self._bounds[1], y.min()),
                         max(self._bounds[2], x.max()), max(self._bounds[3], y.max())]  # fmt: skip
         table = pa.Table.from_arrays([*columns, bounds_struct(x, y), points_as_wkb(x, y)], schema=self._schema)
+        hashed = self._hashing.submit(_update, self._digest, table.to_batches(GROUP_ROWS))
         try:
             self._writer.write_table(table, row_group_size=GROUP_ROWS)
         except (OSError, pa.ArrowException) as error:
             kind = SpaceError if is_space_error(error) else WriteError
             raise kind(f"{self.path.name} cannot be written: {error}", href=self.path.name) from error
-        for batch in table.to_batches(GROUP_ROWS):
-            _update(self._digest, batch)
+        hashed.result()
         self.rows += x.size
 
     def finish(self) -> tuple[int, str]:
@@ -128,11 +133,14 @@ class PointWriter:
             again = hashlib.sha256()
             with pq.ParquetFile(self._part) as file:
                 count = 0
+                waiting: Future[None] = self._hashing.submit(lambda: None)
                 for number in range(file.num_row_groups):
+                    # The next group is read while this one is hashed.
                     group = file.read_row_group(number)
+                    waiting.result()
+                    waiting = self._hashing.submit(_update, again, group.combine_chunks().to_batches())
                     count += group.num_rows
-                    for batch in group.combine_chunks().to_batches():
-                        _update(again, batch)
+                waiting.result()
             if count != self.rows or again.digest() != self._digest.digest():
                 raise WriteError(f"{self.path.name} is not what was written", href=self.path.name)
             digest = hashlib.sha256()
@@ -154,10 +162,11 @@ class PointWriter:
         return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 
-def _update(digest: Any, batch: pa.RecordBatch) -> None:
-    """Add the values of a batch to a hash; what lies under a null does not count."""
-    for column in batch.columns:
-        _column(digest, column)
+def _update(digest: Any, batches: Iterable[pa.RecordBatch]) -> None:
+    """Add the values of batches to a hash; what lies under a null does not count."""
+    for batch in batches:
+        for column in batch.columns:
+            _column(digest, column)
 
 
 def _column(digest: Any, column: pa.Array) -> None:

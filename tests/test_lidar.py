@@ -34,7 +34,7 @@ def plain_fit(
 ) -> tuple[Any, ...]:
     """Fit one segment with NumPy's least squares; x is relative to the centre."""
     density = wanted["len"] * 10_000 / speed * background / 149_896_229.0
-    keep, window = np.arange(x.size), 0.0
+    keep, window, flags = np.arange(x.size), 0.0, 0
     for turn in range(int(wanted["maxi"])):
         matrix = np.stack([np.ones(keep.size), x[keep]], axis=1)
         (a, b), *_ = np.linalg.lstsq(matrix, h[keep], rcond=None)
@@ -46,25 +46,38 @@ def plain_fit(
             robust = (high - low) / r.size
         else:
             rate = noise / (high - low)
-            first = next(i for i in range(r.size) if i + 1.5 >= 0.25 * signal + (r[i] - low) * rate)
-            last = next(i for i in reversed(range(r.size)) if i - 0.5 <= 0.75 * signal + (r[i] - low) * rate)
-            robust = (r[last] - r[first]) / 1.349
+            first = next((i for i in range(r.size) if i + 1.5 >= 0.25 * signal + (r[i] - low) * rate), r.size)
+            last = next((i for i in reversed(range(r.size)) if i - 0.5 <= 0.75 * signal + (r[i] - low) * rate), -1)
+            if last < first:
+                first, last = int(r.size / 2 - signal / 4 + 0.5) - 1, int(r.size / 2 + signal / 4 + 0.5)
+            if first >= 0 and last < r.size:
+                robust = (r[last] - r[first]) / 1.349
+            else:
+                robust, flags = 0.0, flags | 8
         expected = math.hypot(149_896_229.0 * 0.68e-9, 4.25 * b)
         window = max(wanted["H_min_win"], 6 * expected, 6 * min(robust, wanted["sigma_r_max"]), 0.75 * window)
         inside = keep[np.abs(h[keep] - a - b * x[keep]) < window / 2]
-        if inside.size == keep.size or inside.size < wanted["cnt"] or np.ptp(x[inside]) < wanted["ats"]:
-            break
-        if turn == int(wanted["maxi"]) - 1:
+        if inside.size < wanted["cnt"]:
+            flags |= 2
+        elif np.ptp(x[inside]) < wanted["ats"]:
+            flags |= 1
+        elif inside.size != keep.size and turn == int(wanted["maxi"]) - 1:
+            flags |= 4
+        if inside.size == keep.size or flags & 7:
             break
         keep = inside
     inverse = np.linalg.pinv(np.stack([np.ones(keep.size), x[keep]], axis=1))
     rms = math.sqrt(np.mean((h[keep] - a - b * x[keep]) ** 2))
-    return a, b, rms * math.sqrt((inverse[0] ** 2).sum()), rms, keep.size, window
+    return a, b, rms * math.sqrt((inverse[0] ** 2).sum()), rms, keep.size, window, flags, inverse[0], keep
 
 
 def test_lines_come_back_exactly() -> None:
     """The unit vectors of SlideRule: heights of points on a line; intercept and slope."""
-    for heights, slope in (([2.0, 4.0, 6.0, 8.0], 2.0), ([4.0, 5.0, 6.0, 7.0], 1.0)):
+    from stacaster.lidar import kernels
+
+    for heights, intercept, slope in (([2.0, 4.0, 6.0, 8.0], 0.0, 2.0), ([4.0, 5.0, 6.0, 7.0], 3.0, 1.0)):
+        fitted = kernels.line(np.array([1.0, 2.0, 3.0, 4.0]), np.array(heights))
+        assert fitted[:2] == pytest.approx((intercept, slope), abs=1e-12)
         found = stacaster.fit_surface(photons([1, 2, 3, 4], heights), cnt=2, ats=1, len=100, res=100)
         assert len(found) == 1 and found.dh_fit_dx[0] == pytest.approx(slope, abs=1e-12)
         # The height is that of the centre of the segment, 50 m from its first photon.
@@ -74,26 +87,102 @@ def test_lines_come_back_exactly() -> None:
         assert (found.time[0] - pd.Timestamp("2022-08-14", tz="UTC")) == pd.Timedelta(51, "us")
 
 
-def test_fits_are_those_of_plain_code() -> None:
+@pytest.mark.parametrize(
+    ("given", "background", "density"),
+    [
+        ({}, 2e6, 5.0),
+        ({"maxi": 1, "len": 60.0, "res": 30.0}, 2e6, 5.0),
+        ({"cnt": 24, "ats": 36.0}, 8e6, 0.7),
+        ({"H_min_win": 1.0, "sigma_r_max": 0.3, "maxi": 20}, 0.0, 1.5),
+        ({"cnt": 3, "ats": 1.0, "H_min_win": 0.5}, 6e7, 0.4),
+    ],
+)
+def test_fits_are_those_of_plain_code(given: dict[str, float], background: float, density: float) -> None:
     chance = np.random.default_rng(3)
-    x = np.sort(chance.random(6000) * 1200)
-    h = 100 + 0.02 * x + np.where(chance.random(6000) < 0.3, chance.uniform(-40, 40, 6000), chance.normal(0, 0.2, 6000))
-    wanted = {**surface.DEFAULTS}
-    found = stacaster.fit_surface(photons(x, h, background=np.full(6000, 2e6), speed=np.full(6000, 7050.0)))
-    assert len(found) > 50
-    starts = x[0] + 20.0 * np.arange(len(found) + 3)
-    checked = 0
+    count = int(1200 * density)
+    x = np.sort(chance.random(count) * 1200)
+    h = (
+        100
+        + 0.02 * x
+        + np.where(chance.random(count) < 0.3, chance.uniform(-40, 40, count), chance.normal(0, 0.2, count))
+    )
+    wanted = {**surface.DEFAULTS, **given}
+    y = chance.normal(0, 5, count)
+    found = stacaster.fit_surface(
+        photons(x, h, background=np.full(count, background), speed=np.full(count, 7050.0), y_atc=y), **given
+    )
+    starts = x[0] + wanted["res"] * np.arange(int((x[-1] - x[0]) / wanted["res"]) + 1)
+    rows = iter(found.itertuples())
     for start in starts:
-        part = (x >= start) & (x < start + 40)
-        if part.sum() < 10 or np.ptp(x[part]) < 20:
+        part = (x >= start) & (x < start + wanted["len"])
+        if part.sum() < wanted["cnt"] or np.ptp(x[part]) < wanted["ats"]:
             continue
-        a, b, sigma, rms, count, window = plain_fit(x[part] - start - 20, h[part], 2e6, 7050.0, wanted)
-        row = found.iloc[int(np.argmin(np.abs(found.x_atc - start - 20)))]
-        assert row.x_atc == pytest.approx(start + 20) and row.n_fit_photons == count
+        middle = start + wanted["len"] / 2
+        a, b, sigma, rms, number, window, flags, weights, keep = plain_fit(
+            x[part] - middle, h[part], background, 7050.0, wanted
+        )
+        row = next(rows)
+        assert row.x_atc == pytest.approx(middle) and row.n_fit_photons == number and row.pflags == flags
         assert [row.h_mean, row.dh_fit_dx, row.h_sigma, row.rms_misfit, row.w_surface_window_final] == pytest.approx(
             [a, b, sigma, rms, window], rel=1e-9, abs=1e-9)  # fmt: skip
-        checked += 1
-    assert checked == len(found)
+        assert row.y_atc == pytest.approx(weights @ y[part][keep], abs=1e-9)
+        assert row.longitude == pytest.approx(138 + middle / 1e5) and row.latitude == pytest.approx(-31 + middle / 1e5)
+        assert abs((row.time - pd.Timestamp("2022-08-14", tz="UTC")) - pd.Timedelta(middle, "us")).value <= 2000
+    assert next(rows, None) is None and len(found) > 5
+
+
+def test_flags_say_why_a_fit_stopped() -> None:
+    chance = np.random.default_rng(8)
+    x = np.sort(chance.random(4000) * 4000)
+    h = np.where(chance.random(4000) < 0.5, chance.uniform(-30, 30, 4000), chance.normal(0, 0.1, 4000))
+    seen = set()
+    for given in ({"cnt": 30}, {"ats": 38.0, "cnt": 5}, {"maxi": 1}, {"cnt": 2, "ats": 0.5, "H_min_win": 0.3}):
+        for background in (0.0, 3e7, 3e8):
+            seen |= set(stacaster.fit_surface(photons(x, h, background=np.full(4000, background)), **given).pflags)
+    assert {0, 1, 2, 4} <= seen
+
+
+def test_fitted_heights_are_those_of_a_known_surface() -> None:
+    """Of a sloping surface with noise above and below: heights, slopes and the errors that are stated for them."""
+    chance = np.random.default_rng(21)
+    x = np.sort(chance.random(40_000) * 20_000)
+    ground = 500 + 15 * np.sin(x / 800)
+    is_noise = chance.random(x.size) < 0.25
+    h = ground + np.where(is_noise, chance.uniform(-60, 60, x.size), chance.normal(0, 0.15, x.size))
+    per_metre = is_noise.sum() / 120 / 20_000 * 40
+    background = per_metre * 149_896_229.0 / (40 * 10_000 / 7000)
+    found = stacaster.fit_surface(photons(x, h, background=np.full(x.size, background)))
+    truth_here, slope = 500 + 15 * np.sin(found.x_atc / 800), 15 / 800 * np.cos(found.x_atc / 800)
+    apart = (found.h_mean - truth_here).to_numpy()
+    assert len(found) > 900 and abs(np.median(apart)) < 0.01 and np.quantile(np.abs(apart), 0.9) < 0.15
+    assert np.median(np.abs(found.dh_fit_dx - slope)) < 0.005
+    share = (np.abs(apart) < 2 * found.h_sigma).mean()
+    assert share > 0.85, "stated errors fit the true ones"
+    assert (found.w_surface_window_final >= 3).all() and (found.n_fit_photons >= 10).all()
+
+
+def test_photons_are_chosen_as_asked() -> None:
+    """Surface, confidence, quality and pointing decide which photons count."""
+    x = np.arange(0.0, 40.0, 0.5)
+    number = np.arange(x.size)
+    confidence = np.full((x.size, 5), -1)
+    confidence[:, 3], confidence[:, 0] = 4, np.where(number % 2, 1, 2)
+    base = photons(x, np.where(number % 2, 10.0, 12.0)).assign(confidence=list(confidence.astype("i1")))
+
+    def used(frame: pd.DataFrame = base, **given: Any) -> int:
+        found = stacaster.fit_surface(frame, H_min_win=20, **given)
+        return int(found.n_fit_photons.iloc[0]) if len(found) else 0
+
+    assert used() == used(srt=3, cnf=4) == used(srt=[0, 3]) == 80
+    assert used(srt=0) == 40 and used(srt=0, cnf=[1]) == 40 and used(srt=0, cnf=1) == 80 and used(srt=4) == 0
+    assert used(base.assign(quality=number % 4)) == 20 and used(base.assign(quality=number % 4), quality=[0, 1]) == 40
+    flagged = base.assign(podppd_flag=np.where(number < 30, 5, 4))
+    assert used(flagged) == 50 and used(flagged, podppd_mask=0) == 80
+    for wrong in (5, -2, [0, 9]):
+        with pytest.raises(UsageError, match="srt is"):
+            used(srt=wrong)
+    without = base.assign(confidence=pd.Series([None, *base.confidence[1:]], dtype=object))
+    assert used(without) == 79, "a photon whose confidence is not known does not count"
 
 
 def test_noise_is_taken_off(tmp_path: Path) -> None:
@@ -176,7 +265,13 @@ def test_vegetation_and_blanket() -> None:
     assert row.h_canopy == 9.0 and row.h_mean_canopy == pytest.approx(23 / 3) and row.canopy_h_metrics[8] == 8.0
     assert row.canopy_openness == pytest.approx(np.std([6, 8, 9]))
     blanket = stacaster.surface_blanket(table, length=100).iloc[0]
-    assert blanket.median_ground == 106.0 and blanket.top_of_surface == pytest.approx(np.percentile(heights, 98))
+    assert blanket.median_ground == 100.2 and blanket.top_of_surface == 109.0, "ground is ground"
+    both = stacaster.surface_blanket(table, length=100, cnt=2).iloc[0]
+    assert both.top_of_surface == pytest.approx(np.percentile([106, 108, 109], 98)), "one photon makes no top"
+    few = stacaster.surface_blanket(table, length=100, cnt=4).iloc[0]
+    assert np.isnan(few.top_of_surface) and np.isnan(few.median_ground) and few.num_photons == 7
+    bare = stacaster.surface_blanket(table.drop(columns="class"), length=100).iloc[0]
+    assert bare.median_ground == 106.0 and bare.top_of_surface == pytest.approx(np.percentile(heights, 98))
 
 
 def test_grids_hold_what_lies_in_their_cells(tmp_path: Path) -> None:
@@ -252,3 +347,33 @@ def test_densities_of_a_real_track(shared: Path, tmp_path: Path) -> None:
     heights = stacaster.fit_surface(found)
     assert len(heights) == 40 and (heights.h_sigma < 2).mean() > 0.9
     assert heights.h_mean.between(found.height.min(), found.height.max()).all()
+
+
+def test_vegetation_of_other_segments() -> None:
+    """Steps, places, absolute heights and PhoREAL's histogram, against loops."""
+    chance = np.random.default_rng(17)
+    x = np.sort(chance.random(2000) * 1000)
+    kinds = chance.choice([0, 1, 2, 3], 2000, p=[0.1, 0.5, 0.3, 0.1])
+    above = np.where(kinds >= 2, chance.gamma(3, 3, 2000), 0.0)
+    table = photons(x, 100 + above, **{"class": kinds, "height_above_ground": above})
+    rows = stacaster.vegetation_metrics(table, length=60, step=30, geoloc="mean", binsize=1.0)
+    assert len(rows) == int((x[-1] - x[0]) / 30) + 1
+    for i, row in enumerate(rows.itertuples()):
+        inside = (x - x[0] >= 30 * i) & (x - x[0] < 30 * i + 60)
+        assert row.n_seg_ph == inside.sum() and row.x_atc == pytest.approx(x[inside].mean())
+        canopy = np.sort(above[inside & (kinds >= 2)])
+        for share, value in zip([*range(10, 100, 5), 98], [*row.canopy_h_metrics, row.h_canopy], strict=True):
+            edge = canopy[0]
+            while (canopy < edge + 1).sum() / canopy.size * 100 < share:
+                edge += 1
+            assert value == canopy[canopy < edge + 1].max()
+    plain = stacaster.vegetation_metrics(table, length=60, step=30)
+    high = stacaster.vegetation_metrics(table, length=60, step=30, use_abs_h=True, geoloc="center")
+    assert np.allclose(high.h_max_canopy - plain.h_max_canopy, 100) and high.geometry.x.between(138, 138.02).all()
+    assert stacaster.vegetation_metrics(table, geoloc="median").x_atc.iloc[0] == pytest.approx(
+        np.median(x[x < x[0] + 100])
+    )
+    for wrong in ({"geoloc": "left"}, {"step": 0}, {"binsize": 0}):
+        with pytest.raises(UsageError):
+            stacaster.vegetation_metrics(table, **wrong)
+    assert len(stacaster.vegetation_metrics(table.assign(**{"class": np.nan}))) == 0

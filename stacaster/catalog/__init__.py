@@ -202,12 +202,12 @@ class Catalog:
         Raises:
             UsageError: The query is wrong; the message is DuckDB's.
         """
-        from stacaster.catalog.points import point_views
+        from stacaster.catalog.points import sql_with_points
 
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
-        points = point_views(self, text) if self.objects is None else {}
-        found = item_table.run_sql(self.root / DATABASE, text, tables=beside, points=points)
-        return SqlResult(found, self.root, self.objects)
+        if self.objects is not None:
+            return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
+        return sql_with_points(self, text, beside)
 
     def points(self, table: str, **options: Any) -> gpd.GeoDataFrame:
         """Return points of tracks, such as photons: only files and row groups that may fit are read.

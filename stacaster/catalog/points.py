@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster import item_table
+from stacaster.catalog.sql import SqlResult
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.item_table import DATABASE, PointView
 from stacaster.products import all_products
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
     from stacaster.catalog import Catalog
+
+
+_WGS_84 = 4326
+_X, _Y = "stacaster_x", "stacaster_y"
 
 
 def point_views(catalog: Catalog, text: str) -> dict[str, PointView]:
@@ -28,6 +33,37 @@ def point_views(catalog: Catalog, text: str) -> dict[str, PointView]:
     """
     names = {name: key for name, key in _views(catalog).items() if re.search(rf"\b{name}\b", text, re.IGNORECASE)}
     return {name: _view(catalog, *key) for name, key in names.items()}
+
+
+def sql_with_points(catalog: Catalog, text: str, tables: Mapping[str, Any]) -> SqlResult:
+    """Run a query over items and points; see ``Catalog.sql``."""
+    views = point_views(catalog, text)
+    try:
+        found = item_table.run_sql(catalog.root / DATABASE, text, tables=tables, points=views)
+    except UsageError as error:
+        said = _hint(catalog, text)
+        if said is None:
+            raise
+        raise UsageError(f"{error}; {said}") from error
+    # Places of points are those of their reference frame, places of items are WGS 84.
+    epsg = _crs_of(views) if views else _WGS_84
+    return SqlResult(found, catalog.root, catalog.objects, epsg)
+
+
+def _crs_of(views: Mapping[str, PointView]) -> int | None:
+    """Return the CRS of views of points; None when they have several."""
+    found = {view.epsg for view in views.values() if view.files}
+    return found.pop() if len(found) == 1 else None
+
+
+def _hint(catalog: Catalog, text: str) -> str | None:
+    """Return what to write where a query names points that several products have, such as ``segments``."""
+    known = _views(catalog)
+    for short in sorted({name.partition("_")[2] for name in known} - set(known)):
+        if re.search(rf"\b{short}\b", text, re.IGNORECASE):
+            several = ", ".join(sorted(name for name in known if name.endswith(f"_{short}")))
+            return f"several products have {short}: name one of {several}"
+    return None
 
 
 def _views(catalog: Catalog) -> dict[str, tuple[str, str]]:
@@ -90,13 +126,15 @@ def read_points(
         across = "longitude between ? and ?" if box[0] <= box[2] else "(longitude >= ? or longitude <= ?)"
         rules.append(f"{across} and latitude between ? and ?")
         parameters += [box[0], box[2], box[1], box[3]]
-    chosen = "*" if columns is None else ", ".join(item_table.quoted(part) for part in [*columns, "geometry"])
+    # Points are made of their places again: faster than from their well-known binary.
+    named = "* exclude (bbox, geometry)" if columns is None else ", ".join(map(item_table.quoted, columns))
+    chosen = f"{named}{', ' if named else ''}longitude as {_X}, latitude as {_Y}"
     text = f"select {chosen} from {table}" + (f" where {' and '.join(rules)}" if rules else "")  # noqa: S608 - quoted
     if limit is not None and shape is None:
         text += f" limit {int(limit)}"
     found = item_table.run_sql(catalog.root / DATABASE, text, parameters=parameters, points={table: view})
     frame = found.to_pandas()
-    shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry"))
+    shapes = shapely.points(frame.pop(_X).to_numpy(), frame.pop(_Y).to_numpy())
     made = geopandas.GeoDataFrame(frame, geometry=shapes, crs=view.epsg)
     if shape is not None:
         shapely.prepare(shape)

@@ -33,6 +33,8 @@ class SqlResult:
     """Folder of the catalog that was asked."""
     objects: Objects | None = None
     """Where a published catalog lies; None for one on this disk."""
+    epsg: int | None = 4326
+    """CRS of the column ``geometry``; None when points of several reference frames were asked."""
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the rows as a pandas DataFrame."""
@@ -40,7 +42,7 @@ class SqlResult:
         return frame
 
     def to_geodataframe(self) -> gpd.GeoDataFrame:
-        """Return the rows as a GeoDataFrame in degrees.
+        """Return the rows as a GeoDataFrame in degrees; points of tracks are in their own reference frame.
 
         Raises:
             UsageError: The query gave no column ``geometry``.
@@ -50,7 +52,7 @@ class SqlResult:
         if "geometry" not in self.table.column_names:
             raise UsageError("the query gives no column geometry")
         frame = self.table.to_pandas()
-        shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry").map(bytes), crs="EPSG:4326")
+        shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry").map(bytes), crs=self.epsg)
         return geopandas.GeoDataFrame(frame, geometry=shapes)
 
     def to_parquet(self, output: str | os.PathLike[str]) -> Path:

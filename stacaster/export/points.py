@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,19 @@ from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
-from stacaster.errors import UsageError
+from stacaster.errors import UsageError, nearest
 from stacaster.export.writing import check_output, write_cube
-from stacaster.lidar import fit_surface, grid_points
+from stacaster.lidar import fit_surface, grid_points, photon_density, surface_blanket, vegetation_metrics
+
+
+def _with_density(photons: Any, **parameters: Any) -> Any:
+    return photons.assign(density=photon_density(photons, **parameters))
+
+
+PROCESSES: dict[str, Callable[..., Any]] = {
+    "surface": fit_surface, "vegetation": vegetation_metrics, "blanket": surface_blanket, "density": _with_density,
+}  # fmt: skip
+"""What can be made of photons."""
 
 
 def write_points(
@@ -23,17 +35,22 @@ def write_points(
     catalog: str | os.PathLike[str] | None = None,
     columns: Sequence[str] | None = None,
     fit: bool = False,
+    process: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     **conditions: Any,
 ) -> Path:
-    """Write points of a catalog to a file.
+    """Write points of a catalog to a file, or what is made of them.
 
     Args:
         table: View of the points, ``atl03_photons``.
         output: File ending in .parquet (GeoParquet), .gpkg or .csv.
         catalog: Folder of the catalog.
         columns: Columns; None takes all.
-        fit: Write surface heights fitted to the photons instead of the photons.
+        fit: The same as ``process="surface"``.
+        process: What is made of photons: ``surface`` (``fit_surface``), ``vegetation`` (``vegetation_metrics``),
+            ``blanket`` (``surface_blanket``), ``density`` (photons with a column ``density`` of ``photon_density``).
+        parameters: Of that function, such as ``{"len": 100}``; texts are read as JSON where they are.
         overwrite: Replace a file that exists.
         **conditions: ``where``, ``bbox``, ``intersects``, ``datetime``, ``filter`` as in ``Catalog.points``.
 
@@ -45,16 +62,47 @@ def write_points(
     path = check_points(output)
     if path.exists() and not overwrite:
         raise UsageError(f"{path.name} exists; overwrite=True (--overwrite) replaces it")
+    name = "surface" if fit and process is None else process
+    make = None if name is None else _made_by(name, dict(parameters or {}))
+    if make is None and parameters:
+        raise UsageError("parameters are of what is made of photons; process= (--process) says what")
     given = {key: value for key, value in conditions.items() if value is not None}
-    found = open_catalog(catalog_place(catalog)).points(table, columns=None if fit else columns, **given)
-    if fit:
-        found = fit_surface(found)
-        found = found if columns is None else found[[*columns, "geometry"]]
+    found = open_catalog(catalog_place(catalog)).points(table, columns=None if make else columns, **given)
+    if make is not None:
+        found = make(found)
+        if columns is not None:
+            lacking = [column for column in columns if column not in found.columns]
+            if lacking:
+                raise UsageError(f"there is no column {lacking[0]!r}; {nearest(lacking[0], list(found.columns))}")
+            found = found[[*columns, "geometry"]]
     if path.suffix.lower() != ".parquet":
         # Other formats have no lists and no structs.
         nested = [name for name in found.columns if name != "geometry" and _is_nested(found[name])]
         found = found.drop(columns=nested)
     return write_table(found, path)
+
+
+def _made_by(name: str, parameters: dict[str, Any]) -> Callable[[Any], Any]:
+    """Return what turns photons into the result, its parameters checked before anything is read."""
+    if name not in PROCESSES:
+        raise UsageError(f"process is {name!r}; {nearest(name, sorted(PROCESSES))}")
+    known = {key: _value(value) for key, value in parameters.items()}
+    function = photon_density if name == "density" else PROCESSES[name]
+    accepted = inspect.signature(function).parameters
+    takes_any = any(entry.kind is entry.VAR_KEYWORD for entry in accepted.values())
+    for key in () if takes_any else known:
+        if key not in accepted or key == "photons":
+            raise UsageError(f"{name} has no parameter {key!r}; {nearest(key, sorted(set(accepted) - {'photons'}))}")
+    return lambda photons: PROCESSES[name](photons, **known)
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
 
 
 def _is_nested(column: Any) -> bool:

@@ -54,16 +54,19 @@ def by_beam(photons: pd.DataFrame) -> Iterator[tuple[dict[str, Any], NDArray[np.
             yield {name: photons[name].iloc[rows[0]] for name in keys}, rows
 
 
-def chosen_confidence(photons: pd.DataFrame, surface: int | None) -> NDArray[np.int64]:
-    """Return the confidence of each photon: of one surface, or the largest of the five.
+def chosen_confidence(photons: pd.DataFrame, surface: int | Sequence[int] | None) -> NDArray[np.int64]:
+    """Return the confidence of each photon: of one surface, or the largest of several.
 
     Args:
-        photons: With ``confidence``, lists of five.
-        surface: 0 land, 1 ocean, 2 sea ice, 3 land ice, 4 inland water; None takes the largest.
+        photons: With ``confidence``, lists of five; photons without are not considered (-1).
+        surface: 0 land, 1 ocean, 2 sea ice, 3 land ice, 4 inland water, or several; None takes all.
     """
     values = photons["confidence"]
-    found = np.stack(list(values)) if values.dtype == object else values.to_numpy()[:, None]
-    picked: NDArray[np.int64] = (found.max(axis=1) if surface is None else found[:, surface]).astype(np.int64)
+    if values.dtype != object:
+        return np.asarray(values.to_numpy(), dtype=np.int64)
+    nothing = np.full(5, -1)
+    found = np.stack([nothing if value is None else np.asarray(value) for value in values] or [nothing])[: len(values)]
+    picked: NDArray[np.int64] = (found if surface is None else found[:, np.ravel(surface)]).max(axis=1).astype(np.int64)
     return picked
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numba
 import numpy as np
 
-SPREAD_SHORT, TOO_FEW, MAX_ITERATIONS = 1, 2, 4
+SPREAD_SHORT, TOO_FEW, MAX_ITERATIONS, OUT_OF_BOUNDS = 1, 2, 4, 8
 """Flags of a segment (SlideRule's ``pflags``)."""
 
 _HALF_LIGHT = 149_896_229.0
@@ -34,19 +34,21 @@ def quartiles(r: Any, low: float, rate: float, signal: float) -> Any:
             last = i
             break
     if last < first:
-        first, last = int(count / 2 - signal / 4), int(count / 2 + signal / 4)
-    return min(max(first, 0), count - 1), min(max(last, 0), count - 1)
+        first, last = int(count / 2 - signal / 4 + 0.5) - 1, int(count / 2 + signal / 4 + 0.5)
+    return first, last
 
 
 @_jit
 def spread(r: Any, low: float, high: float, background: float, most: float) -> Any:
-    """Return half the distance of the quartiles of ordered residuals, as a standard deviation."""
+    """Return half the distance of the quartiles of ordered residuals, as a standard deviation, and a flag."""
     signal = r.size - background
     if signal <= 1.0:
-        return min((high - low) / r.size, most)
+        return min((high - low) / r.size, most), 0
     rate = background / (high - low) if high > low else 0.0
     first, last = quartiles(r, low, rate, signal)
-    return min((r[last] - r[first]) / _QUARTILES, most)
+    if first < 0 or last >= r.size:
+        return 0.0, OUT_OF_BOUNDS
+    return min((r[last] - r[first]) / _QUARTILES, most), 0
 
 
 @_jit
@@ -62,14 +64,14 @@ def line(x: Any, h: Any) -> Any:
 
 @_jit
 def next_window(r: Any, turn: int, window: float, slope: float, density: float, least: float, most: float) -> Any:
-    """Return the height of the window for the next turn."""
+    """Return the height of the window for the next turn, and a flag."""
     ordered = np.sort(r)
     low, high = ordered[0], ordered[-1]
     if turn > 0:
         low, high = -window / 2, window / 2
-    robust = spread(ordered, low, high, density * (high - low), most)
+    robust, flag = spread(ordered, low, high, density * (high - low), most)
     expected = math.sqrt((_HALF_LIGHT * _SIGMA_TRANSMIT) ** 2 + (_SIGMA_FOOTPRINT * slope) ** 2)
-    return max(least, 6 * expected, 6 * robust, 0.75 * window)
+    return max(least, 6 * expected, 6 * robust, 0.75 * window), flag
 
 
 @_jit
@@ -82,17 +84,17 @@ def fit_segment(away: Any, h: Any, density: float, wanted: Any) -> Any:
     for turn in range(iterations):
         found = line(away[keep], h[keep])
         r = h[keep] - found[0] - found[1] * away[keep]
-        window = next_window(r, turn, window, found[1], density, least, most)
+        window, flag = next_window(r, turn, window, found[1], density, least, most)
+        flags |= flag
         inside = keep[np.abs(r) < window / 2]
-        if inside.size == keep.size:
-            break
+        is_done = inside.size == keep.size
         if inside.size < cnt:
-            flags = TOO_FEW
+            flags, is_done = flags | TOO_FEW, True
         elif away[inside[-1]] - away[inside[0]] < ats:
-            flags = SPREAD_SHORT
-        elif turn == iterations - 1:
-            flags = MAX_ITERATIONS
-        if flags:
+            flags, is_done = flags | SPREAD_SHORT, True
+        elif not is_done and turn == iterations - 1:
+            flags, is_done = flags | MAX_ITERATIONS, True
+        if is_done:
             break
         keep = inside
     return keep, window, flags, found

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "srt": -1, "cnf": 2, "quality": 0, "ats": 20.0, "cnt": 10, "len": 40.0, "res": 20.0, "maxi": 5, "H_min_win": 3.0,
-    "sigma_r_max": 5.0,
+    "sigma_r_max": 5.0, "podppd_mask": 1,
 }  # fmt: skip
-"""SlideRule's defaults: surface (-1: the most confident), confidence, quality, least along-track span in metres, least
-number of photons, length and step of segments in metres, iterations, least window in metres, largest robust spread."""
+"""SlideRule's defaults: surface (0 land, 1 ocean, 2 sea ice, 3 land ice, 4 inland water, several of them, -1: the most
+confident), confidence (at least; or several), quality (one or several), least along-track span in metres, least number
+of photons, length and step of segments in metres, iterations, least window in metres, largest robust spread in metres,
+bits of ``podppd_flag`` that leave photons out (degraded pointing or orbit)."""
+
+_SURFACES = 5
 
 _HALF_LIGHT = 149_896_229.0
 _PULSE_RATE = 10_000.0
@@ -36,13 +40,15 @@ def fit_surface(photons: pd.DataFrame, **parameters: Any) -> gpd.GeoDataFrame:
 
     Args:
         photons: Columns ``x_atc``, ``height``, ``longitude``, ``latitude``, ``time``; ``confidence``, ``quality``,
-            ``y_atc``, ``background`` (counts a second) and ``speed`` (m/s) count where they are there.
-        **parameters: Those of ``DEFAULTS``.
+            ``podppd_flag``, ``y_atc``, ``background`` (counts a second) and ``speed`` (m/s) count where they are there.
+        **parameters: ``srt``, ``cnf``, ``quality``, ``ats``, ``cnt``, ``len``, ``res``, ``maxi``, ``H_min_win``,
+            ``sigma_r_max``, ``podppd_mask``; ``stacaster.lidar.surface.DEFAULTS`` says what they mean.
 
     Returns:
         One row a segment: ``h_mean``, ``dh_fit_dx``, ``h_sigma``, ``rms_misfit``, ``n_fit_photons``,
-        ``w_surface_window_final``, ``pflags``, ``x_atc``, ``y_atc``, ``time``, position, and granule and beam. Segments
-        without a fit are left out.
+        ``w_surface_window_final``, ``pflags`` (1: too short along the track, 2: too few photons, 4: ``maxi`` was
+        reached, 8: no quartiles; added), ``x_atc``, ``y_atc``, ``time``, position, and granule and beam. Heights are
+        those of the centres of segments. Segments with fewer than ``cnt`` photons or ``ats`` metres are left out.
 
     Raises:
         UsageError: A column is missing, or a parameter is not known.
@@ -82,19 +88,25 @@ def _parameters(given: dict[str, Any]) -> dict[str, float]:
     for name in given:
         if name not in DEFAULTS:
             raise UsageError(f"a surface fit has no parameter {name!r}; {nearest(name, sorted(DEFAULTS))}")
-    found = {**DEFAULTS, **given}
+    found: dict[str, Any] = {**DEFAULTS, **given}
+    surfaces = np.ravel(found["srt"])
+    if found["srt"] != -1 and not np.isin(surfaces, np.arange(_SURFACES)).all():
+        raise UsageError(f"srt is {found['srt']!r}, but -1 or some of 0 to {_SURFACES - 1} are needed")
     if found["len"] <= 0 or found["res"] <= 0 or found["cnt"] < 2 or found["maxi"] < 1:
         raise UsageError("len and res have to be more than 0 metres, cnt at least 2, maxi at least 1")
     return found
 
 
-def _is_good(photons: pd.DataFrame, wanted: dict[str, float]) -> Any:
+def _is_good(photons: pd.DataFrame, wanted: dict[str, Any]) -> Any:
     keep = np.isfinite(photons["height"].to_numpy(dtype=np.float64))
     if "confidence" in photons.columns:
-        surface = None if wanted["srt"] < 0 else int(wanted["srt"])
-        keep &= chosen_confidence(photons, surface) >= wanted["cnf"]
+        found = chosen_confidence(photons, None if wanted["srt"] == -1 else wanted["srt"])
+        keep &= found >= wanted["cnf"] if np.ndim(wanted["cnf"]) == 0 else np.isin(found, wanted["cnf"])
     if "quality" in photons.columns:
-        keep &= photons["quality"].to_numpy(dtype=np.float64, na_value=-1) == wanted["quality"]
+        keep &= np.isin(photons["quality"].to_numpy(dtype=np.float64, na_value=-1), wanted["quality"])
+    if "podppd_flag" in photons.columns:
+        flags = photons["podppd_flag"].to_numpy(dtype=np.float64, na_value=0).astype(np.int64)
+        keep &= (flags & int(wanted["podppd_mask"])) == 0
     return keep
 
 

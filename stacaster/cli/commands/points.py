@@ -44,10 +44,14 @@ def _with_points(function: Any) -> Any:
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n  stacaster points atl03_photons -o photons.parquet --bbox 138.5,-31.2,139,-31\n"
                "  stacaster points atl08_segments -o trees.gpkg --where 'h_canopy > 5'\n"
-               "  stacaster points atl03_photons -o heights.parquet --fit --where 'class = 1'")  # fmt: skip
+               "  stacaster points atl03_photons -o heights.parquet --fit --parameter srt=3 --parameter cnf=4\n"
+               "  stacaster points atl03_photons -o canopy.parquet --process vegetation")  # fmt: skip
 @_with_points
 @click.option("--columns", metavar="NAME,NAME", help="Only these columns. [default: all]")
-@click.option("--fit", is_flag=True, help="Surface heights fitted to the photons instead of the photons.")
+@click.option("--fit", is_flag=True, help="Surface heights fitted to the photons: --process surface.")
+@click.option("--process", metavar="NAME", help="What is made of photons: surface, vegetation, blanket, density.")
+@click.option("--parameter", "parameters", multiple=True, metavar="NAME=VALUE", callback=options.pairs,
+              help="Of the process: srt, cnf, ats, cnt, len, res ... of surface; may be repeated.")  # fmt: skip
 @options.overwrite_option
 def points(columns: str | None, **rest: Any) -> None:
     """Write points of a catalog to a file (.parquet, .gpkg, .csv): photons, segments, or surfaces fitted to photons."""
