@@ -147,9 +147,9 @@ def test_fitted_heights_are_those_of_a_known_surface() -> None:
     chance = np.random.default_rng(21)
     x = np.sort(chance.random(40_000) * 20_000)
     ground = 500 + 15 * np.sin(x / 800)
-    is_noise = chance.random(x.size) < 0.25
-    h = ground + np.where(is_noise, chance.uniform(-60, 60, x.size), chance.normal(0, 0.15, x.size))
-    per_metre = is_noise.sum() / 120 / 20_000 * 40
+    is_noise = chance.random(x.size) < 0.1
+    h = ground + np.where(is_noise, chance.uniform(-20, 20, x.size), chance.normal(0, 0.15, x.size))
+    per_metre = is_noise.sum() / 40 / 20_000 * 40
     background = per_metre * 149_896_229.0 / (40 * 10_000 / 7000)
     found = stacaster.fit_surface(photons(x, h, background=np.full(x.size, background)))
     truth_here, slope = 500 + 15 * np.sin(found.x_atc / 800), 15 / 800 * np.cos(found.x_atc / 800)

@@ -35,6 +35,8 @@ def classes_of(classes: OpenTracks, beam: Beam, notes: list[str]) -> tuple[NDArr
         return kinds, heights
     segment, index, kind = (classes.read(beam.name, path)[0] for path in paths[:3])
     ids = beam.granule.read(beam.name, "geolocation/segment_id")[0].astype(np.int64)
+    if not ids.size:
+        return kinds, heights
     first, count = beam.segments
     order = np.argsort(ids, kind="stable")
     place = order[np.minimum(np.searchsorted(ids[order], segment), ids.size - 1)]

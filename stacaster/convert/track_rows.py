@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -89,10 +89,13 @@ class Beam:
         assert self.segments is not None
         first, count = self.segments
         used = np.flatnonzero(count > 0)
+        used = used[np.argsort(first[used], kind="stable")]
         place = np.arange(rows.start, rows.stop)
+        found = np.full(place.size, -1, dtype=np.int64)
+        if not used.size:
+            return found
         number = np.searchsorted(first[used], place, side="right") - 1
         inside = number >= 0
-        found = np.full(place.size, -1, dtype=np.int64)
         segment = used[np.maximum(number, 0)]
         inside &= place < first[segment] + count[segment]
         found[inside] = segment[inside]
@@ -138,7 +141,8 @@ class Beam:
         if self.table.segment_count is not None:
             arrays.append(self._along_track(rows, pick, segment))
             for values, none in self._of_fit():
-                arrays.append(_spread(values, none, segment) if segment is not None else _nulls(pick, rows))
+                is_there = segment is not None and values.size > 0
+                arrays.append(_spread(values, none, cast("Any", segment)) if is_there else _nulls(pick, rows))
         for column in self._columns:
             arrays.append(self._column(column, rows, pick, segment, x.size))
         if self.classes is not None:
@@ -151,7 +155,7 @@ class Beam:
     ) -> pa.Array:
         """Return a column; nulls where the beam lacks what others have."""
         rate, kind = rate_of(column.path, self._shapes, self.table), self._schema.field(column.name).type
-        if rate is None or (rate != "row" and segment is None):
+        if rate is None or (rate != "row" and (segment is None or not (segment >= 0).any())):
             return pa.nulls(count, kind)
         if rate == "row":
             values, none = self.granule.read(self.name, column.path, rows)
@@ -179,7 +183,7 @@ class Beam:
     def _along_track(self, rows: slice, pick: Any, segment: NDArray[np.int64] | None) -> pa.Array:
         """Return the distance from the equator: that of the segment and the way within it."""
         names = ("geolocation/segment_dist_x", "heights/dist_ph_along")
-        if segment is None or any(name not in self._shapes for name in names):
+        if segment is None or not (segment >= 0).any() or any(name not in self._shapes for name in names):
             return pa.nulls(_size(pick, rows), pa.float64())
         start, none = self._of_segments(names[0])
         along, missing = self.granule.read(self.name, names[1], rows)
