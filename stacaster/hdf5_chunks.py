@@ -29,6 +29,10 @@ _BATCH_BYTES = 24 << 20
 _THREADS = max(2, min(4, os.cpu_count() or 1))
 
 
+class ChunkError(OSError):
+    """A chunk whose bytes are not what they should be; the text says which."""
+
+
 class Bytes(Protocol):
     """Where the bytes of a file come from."""
 
@@ -87,7 +91,8 @@ class ChunkReader:
             window: What to read.
 
         Raises:
-            OSError, ValueError: A chunk is damaged or cannot be read.
+            ChunkError: A chunk is damaged.
+            OSError, ValueError: The library cannot read the dataset.
         """
         filters = _filters(dataset)
         if filters is None or not all(part.stop > part.start for part in window):
@@ -166,7 +171,7 @@ def _place(
 ) -> None:
     """Unpack a chunk and put what lies in the window into the result."""
     if len(content) != chunk.size:
-        raise OSError(f"the file ends within the chunk at {chunk.origin} of {name}")
+        raise ChunkError(f"the file ends within the chunk at {chunk.origin} of {name}")
     data: Any = content
     kind = result.dtype
     for number in reversed(range(len(filters))):
@@ -175,7 +180,7 @@ def _place(
         data = _inflated(data, name, chunk) if filters[number] == _DEFLATE else _unshuffled(data, kind.itemsize)
     size = int(np.prod(sizes)) * kind.itemsize
     if len(data) != size:
-        raise OSError(f"the chunk at {chunk.origin} of {name} has {len(data)} bytes instead of {size}")
+        raise ChunkError(f"the chunk at {chunk.origin} of {name} has {len(data)} bytes instead of {size}")
     values = np.frombuffer(data, dtype=kind).reshape(sizes)
     inside, target = [], []
     for first, length, part in zip(chunk.origin, sizes, window, strict=True):
@@ -189,7 +194,7 @@ def _inflated(data: Any, name: str, chunk: _Chunk) -> bytes:
     try:
         return zlib.decompress(data)
     except zlib.error as error:
-        raise OSError(f"the chunk at {chunk.origin} of {name} is damaged: {error}") from error
+        raise ChunkError(f"the chunk at {chunk.origin} of {name} is damaged") from error
 
 
 def _unshuffled(data: Any, size: int) -> Any:

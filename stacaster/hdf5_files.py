@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,11 +11,15 @@ import h5py
 import numpy as np
 
 from stacaster.errors import ReadError, StacasterError
-from stacaster.hdf5_chunks import ChunkReader, LocalBytes
+from stacaster.hdf5_chunks import ChunkError, ChunkReader, LocalBytes
 from stacaster.remote import Remembering, RemoteFile
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_HEAD_BYTES = 96
+_AGAIN = "download it again, and compare size and checksum with what the provider states"
 
 
 _MAX_TEXT = 1 << 16
@@ -45,10 +50,11 @@ class OpenHdf5:
 
     def __init__(self, path: Path, remote: RemoteFile | None = None) -> None:
         self.name, self._remote = path.name, None if remote is None else Remembering(remote)
+        self._path = None if remote is not None else path
         try:
             self.file = h5py.File(path if self._remote is None else self._remote, "r")
         except OSError as error:
-            raise self.failure("the HDF5 library cannot open it", error) from error
+            raise failure("it cannot be opened", error, path.name, path, self._remote) from error
         self._bytes = LocalBytes(path) if remote is None else remote
         self.chunks = ChunkReader(self._bytes)
 
@@ -69,10 +75,7 @@ class OpenHdf5:
 
     def failure(self, what: str, error: Exception) -> StacasterError:
         """Return what really happened: the HDF5 library hides why the network gave no bytes."""
-        said = None if self._remote is None else self._remote.error
-        if isinstance(error, StacasterError):
-            return error
-        return said or ReadError(f"{what}: {error}", granule=self.name)
+        return failure(what, error, self.name, self._path, self._remote)
 
 
 def identification(file: h5py.File) -> dict[str, Any]:
@@ -100,3 +103,68 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return None if np.iscomplexobj(value) else plain(value.item())
     return None
+
+
+def failure(what: str, error: Exception, name: str, path: Path | None, remote: Remembering | None) -> StacasterError:
+    """Return an error in words that help: what the HDF5 library says names its own functions and addresses.
+
+    Args:
+        what: What could not be done.
+        error: What was raised; it stays the cause.
+        name: Name of the granule.
+        path: The file on this disk.
+        remote: The file at its provider, instead.
+    """
+    if isinstance(error, StacasterError):
+        return error
+    if remote is not None and remote.error is not None:
+        return remote.error
+    if isinstance(error, ChunkError):
+        return ReadError(f"{what}: {error}; {_AGAIN}", granule=name)
+    try:
+        if remote is not None:
+            size, head = remote.size, remote.head(_HEAD_BYTES)
+        else:
+            assert path is not None
+            with path.open("rb") as file:
+                size, head = os.fstat(file.fileno()).st_size, file.read(_HEAD_BYTES)
+    except StacasterError as passing:
+        return passing
+    except OSError as closed:
+        return ReadError(f"{what}: {closed.strerror or closed}", granule=name)
+    return ReadError(f"{what}: {_problem(size, head, error)}", granule=name)
+
+
+def _problem(size: int, head: bytes, error: Exception) -> str:
+    """Return what is wrong with a file that the HDF5 library gave up on."""
+    if not head.startswith(_SIGNATURE):
+        return f"it does not begin like an HDF5 file; {_AGAIN}"
+    stated = stated_size(head)
+    if stated is not None and stated > size:
+        return f"it is truncated, {size:,} of {stated:,} bytes are there; download it again"
+    if isinstance(error, BlockingIOError):
+        return "another program writes to it; wait until that is done"
+    if "filter" in str(error) and ("required" in str(error) or "not registered" in str(error)):
+        return "it is packed with a filter that this HDF5 library does not have"
+    return f"it is damaged; {_AGAIN}"
+
+
+def stated_size(head: bytes) -> int | None:
+    """Return the bytes that an HDF5 file says it has; None where its first bytes do not say it.
+
+    Source: HDF5 File Format Specification 3.0, section II.A, superblock versions 0 to 3.
+
+    Args:
+        head: First bytes of the file, 96 of them.
+    """
+    if len(head) < _HEAD_BYTES or not head.startswith(_SIGNATURE):
+        return None
+    version = head[8]
+    if version not in (0, 1, 2, 3):
+        return None
+    width = head[13] if version < 2 else head[9]
+    begin = {0: 24, 1: 28}.get(version, 12)
+    if width not in (2, 4, 8):
+        return None
+    base, _, end = (int.from_bytes(head[begin + n * width : begin + (n + 1) * width], "little") for n in range(3))
+    return base + end

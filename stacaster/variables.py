@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.errors import ReadError
+from stacaster.hdf5_files import failure
 from stacaster.model import Granule, GranuleFile
 from stacaster.readers import open_granule, sniff_format
 from stacaster.remote import Remembering, is_remote, open_remote
@@ -89,8 +89,8 @@ def _opened(file: Any, name: str) -> Iterator[h5py.File]:
         with h5py.File(file, "r") as opened:
             yield opened
     except (OSError, RuntimeError) as error:
-        said = file.error if isinstance(file, Remembering) else None
-        raise said or ReadError(f"its structure cannot be read: {error}", granule=name) from error
+        place = (None, file) if isinstance(file, Remembering) else (file, None)
+        raise failure("its structure cannot be read", error, name, *place) from error
 
 
 def _of_hdf5(file: h5py.File) -> list[Variable]:

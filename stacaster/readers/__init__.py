@@ -104,7 +104,7 @@ def _of_groups(file: Any) -> str:
             there = set(opened)
             if _has_swaths(opened):
                 return "hdf5_whole"
-    except OSError:
+    except (OSError, RuntimeError, KeyError):
         return "hdf5_grids"
     return next((key for key, row in READERS.items() if there & set(row.groups)), "hdf5_grids")
 

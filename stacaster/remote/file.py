@@ -205,6 +205,15 @@ class Remembering(io.RawIOBase):
         self._remote = remote
         self.error: StacasterError | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        return self._remote.size
+
+    def head(self, count: int) -> bytes:
+        """Return the first bytes."""
+        return self._remote.read_at(0, count)
+
     def readable(self) -> bool:
         """Tell that the file can be read."""
         return True
