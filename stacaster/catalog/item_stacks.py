@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from stacaster.catalog.search import ItemSearch
 
-KEYS = ("sat:relative_orbit", "nisar:frame", "sat:orbit_state", "sar:instrument_mode", "sar:polarizations")
+_POLARIZATIONS = ("nisar:polarization_mode", "sar:polarizations")
+KEYS = ("sat:relative_orbit", "nisar:frame", "sat:orbit_state", "sar:frequency_band", "sar:instrument_mode",
+        *_POLARIZATIONS)  # fmt: skip
 """Properties that acquisitions of one stack share."""
 
 
@@ -75,6 +77,9 @@ def item_stacks(search: ItemSearch, keys: Sequence[str], *, all_versions: bool =
     said: dict[tuple[str, ...], dict[str, Any]] = {}
     for item in search.items() if all_versions else _newest(search.items()):
         values = {"collection": item.collection_id, **{key: item.properties.get(key) for key in keys}}
+        if all(values.get(key) is not None for key in _POLARIZATIONS):
+            # The mode is that of the acquisition; what an item has of it depends on the bands that were wanted.
+            del values[_POLARIZATIONS[1]]
         name = tuple(str(value) for value in values.values())
         groups.setdefault(name, []).append(item)
         said[name] = values

@@ -36,9 +36,14 @@ def halve(pixels: NDArray[Any], *, kind: BandKind, nodata: int | float | None) -
 
     Args:
         pixels: Array of shape (rows, cols) that begins at an even row.
-        kind: ``continuous`` bands are averaged; others keep the upper-left pixel of each 2 x 2 block.
+        kind: ``continuous`` bands are averaged, of ``amplitude`` the squares (power); others keep the upper-left
+            pixel of each 2 x 2 block.
         nodata: Value of invalid pixels, which have no part in an average.
     """
+    if kind == "amplitude":
+        squares = np.square(pixels, dtype="float64")
+        means = halve(squares, kind="continuous", nodata=nodata)
+        return np.asarray(np.sqrt(means), dtype=pixels.dtype)
     if kind != "continuous":
         return np.ascontiguousarray(pixels[::2, ::2])
     rows, cols = pixels.shape

@@ -10,7 +10,7 @@ from stacaster import georef
 from stacaster.convert.whole import touches
 from stacaster.errors import ReadError
 from stacaster.hulls import HullOf
-from stacaster.model import GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
+from stacaster.model import PARTS, GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,16 +38,15 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
     absent = dict(scene.absent)
     kept: list[SceneBand] = []
     for band in scene.bands:
-        names = {band.band.name, content.layers[band.layer].name if options.subsystems else band.band.name}
-        if options.bands and names.isdisjoint(options.bands):
-            absent[band.band.name] = f"{band.band.name} was not asked for"
-        else:
+        if options.wants(band.band.name, content.layers[band.layer].name):
             kept.append(band)
+        else:
+            absent[band.band.name] = f"{band.band.name} was not asked for"
     if not kept:
         there = ", ".join(band.band.name for band in scene.bands)
         text = f"none of the bands {', '.join(options.bands)} is in it; there are {there}"
         raise ReadError(text, granule=content.name)
-    kept = [part for band in kept for part in _parts(band, split=options.split_complex)]
+    kept = [part for band in kept for part in _parts(band, content.layers[band.layer].name, options)]
     if options.area is None or scene.footprint is not None:
         # What lies on no grid of a map is not cut.
         return replace(scene, bands=tuple(kept), absent=absent)
@@ -64,18 +63,27 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
     return replace(scene, bands=tuple(inside), absent=absent, properties=properties)
 
 
-def _parts(band: SceneBand, *, split: bool) -> list[SceneBand]:
-    if not split or not band.band.data_type.startswith("complex"):
-        return [band]
+def _parts(band: SceneBand, layer: str, options: ReadOptions) -> list[SceneBand]:
     table = band.band
+    if not options.split_complex or not table.data_type.startswith("complex"):
+        return [band]
+    # Amplitudes of single looks average in power; products of two channels are power already. Phases are only copied.
+    is_look = table.quantity == "single_look_complex"
     amplitude = replace(
-        table, name=f"{table.name}_amplitude", description=f"Amplitude of: {table.description}", data_type="float32"
-    )
+        table, name=f"{table.name}_amplitude", description=f"Amplitude of: {table.description}", data_type="float32",
+        kind="amplitude" if is_look else "continuous",
+    )  # fmt: skip
     phase = replace(
         table, name=f"{table.name}_phase", description=f"Phase of: {table.description}", data_type="float32",
-        unit="rad", quantity="phase",
+        unit="rad", quantity="phase", kind="label",
     )  # fmt: skip
-    return [replace(band, band=amplitude, part="amplitude"), replace(band, band=phase, part="phase")]
+    wholes = {table.name, layer} if options.subsystems else {table.name}
+    named = set(options.bands)
+    ends = [end for end in PARTS
+            if not named or named & wholes or named & {f"{whole}{end}" for whole in wholes}]  # fmt: skip
+    made = {"_amplitude": replace(band, band=amplitude, part="amplitude"),
+            "_phase": replace(band, band=phase, part="phase")}  # fmt: skip
+    return [made[end] for end in ends]
 
 
 def reading(granule: OpenGranule, band: SceneBand, hull: HullOf) -> Callable[[], Iterator[NDArray[Any]]]:
@@ -97,7 +105,30 @@ def reading(granule: OpenGranule, band: SceneBand, hull: HullOf) -> Callable[[],
                 taken = np.abs(strip)
             elif band.part == "phase":
                 taken = np.angle(strip)
+            elif band.recoded is not None:
+                taken = _recoded(strip, band, granule.content.name)
             hull.add(taken)
             yield taken
 
     return read
+
+
+def _recoded(strip: NDArray[Any], band: SceneBand, granule: str) -> NDArray[Any]:
+    """Return whole numbers in the type of the band; its fill value stands for that of the file.
+
+    Raises:
+        ReadError: A number does not fit into the type.
+    """
+    import numpy as np
+
+    table = band.band
+    kind = np.dtype(table.data_type)
+    # A fill value beyond a signed type is written with the same bits: 255 as -1.
+    fill = np.asarray(band.recoded).astype("int64").astype(strip.dtype)
+    limits = np.iinfo(kind)
+    inside = (strip == fill) | ((strip >= limits.min) & (strip <= limits.max) & (strip != table.nodata))
+    if not inside.all():
+        raise ReadError(f"{band.layer} holds {strip[~inside][0]}, which is no value of {kind}", granule=granule)
+    found: NDArray[Any] = np.where(strip == fill, strip.dtype.type(0), strip).astype(kind)
+    found[strip == fill] = table.nodata
+    return found

@@ -35,7 +35,7 @@ from stacaster.version import __version__
 if TYPE_CHECKING:
     from stacaster.model import OpenTracks
 
-FORMAT = 2
+FORMAT = 3
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
 TABLES_FORMAT = 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.checksums import digest_file, multihash
 from stacaster.errors import ReadError
-from stacaster.model import ReadOptions
+from stacaster.model import PARTS, ReadOptions
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule, Product
@@ -68,7 +68,7 @@ def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
     wanted = tuple(task.get("subsystems", ()))
     if wanted or not task.get("bands"):
         return wanted
-    names = {name.removesuffix(part) for name in task["bands"] for part in ("", "_amplitude", "_phase")}
+    names = {name.removesuffix(part) for name in task["bands"] for part in ("", *PARTS)}
     return tuple(sorted({band.group for product in all_products().values() for band in product.bands
                          if band.name in names}))  # fmt: skip
 

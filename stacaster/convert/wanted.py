@@ -10,6 +10,7 @@ from typing import Any
 from stacaster.areas import box_geometry, checked_area
 from stacaster.conditions import read_area
 from stacaster.errors import UsageError
+from stacaster.model import PARTS
 from stacaster.products import all_products
 from stacaster.query import parse_bbox
 from stacaster.regions import region_bbox
@@ -19,8 +20,6 @@ AREA = ("bbox", "intersects", "region", "name_column")
 
 OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3", "keep_files")
 """Options of an ingest beside those of its signature."""
-
-_PARTS = ("_amplitude", "_phase")
 
 
 def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any]:
@@ -47,7 +46,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     parts = [*subsystem, *([] if frequency is None else [f"frequency{str(frequency).upper()}"])]
     return {
         "subsystems": _subsystems(parts),
-        "bands": _bands(options.get("bands") or ()),
+        "bands": _bands(options.get("bands") or (), split=bool(options.get("split_complex"))),
         "area": parse_area(**{key: options.get(key) for key in AREA}),
         "split_complex": bool(options.get("split_complex")),
         "variables": _texts(options.get("variables") or ()),
@@ -95,14 +94,17 @@ def _texts(names: str | Sequence[str]) -> list[str]:
     return [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
 
 
-def _bands(names: str | Sequence[str]) -> list[str]:
+def _bands(names: str | Sequence[str], *, split: bool) -> list[str]:
     parts = _texts(names)
     known = {band.name for product in all_products().values() for band in product.bands}
     for name in parts:
-        if name not in known and not any(name.removesuffix(part) in known for part in _PARTS):
+        if name not in known and not any(name.removesuffix(part) in known for part in PARTS):
             import difflib
 
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UsageError(f"no product has a band {name!r}; {hint}'stacaster products --json' lists them")
+        if name not in known and not split:
+            whole = name.rpartition("_")[0]
+            raise UsageError(f"{name} is made of the complex band {whole} with split_complex (--split-complex)")
     return sorted(set(parts))

@@ -26,6 +26,12 @@ PAIR_NAME = re.compile(
 )
 """Names of granules of two acquisitions."""
 
+ACQUISITION = (
+    "band", "level", "product", "cycle", "track", "direction", "frame", "second_cycle", "mode", "polarization", "start",
+    "second_start",
+)  # fmt: skip
+"""Parts of a name that all productions of one acquisition, or of one pair, share."""
+
 _POLARIZATION = re.compile(r"(?:HH|HV|VH|VV|RH|RV){1,2}")
 
 _CODES = {
@@ -42,6 +48,11 @@ PROVIDERS = (
 """Who made and who hosts NISAR data."""
 
 
+def match_name(granule: str) -> re.Match[str] | None:
+    """Return the parts of the name of a granule, of one or two acquisitions; None for other names."""
+    return NAME.fullmatch(granule) or PAIR_NAME.fullmatch(granule)
+
+
 def identification(content: GranuleContent, name: str) -> Any:
     """Return a value of the group ``identification``; None where the file has none."""
     return content.attributes.get(f"identification/{name}")
@@ -50,7 +61,7 @@ def identification(content: GranuleContent, name: str) -> Any:
 def granule_id(content: GranuleContent) -> str:
     """Return the name of the granule: what the file says, else the name of the file."""
     stated = str(identification(content, "granuleId") or "")
-    return stated if NAME.fullmatch(stated) or PAIR_NAME.fullmatch(stated) else re.sub(r"\.h5$", "", content.name)
+    return stated if match_name(stated) else re.sub(r"\.h5$", "", content.name)
 
 
 def is_product(content: GranuleContent, kind: str) -> bool:
@@ -98,7 +109,7 @@ def _moment(content: GranuleContent, name: str) -> dt.datetime:
 
 def properties(content: GranuleContent, granule: str, seen: list[str]) -> dict[str, Any]:
     """Return STAC properties of a granule: radar, orbit, and what its name says."""
-    match = NAME.fullmatch(granule) or PAIR_NAME.fullmatch(granule)
+    match = match_name(granule)
     track, frame = (identification(content, name) for name in ("trackNumber", "frameNumber"))
     direction = str(identification(content, "orbitPassDirection") or "").lower()
     look = str(identification(content, "lookDirection") or "").lower()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stacaster.errors import ReadError
-from stacaster.instruments import nisar
+from stacaster.instruments import nisar, nisar_issues
 from stacaster.model import Band, BandKind, ClassValue, GranuleContent, Layer, Product, ReadOptions, Scene, SceneBand
 
 FREQUENCIES = {"frequencyA": "", "frequencyB": "_B"}
@@ -19,8 +19,6 @@ FREQUENCIES = {"frequencyA": "", "frequencyB": "_B"}
 NAN = float("nan")
 """Fill value of real and complex layers."""
 
-# Releases with the offset of the polarimetric phase that the provider lists among known issues.
-_LAST_PROVISIONAL = "P05999"
 # Swaths of one acquisition; the specification numbers them from 1.
 _SWATHS = 5
 SWATHS = (
@@ -31,12 +29,29 @@ SWATHS = (
 """Values of the mask of products of one acquisition."""
 
 
+def _pair_class(value: int) -> ClassValue:
+    water, first, second = value // 100, value // 10 % 10, value % 10
+    swaths = [f"sub-swath {n}" if n else "no valid sub-swath" for n in (first, second)]
+    words = f"{'Water' if water else 'Land'}, {swaths[0]} of the reference, {swaths[1]} of the secondary"
+    return ClassValue(value=value, name=f"{'water' if water else 'land'}-{first}-{second}", description=words)
+
+
+PAIR_CLASSES = (
+    *(_pair_class(100 * water + 10 * first + second)
+      for water in (0, 1) for first in range(_SWATHS + 1) for second in range(_SWATHS + 1)),
+    ClassValue(value=255, name="outside", description="Outside of the data"),
+)  # fmt: skip
+"""Values of the mask of products of two acquisitions: one decimal digit each for water and for the two sub-swaths."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class GridLayer:
     """One layer of a product."""
 
     path: str
     """Below the group of the frequency: ``unwrappedInterferogram/HH/unwrappedPhase``."""
+    once: tuple[str, ...] = ()
+    """Paths that other versions of the specification have for it."""
     name: str
     """Asset key at frequency A."""
     description: str
@@ -69,11 +84,11 @@ def swath_mask(path: str = "mask", name: str = "mask") -> GridLayer:
     )  # fmt: skip
 
 
-def pair_mask(path: str, name: str) -> GridLayer:
+def pair_mask(path: str, name: str, *once: str) -> GridLayer:
     """Return the layer of water and of the sub-swaths of both acquisitions."""
     return GridLayer(
-        path=path, name=name, data_type="uint8", unit=None, nodata=255, kind="label", is_expected=True,
-        description="100 * water + 10 * sub-swath of the reference + sub-swath of the secondary",
+        path=path, name=name, once=once, data_type="uint8", unit=None, nodata=255, kind="categorical", is_expected=True,
+        description="100 * water + 10 * sub-swath of the reference + sub-swath of the secondary", classes=PAIR_CLASSES,
     )  # fmt: skip
 
 
@@ -161,9 +176,12 @@ def _describe(
     groups = {path.partition("/")[0] for path in there}
     chosen: list[SceneBand] = []
     absent: dict[str, str] = {}
+    known: set[str] = set()
     for band in bands:
         row, group = rows[band.name]
         layer = _layer(there, row, group)
+        if layer is not None:
+            known.add(layer.path)
         if layer is not None and options.subsystems and group not in options.subsystems:
             absent[band.name] = f"{group} was not asked for"
         elif layer is not None:
@@ -173,6 +191,9 @@ def _describe(
     if not chosen:
         reasons = "; ".join(sorted(set(absent.values()))) or "it has no layer of the table of this product"
         raise ReadError(f"no band is left to ingest: {reasons}", granule=content.name)
+    kept = [band for band in chosen if options.wants(band.band.name, content.layers[band.layer].name)]
+    unknown = [f"left out {path}: the table of this product does not have it"
+               for path in content.layers if path not in known]  # fmt: skip
     return Scene(
         id=granule,
         datetime=start,
@@ -181,23 +202,22 @@ def _describe(
         created=None,
         bands=tuple(chosen),
         absent=absent,
-        notes=_notes(content, granule, chosen),
+        notes=(*_notes(content, granule, kept), *unknown),
         properties=_properties(content, granule, chosen),
         extensions=("sar", "sat"),
     )
 
 
-def _notes(content: GranuleContent, granule: str, chosen: Sequence[SceneBand]) -> tuple[str, ...]:
+def _notes(content: GranuleContent, granule: str, kept: Sequence[SceneBand]) -> tuple[str, ...]:
     notes = [f"left out {note}" for note in content.attributes.get("skipped_layers", ())]
     if nisar.identification(content, "missionId") == "SIMULATED":
         notes.insert(0, "simulated data, not a measurement")
-    is_cross = any(band.band.quantity == "covariance" for band in chosen)
-    match = nisar.NAME.fullmatch(granule) or nisar.PAIR_NAME.fullmatch(granule)
-    if is_cross and (match is None or match["crid"] <= _LAST_PROVISIONAL or match["crid"].startswith("X")):
-        notes.append("the phase between polarisations has a known offset of 59 degrees, which is not corrected")
-    if match is not None and match["crid"][0] not in "PX":
-        notes.append(f"release {match['crid']} is of an unknown kind; it counts less than production releases (P)")
-    return tuple(notes)
+    notes += [
+        f"{band.band.name} is stored as {content.layers[band.layer].data_type} and was written as "
+        f"{band.band.data_type}, as later specifications have it"
+        for band in kept if content.layers[band.layer].data_type != band.band.data_type
+    ]  # fmt: skip
+    return (*notes, *nisar_issues.notes(granule, [(band.band.name, band.band.group) for band in kept]))
 
 
 def _properties(content: GranuleContent, granule: str, chosen: Sequence[SceneBand]) -> dict[str, Any]:
@@ -210,31 +230,23 @@ def _properties(content: GranuleContent, granule: str, chosen: Sequence[SceneBan
 
 
 def _layer(there: Mapping[str, Layer], row: GridLayer, group: str) -> Layer | None:
-    # The specification spells the group of one mask without its last letter.
-    return next(
-        (
-            there[path]
-            for path in (f"{group}/{row.path}", f"{group}/{row.path.replace('pixelOffsets/mask', 'pixelOffset/mask')}")
-            if path in there
-        ),
-        None,
-    )
+    return next((there[f"{group}/{path}"] for path in (row.path, *row.once) if f"{group}/{path}" in there), None)
 
 
 def _scene_band(content: GranuleContent, band: Band, row: GridLayer, layer: Layer) -> SceneBand:
-    # Specification 1.1 stores masks with a sign.
-    same_kind = row.kind != "continuous" and layer.data_type in ("int8", "uint8")
+    # The first specifications store masks with a sign and components as 32 bits: what is counted may be of any width.
+    same_kind = row.kind != "continuous" and layer.data_type.lstrip("u").startswith("int")
     if layer.data_type != band.data_type and not same_kind:
         raise ReadError(f"{layer.path} is {layer.data_type}, but {band.data_type} is needed", granule=content.name)
     if layer.geobox is None:
         reason = layer.attributes.get("geobox_problem", "no reason given")
         raise ReadError(f"the place of {layer.path} on Earth is unknown: {reason}", granule=content.name)
+    recoded = None
     nodata = band.nodata if layer.nodata is None else layer.nodata
-    if layer.data_type == "int8" and nodata is not None and nodata > 127:
-        nodata = int(nodata) - 256
-    table = replace(
-        band, resolution=abs(float(layer.geobox.transform.a)), data_type=layer.data_type, nodata=nodata
-    )  # fmt: skip
+    if layer.data_type != band.data_type:
+        # All items of a collection hold a band in one type with one fill value.
+        recoded, nodata = nodata, band.nodata
+    table = replace(band, resolution=abs(float(layer.geobox.transform.a)), nodata=nodata)
     group = band.group
     fields = {key: row_name(value, group) for key, value in (row.fields or {}).items()}
-    return SceneBand(band=table, layer=layer.path, geobox=layer.geobox, properties=fields)
+    return SceneBand(band=table, layer=layer.path, geobox=layer.geobox, recoded=recoded, properties=fields)

@@ -6,6 +6,7 @@ from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, Clas
 from stacaster.model.documents import ITEM_FIELDS, as_json, many_documents
 from stacaster.model.files import FileAsset, FileKind
 from stacaster.model.granules import (
+    PARTS,
     GranuleContent,
     Lattice,
     Layer,
@@ -25,6 +26,7 @@ from stacaster.model.tracks import BEAMS, OpenTracks, TableAsset, TrackColumn, T
 __all__ = [
     "BEAMS",
     "ITEM_FIELDS",
+    "PARTS",
     "Band",
     "BandKind",
     "BandStatistics",

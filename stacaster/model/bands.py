@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-BandKind = Literal["continuous", "categorical", "bitfield", "label"]
-"""How the values of a band may be combined: averaged, counted, or only copied."""
+BandKind = Literal["continuous", "amplitude", "categorical", "bitfield", "label"]
+"""How the values of a band may be combined: averaged, averaged as squares, counted, or only copied."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from stacaster.odl import OdlObject
 
 
+PARTS = ("_amplitude", "_phase")
+"""How names of the parts of complex bands end."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provider:
     """An organisation as in the STAC ``providers`` field."""
@@ -165,6 +169,8 @@ class SceneBand:
     """Places of some pixels, where the image lies on no grid of a map; ``geobox`` then says only its shape."""
     part: Literal["amplitude", "phase"] | None = None
     """What is kept of complex numbers; None keeps them."""
+    recoded: int | float | None = None
+    """Fill value in the file of whole numbers that are written in the type and with the fill value of ``band``."""
     scale: float | None = None
     """Physical value = stored value * scale + offset."""
     offset: float | None = None
@@ -223,6 +229,17 @@ class ReadOptions:
     """Make amplitude and phase of complex layers instead of complex bands."""
     keep_files: bool = False
     """Keep files whole that would be converted."""
+
+    def wants(self, name: str, layer: str) -> bool:
+        """Tell whether a band is to be kept.
+
+        Args:
+            name: Its asset key; of amplitude and phase also that of the complex band.
+            layer: Name of its layer, which is enough where parts of the granule were chosen.
+        """
+        names = {name, layer} if self.subsystems else {name}
+        asked = {entry.removesuffix(end) for entry in self.bands for end in ("", *PARTS)}
+        return not self.bands or not names.isdisjoint(asked)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from stacaster.instruments.nisar_grids import GridLayer, make_product, swath_mask
 
 _POWER = ("HHHH", "HVHV", "VHVH", "VVVV", "RHRH", "RVRV")
-_COMPLEX = ("HHHV", "HHVH", "HHVV", "HVVH", "HVVV", "VHVV", "RHRV")
+# RVRH is the conjugate of RHRV, which specification 1.1.0 had in its place.
+_COMPLEX = ("HHHV", "HHVH", "HHVV", "HVVH", "HVVV", "VHVV", "RHRV", "RVRH")
 
 LAYERS = (
     *(GridLayer(path=term, name=term, description=f"Backscatter gamma0 {term[:2]}, linear power", quantity="gamma0",

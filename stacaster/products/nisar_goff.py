@@ -14,9 +14,13 @@ _FIELDS = (
     ("crossOffsetVariance", "Covariance of both offsets", "m^2", "variance"),
 )
 
+# Specification 1.1.0.
+_ONCE = {"slantRangeOffsetVariance": ("slantRangeVariance",)}
+
 LAYERS = (
     *(GridLayer(path=f"pixelOffsets/{polarization}/layer{number}/{field}", name=f"{field}_{polarization}_{number}",
-                description=f"{words}, {polarization}, layer {number}", unit=unit, quantity=quantity, resolution=80.0)
+                description=f"{words}, {polarization}, layer {number}", unit=unit, quantity=quantity, resolution=80.0,
+                once=tuple(f"pixelOffsets/{polarization}/layer{number}/{name}" for name in _ONCE.get(field, ())))
       for polarization in ("HH", "VV", "HV", "VH") for number in (1, 2, 3) for field, words, unit, quantity in _FIELDS),
     pair_mask("pixelOffsets/mask", "offsetMask"),
 )  # fmt: skip

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from stacaster.instruments.nisar_grids import GridLayer, make_product, swath_mask
 
+# The mean of single looks, whose phases are by chance, loses their power: overviews keep one look of each block.
 LAYERS = (
     *(GridLayer(path=name, name=name, description=f"Single-look complex {name}", data_type="complex64",
-                quantity="single_look_complex", resolution=5.0) for name in ("HH", "HV", "VH", "VV", "RH", "RV")),
+                quantity="single_look_complex", kind="label", resolution=5.0)
+      for name in ("HH", "HV", "VH", "VV", "RH", "RV")),
     swath_mask(),
 )  # fmt: skip
 """Layers of one frequency."""

@@ -44,7 +44,8 @@ LAYERS = (
     *(layer for polarization in _POLARIZATIONS for layer in _of(polarization)),
     pair_mask("unwrappedInterferogram/mask", "unwrappedMask"),
     pair_mask("wrappedInterferogram/mask", "wrappedMask"),
-    pair_mask("pixelOffsets/mask", "offsetMask"),
+    # The specification spells the group of this one without its last letter.
+    pair_mask("pixelOffsets/mask", "offsetMask", "pixelOffset/mask"),
 )
 """Layers of frequency A, the only one."""
 

@@ -1,8 +1,9 @@
 """Gridded layers of HDF5 files: images with coordinates and a projection in the nearest group above them.
 
-A layer is every two-dimensional number array below a group ``grids`` whose shape is that of ``yCoordinates`` and
-``xCoordinates`` (pixel centres) of the nearest group that has both and ``projection``. Others are left out with a note:
-real files hold arrays that are attached to the axes of another grid.
+A layer is every two-dimensional number array below a group ``grids`` that has ``yCoordinates`` and ``xCoordinates``
+(pixel centres) of its own lengths, and ``projection``, in the nearest groups above it. Where no group above has any
+coordinates, those of the groups beside it count, if these agree. Others are left out with a note: real files hold
+arrays that are attached to the axes of another grid.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 MAX_LAYER_BYTES = 16 << 30
 """Largest layer that is read; a file that declares more is damaged or hostile."""
 
+_NAMES = ("xCoordinates", "yCoordinates", "projection")
 _UNEVEN = 1e-6
 
 
@@ -75,7 +77,7 @@ class Hdf5Granule(OpenHdf5):
             )  # fmt: skip
             if not layers:
                 self._refuse()
-        except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             self.close()
             raise self.failure("its structure cannot be read", error) from error
         except BaseException:
@@ -142,14 +144,11 @@ class Hdf5Granule(OpenHdf5):
 
     def _layer(self, dataset: h5py.Dataset, root: str) -> tuple[Layer | None, str | None]:
         path = dataset.name.strip("/")
-        axes, crs = (_above(dataset, root, names) for names in (("xCoordinates", "yCoordinates"), ("projection",)))
-        if axes is None or crs is None:
-            return None, f"{path}: no group above it has coordinates and a projection"
-        x, y = axes["xCoordinates"], axes["yCoordinates"]
-        if dataset.shape != (y.shape[0], x.shape[0]):
-            return None, f"{path}: shape {dataset.shape} is not that of its coordinates, {(y.shape[0], x.shape[0])}"
+        place = _place(dataset, root)
+        if isinstance(place, str):
+            return None, f"{path}: {place}"
         attributes = {name: plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
-        geobox, problem = _geobox(x, y, crs["projection"])
+        geobox, problem = _geobox(*place)
         if problem is not None:
             attributes["geobox_problem"] = problem
         return Layer(
@@ -164,14 +163,46 @@ class Hdf5Granule(OpenHdf5):
         ), None
 
 
-def _above(dataset: h5py.Dataset, root: str, names: Sequence[str]) -> h5py.Group | None:
-    """Return the nearest group above a dataset that has all these: releases put them at different levels."""
+def _place(dataset: h5py.Dataset, root: str) -> tuple[h5py.Dataset, h5py.Dataset, h5py.Dataset] | str:
+    """Return x, y and projection of an image, or why there are none: releases put them at different levels."""
+    above = list(_above(dataset, root))
+    with_axes = [group for group in above if all(name in group for name in _NAMES[:2])]
+    axes = next((group for group in with_axes if _fits(dataset, group)), None)
+    crs = next((group for group in above if "projection" in group), None)
+    if axes is not None and crs is not None:
+        return axes["xCoordinates"], axes["yCoordinates"], crs["projection"]
+    if with_axes:
+        found = tuple(with_axes[0][name].shape[0] for name in ("yCoordinates", "xCoordinates"))
+        return f"shape {dataset.shape} is not that of its coordinates, {found}" if axes is None else "no projection"
+    for group in above[:-1]:
+        beside = [inside for inside in _groups(group)
+                  if all(name in inside for name in _NAMES) and _fits(dataset, inside)]  # fmt: skip
+        if beside:
+            grids = {_geobox(*(inside[name] for name in _NAMES))[0] for inside in beside}
+            if len(grids) > 1:
+                return "no group above it has coordinates, and those beside it differ"
+            return tuple(beside[0][name] for name in _NAMES)
+    return "no group above it has coordinates and a projection"
+
+
+def _above(dataset: h5py.Dataset, root: str) -> Iterator[h5py.Group]:
+    """Yield the groups above a dataset, nearest first, up to the one that holds all grids."""
     group = dataset.parent
-    while not all(name in group for name in names):
-        if group.name == root:
-            return None
+    yield group
+    while group.name != root:
         group = group.parent
-    return group
+        yield group
+
+
+def _groups(group: h5py.Group) -> Iterator[h5py.Group]:
+    for name in group:
+        if isinstance(group.get(name, getlink=True), h5py.HardLink) and isinstance(group[name], h5py.Group):
+            yield group[name]
+            yield from _groups(group[name])
+
+
+def _fits(dataset: h5py.Dataset, group: h5py.Group) -> bool:
+    return bool(dataset.shape == (*group["yCoordinates"].shape, *group["xCoordinates"].shape))
 
 
 def _images(group: h5py.Group) -> Iterator[h5py.Dataset]:
@@ -188,7 +219,7 @@ def _images(group: h5py.Group) -> Iterator[h5py.Dataset]:
 
 
 def _geobox(x: h5py.Dataset, y: h5py.Dataset, projection: h5py.Dataset) -> tuple[GeoBox | None, str | None]:
-    """Return the grid of coordinates of pixel centres, or why there is none."""
+    """Return the grid of pixel centres along x and y, or why there is none."""
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 

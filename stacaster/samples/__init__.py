@@ -160,7 +160,7 @@ def _nisar(
 ) -> tuple[Path, ...]:
     from stacaster.samples import nisar
 
-    scenes = (nisar.FULL_SIZE_SCENE,) if full_size else nisar.DEFAULT_SCENES
+    scenes = (nisar.FULL_SIZE_SCENE,) if full_size else (*nisar.DEFAULT_SCENES, *nisar.OLDER_SCENES)
     scenes = tuple(replace(scene, kind=product[-4:]) for scene in scenes)
     paths = []
     for done, scene in enumerate(scenes, start=1):

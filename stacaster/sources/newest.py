@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
+from stacaster.instruments import nisar
 from stacaster.model import Granule
 
 Rank = tuple[object, ...]
@@ -23,10 +24,10 @@ _MODIS = re.compile(
 _ICESAT2 = re.compile(
     r"(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_(?P<revision>\d\d)"
 )
-# NISAR_..._P05023_N_P_J_001: up to the first moment; then the last, the release identifier (CRID), the counter.
-_NISAR = re.compile(r"(?P<scene>NISAR_\w+?)_\d{8}T\d{6}_(?P<letter>[A-Z])(?P<number>\d{5})_\w_\w_\w_(?P<counter>\d{3})")
-# Production releases supersede beta releases, whose letter sorts behind theirs; of other letters nothing is known.
+# Production releases of NISAR supersede beta releases, whose letter sorts behind theirs; of others nothing is known.
 _RELEASES = {"P": 2, "X": 0}
+# What decides where release, number and counter are the same: urgent products are replaced by routine ones.
+_URGENCY, _ACCURACY = ("UR", "OD", "PR"), "FNMP"
 
 
 def scene_and_rank(granule: Granule) -> tuple[str, Rank]:
@@ -43,8 +44,12 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
         name: Name of the granule as its provider wrote it.
         collection: Collection at the provider.
     """
-    if match := _NISAR.fullmatch(name):
-        return match["scene"], (_RELEASES.get(match["letter"], 1), int(match["number"]), int(match["counter"]))
+    if match := nisar.match_name(name):
+        letter, number = match["crid"][0], int(match["crid"][1:])
+        parts = match.groupdict()
+        rank = (_RELEASES.get(letter, 1), number, int(match["counter"]), _URGENCY.index(match["urgency"]),
+                _ACCURACY.find(match["accuracy"]))  # fmt: skip
+        return "_".join(["NISAR", *(parts[key] for key in nisar.ACQUISITION if key in parts)]), rank
     match = _ASTER.fullmatch(name)
     if match is not None and (match["product"], match["version"]) not in _TWO_FILES:
         return f"{match['product']} {match['time']}", (match["version"], match["produced"])

@@ -138,7 +138,7 @@ def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
         assert words in failure(copy(name, change), tmp_path / f"c-{name}"), name
     cut = copy("cut", lambda file: None)
     cut.write_bytes(cut.read_bytes()[:-20_000])
-    assert "the HDF5 library cannot open it" in failure(cut, tmp_path / "c-cut")
+    assert "it is truncated" in failure(cut, tmp_path / "c-cut")
     statistics = tmp_path / "qa" / f"{SCENE.name}_QA_STATS.h5"
     statistics.parent.mkdir()
     with h5py.File(statistics, "w") as file:
@@ -155,7 +155,7 @@ def test_complex_terms(tmp_path: Path, shared: Path) -> None:
     (item,) = catalog.search().items()
     assert check(json.loads(Path(item.self_href).read_text()), shared / "schemas") == []
     assert {name for name, asset in item.assets.items() if "data" in asset.roles} == {"HHHV", "HHHH"}
-    assert any("59 degrees" in note for note in item.properties["stacaster:notes"])
+    assert any("HHHV times exp(-1j * theta)" in note for note in item.properties["stacaster:notes"])
     with h5py.File(path) as file:
         stored = file[f"{GRIDS}/HHHV"][()]
     with rasterio.open(item.assets["HHHV"].href) as cog:
@@ -353,7 +353,7 @@ def test_s_band_and_masks_with_a_sign(tmp_path: Path) -> None:
     (item,) = ingested([path], tmp_path / "c").search().items()
     assert item.properties["instruments"] == ["s-sar"] and item.properties["sar:frequency_band"] == "S"
     with rasterio.open(item.assets["mask"].href) as cog:
-        assert np.array_equal(cog.read(1), values) and cog.nodata == -1
+        assert np.array_equal(cog.read(1), values.astype("uint8")) and cog.nodata == 255, "as all other masks"
 
 
 def test_memory_stays_far_below_a_band(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_without_a_record_the_work_report_says_where(root: Path) -> None:
 
 def test_nisar_of_level_one_and_whole_files_of_level_two(root: Path, tmp_path: Path) -> None:
     item = items(root, "nisar-l1-rslc")[0]
-    outline = shapely.Polygon(nisar.OUTLINE)
+    outline = shapely.Polygon(nisar_identification.OUTLINE)
     assert shapely.geometry.shape(item.geometry).symmetric_difference(outline).area < 1e-9
     assert item.properties["sar:polarizations"] == ["HH", "HV"] and item.properties[radar.FRAME] == 65
     with h5py.File(item.assets["product"].href) as file:
