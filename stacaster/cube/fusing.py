@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,19 @@ _AT_A_TIME = 65_536
 def first_valid(target: NDArray[Any], source: NDArray[Any]) -> None:
     """Fill what is NaN: the ``fuse_func`` of complex bands, of which odc-stac knows no missing pixels."""
     np.copyto(target, source, where=np.isnan(target))
+
+
+def complex_fusers(types: Mapping[str, str]) -> dict[str, str]:
+    """Return the ``fuse_func`` of complex bands: odc-stac looks for NaN in real numbers only.
+
+    Args:
+        types: NumPy names of types by band.
+    """
+    found = {key: FIRST_VALID for key, name in types.items() if name.startswith("complex")}
+    if found:
+        # It compares fill values as real numbers, and NumPy says so for each file; of NaN nothing is lost.
+        warnings.filterwarnings("ignore", message="Casting complex", module=r"odc\.loader\._reader")
+    return found
 
 
 def is_valid(band: xr.DataArray) -> xr.DataArray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from stacaster import masks
 from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
-from stacaster.cube.fusing import FIRST_VALID, fuse
+from stacaster.cube.fusing import complex_fusers, fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
 from stacaster.cube.quantities import sigma0_factors
@@ -230,8 +230,7 @@ def read_request(
         arguments["patch_url"] = _remembering(arguments["patch_url"], places)
     if isinstance(options.get("resampling"), Mapping):
         arguments["resampling"] = {names.get(name, name): how for name, how in options["resampling"].items()}
-    # odc-stac looks for NaN in real numbers only.
-    fusers = {key: FIRST_VALID for key, name in types.items() if name.startswith("complex")}
+    fusers = complex_fusers(types)
     if fusers:
         arguments.setdefault("fuse_func", fusers)
     constants = read_constants(ours)

@@ -35,6 +35,7 @@ _ATTRS = {
     "sigma0": {"units": "1", "long_name": "backscatter sigma0, linear power"},
     "db": {"units": "dB", "long_name": "backscatter gamma0"},
 }
+_BACKSCATTER = ("gamma0", "sigma0", "db")
 _RADIANCE_UNIT = "W m-2 sr-1 um-1"
 
 
@@ -79,6 +80,8 @@ def require_one_unit(items: Sequence[pystac.Item], band: str, units: str) -> str
     is_foreign = quantity == _AT_SENSOR and unit != _RADIANCE_UNIT
     if is_foreign:
         raise LoadError(f"{band} is stored in {unit}, not in radiance, so it is no {units}; use units='physical'")
+    if quantity == _AT_SENSOR and units in _BACKSCATTER:
+        raise LoadError(f"{band} holds no backscatter, so it cannot be loaded as {units}; use units='physical'")
     if quantity not in STORED.get(units, ()) and units not in _FROM_RADIANCE.get(quantity, ()):
         raise LoadError(f"{band} is {quantity.replace('_', ' ')}, which is no {units}; use units='physical'")
     return quantity

@@ -117,7 +117,7 @@ def check_units(name: str) -> Units:
 def to_units(
     stored: xr.DataArray, items: Sequence[pystac.Item], band: str, units: Units, constants: Constants | None = None
 ) -> xr.DataArray:
-    """Return one band in physical units, float32, with NaN where there is no data.
+    """Return one band in physical units, float32 (complex numbers stay complex), with NaN where there is no data.
 
     Args:
         stored: Stored numbers, dimensions (time, y, x); slice ``i`` is ``items[i]``.
@@ -134,7 +134,9 @@ def to_units(
     quantity = require_one_unit(items, band, units)
     nodata = stored.attrs.get("nodata")
     scenes = [_scene(item, band, units, known, nodata) for item in items]
-    result: xr.DataArray = stored.copy(data=_converted(stored.data, scenes))
+    # Complex numbers have no scale: they are what they are.
+    values = stored.data if stored.dtype.kind == "c" else _converted(stored.data, scenes)
+    result: xr.DataArray = stored.copy(data=values)
     kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
     result.attrs = kept | attributes(items, band, units, quantity) | _sources(items, band, units, known, quantity)
     result.encoding = {}

@@ -167,6 +167,11 @@ def test_complex_terms(tmp_path: Path, shared: Path) -> None:
     lazy = catalog.load(bands=["HHHV", "HHHH"], native=True, chunks={"x": 50})
     assert lazy.HHHV.dtype == "complex64" and lazy.HHHH.dtype == "float32" and lazy.HHHV.chunks is not None
     assert np.array_equal(lazy.HHHV.values[0], stored, equal_nan=True)
+    physical = catalog.load(bands=["HHHV"], native=True, units="physical").HHHV
+    assert physical.dtype == "complex64" and np.array_equal(physical.values, cube.HHHV.values, equal_nan=True)
+    assert physical.attrs["long_name"] == "covariance" and physical.attrs["units"] == "1"
+    with pytest.raises(LoadError, match="mask holds no backscatter"):
+        ingested([path], tmp_path / "m", bands=["mask"]).load(bands=["mask"], native=True, units="gamma0")
     plain = odc.stac.load([item], bands=["HHHV"], dtype="complex64", geobox=cube.odc.geobox,
                           fuse_func="stacaster.cube.fusing.first_valid")  # fmt: skip
     assert np.array_equal(plain.HHHV.values[0], stored, equal_nan=True)
