@@ -30,7 +30,8 @@ source, folder = sys.argv[1:]
 start = time.perf_counter()
 for letter, end in (("A", ""), ("B", "_B")):
     group = f"science/LSAR/GCOV/grids/frequency{letter}"
-    with xr.open_dataset(source, engine="h5netcdf", group=group, phony_dims="sort", chunks=None) as data:
+    with xr.open_dataset(source, engine="h5netcdf", group=group, phony_dims="sort", chunks=None,
+                         drop_variables=["inputDataExceptionMask"]) as data:
         crs = int(data["projection"])
         x, y = data["xCoordinates"].values, data["yCoordinates"].values
         for name in ("HHHH", "HVHV", "numberOfLooks", "rtcGammaToSigmaFactor", "mask"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -144,12 +145,29 @@ def _lattice(scene: AsterScene) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, A
 
 def write_dataset(file: Any, name: str, values: np.ndarray[Any, Any], swath: str, dimensions: tuple[str, str]) -> int:
     """Write a field of a swath and return its reference."""
+    return write_strips(
+        file, name, [(0, values)], swath, dimensions=dimensions, shape=values.shape, data_type=values.dtype.name
+    )
+
+
+def write_strips(
+    file: Any,
+    name: str,
+    strips: Iterable[tuple[int, np.ndarray[Any, Any]]],
+    swath: str,
+    *,
+    dimensions: tuple[str, str],
+    shape: tuple[int, ...],
+    data_type: str,
+) -> int:
+    """Write a field of a swath, some rows at a time, each with the number of the first, and return its reference."""
     kinds = {"uint8": SDC.UINT8, "uint16": SDC.UINT16, "int16": SDC.INT16, "float64": SDC.FLOAT64}
-    dataset = file.create(name, kinds[values.dtype.name], values.shape)
+    dataset = file.create(name, kinds[data_type], shape)
     try:
         for index, dimension in enumerate(dimensions):
             dataset.dim(index).setname(f"{dimension}:{swath}")
-        dataset[:] = values
+        for start, values in strips:
+            dataset[start : start + len(values)] = values
         return int(dataset.ref())
     finally:
         dataset.endaccess()

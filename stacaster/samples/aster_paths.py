@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from pyhdf.SD import SD, SDC
 
-from stacaster.samples.aster_l1t_003 import FOLDER_LOCK, MARK, write_dataset, write_vgroups
+from stacaster.samples.aster_l1t_003 import FOLDER_LOCK, MARK, write_dataset, write_strips, write_vgroups
 from stacaster.samples.aster_metadata import core_metadata, generic_metadata, ground_metadata, subsystem_metadata
 from stacaster.samples.odl_text import structure_text
 from stacaster.samples.path_images import (
@@ -77,7 +77,10 @@ def _write_hdf(scene: AsterScene, product: str, directory: Path, images: list[Pa
             data = []
             for image in images:
                 if image.swath == swath:
-                    data.append(write_dataset(file, image.field, image.values, swath, ("ImageLine", "ImagePixel")))
+                    data.append(
+                        write_strips(file, image.field, image.strips(), swath, dimensions=("ImageLine", "ImagePixel"),
+                                     shape=image.shape, data_type=image.data_type)
+                    )  # fmt: skip
                     _say(file, image, variant)
             members[swath] = {"Geolocation Fields": places, "Data Fields": data, "Swath Attributes": []}
     finally:
@@ -89,12 +92,12 @@ def _write_hdf(scene: AsterScene, product: str, directory: Path, images: list[Pa
 
 def _say(file: Any, image: PathImage, variant: Variant) -> None:
     """Write attributes of the image that was made last."""
-    if image.values.dtype == np.uint8:
+    if image.data_type == "uint8":
         return
     dataset = file.select(file.info()[0] - 1)
     try:
         if variant.fill is not None:
-            kind = SDC.INT16 if image.values.dtype == np.int16 else SDC.UINT16
+            kind = SDC.INT16 if image.data_type == "int16" else SDC.UINT16
             dataset.attr("_FillValue").set(kind, variant.fill)
         if variant.scale_attribute and image.scale is not None:
             dataset.attr("scale_factor").set(SDC.FLOAT64, image.scale)
@@ -107,18 +110,17 @@ def _attributes(scene: AsterScene, product: str, images: list[PathImage], latitu
     swaths = []
     for swath in dict.fromkeys(image.swath for image in images):
         inside = [image for image in images if image.swath == swath]
-        rows, cols = inside[0].values.shape
-        swaths.append((swath, rows, cols, [(image.field, kinds[image.values.dtype.name]) for image in inside]))
+        swaths.append((swath, *inside[0].shape, [(image.field, kinds[image.data_type]) for image in inside]))
     subsystems = tuple(dict.fromkeys(image.subsystem for image in images))
     part = replace(scene, subsystems=subsystems)
     core = core_metadata(
         part, short_name="ASTL1B" if product == "AST_L1B" else product, granule_id=granule_name(scene, product),
         doi=f"10.5067/ASTER/{product}.003", corners=_corners(scene),
     )  # fmt: skip
-    lon, lat = (values.mean() for values in path_positions(scene, subsystems[0]))
+    lon, lat = _centre(scene, subsystems[0])
     # Map corners in metres are of level 1T alone.
     ground = ground_metadata(part, ("SCENEFOURCORNERSMETERS",), swap=False)
-    generic = generic_metadata(part, (), centre=(float(lat), float(lon)))
+    generic = generic_metadata(part, (), centre=(lat, lon))
     return [
         ("HDFEOSVersion", "HDFEOS_V2.17"),
         ("StructMetadata.0", structure_text(swaths, LATTICE, latitude=latitude)),
@@ -128,6 +130,14 @@ def _attributes(scene: AsterScene, product: str, images: list[PathImage], latitu
         ("coremetadata.0", core),
         ("simulated_data", MARK),
     ]
+
+
+def _centre(scene: AsterScene, subsystem: str) -> tuple[float, float]:
+    """Return the mean of longitudes and latitudes, taken row by row."""
+    rows, _ = path_shape(scene, subsystem)
+    means = [[values.mean() for values in path_positions(scene, subsystem, slice(row, row + 1))] for row in range(rows)]
+    lon, lat = np.mean(means, axis=0)
+    return float(lon), float(lat)
 
 
 def _corners(scene: AsterScene) -> list[tuple[float, float]]:

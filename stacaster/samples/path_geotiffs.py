@@ -6,8 +6,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import rasterio
+from rasterio.windows import Window
 
 from stacaster.samples.aster_l1t_003 import MARK
 from stacaster.samples.path_images import Variant, granule_name, path_images, path_lattice, path_transform
@@ -44,15 +44,16 @@ def write_path_geotiffs(
     images = path_images(scene, product, kind)
     for image in images:
         name = f"{stem}_{image.file}.tif" if version == "004" else f"{stem}.{image.swath}.{image.field}.tif"
-        options: dict[str, Any] = {"driver": "GTiff", "height": image.values.shape[0], "width": image.values.shape[1],
-                                   "count": 1, "dtype": image.values.dtype.name, "compress": "deflate"}  # fmt: skip
+        options: dict[str, Any] = {"driver": "GTiff", "height": image.shape[0], "width": image.shape[1],
+                                   "count": 1, "dtype": image.data_type, "compress": "deflate"}  # fmt: skip
         if with_crs:
             options |= {"crs": f"EPSG:{32600 + scene.zone}", "transform": path_transform(scene, image.subsystem)}
-        if kind.fill is not None and image.values.dtype != np.uint8:
+        if kind.fill is not None and image.data_type != "uint8":
             options["nodata"] = kind.fill
         path = directory / name
         with rasterio.open(path, "w", **options) as dataset:
-            dataset.write(image.values, 1)
+            for start, values in image.strips():
+                dataset.write(values, 1, window=Window(0, start, image.shape[1], len(values)))
             dataset.update_tags(TIFFTAG_IMAGEDESCRIPTION=MARK)
         paths.append(path)
     if not archive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ SURFACE = {"AST_07": "SurfaceReflectance", "AST_07XT": "SurfaceReflectance", "AS
             "AST_09XT": "SurfaceRadiance"}  # fmt: skip
 _FILES = {"AST_07": "SRF", "AST_07XT": "SRF", "AST_09": "SRA", "AST_09XT": "SRA", "AST_05": "SRE", "AST_08": "SKT",
           "AST_09T": "SRA", "AST_L1B": ""}  # fmt: skip
+
+_ROWS = 256
 
 PATH_PRODUCTS = tuple(_FILES)
 """Products that can be written."""
@@ -62,10 +65,19 @@ class PathImage:
     """End of the name of a version 004 file."""
     subsystem: str
     """``VNIR``, ``SWIR`` or ``TIR``."""
-    values: NDArray[Any]
-    """Stored numbers."""
+    shape: tuple[int, int]
+    """Rows and columns."""
+    data_type: str
+    """NumPy name of the stored type."""
+    rows: Callable[[slice], NDArray[Any]]
+    """Gives the stored numbers of some rows."""
     scale: float | None = None
     """Physical value of a count."""
+
+    def strips(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the first row and the stored numbers of some rows at a time, from top to bottom."""
+        for start in range(0, self.shape[0], _ROWS):
+            yield start, self.rows(slice(start, min(start + _ROWS, self.shape[0])))
 
 
 def path_transform(scene: AsterScene, subsystem: str, *, south: bool = False) -> Affine:
@@ -90,10 +102,11 @@ def path_shape(scene: AsterScene, subsystem: str) -> tuple[int, int]:
     return rows * factor, cols * factor
 
 
-def path_positions(scene: AsterScene, subsystem: str) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return longitude and latitude (geodetic) of every pixel's centre."""
-    rows, cols = path_shape(scene, subsystem)
-    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5)
+def path_positions(scene: AsterScene, subsystem: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return longitude and latitude (geodetic) of every pixel's centre, or of those of some rows."""
+    height, cols = path_shape(scene, subsystem)
+    part = rows or slice(0, height)
+    col, row = np.meshgrid(np.arange(cols) + 0.5, np.arange(part.start, part.stop) + 0.5)
     x, y = transformed(path_transform(scene, subsystem), col, row)
     lon, lat = scene.to_lonlat(x, y)
     return lon, lat
@@ -122,12 +135,9 @@ def path_lattice(scene: AsterScene, subsystem: str, variant: Variant) -> tuple[N
 
 
 def path_images(scene: AsterScene, product: str, variant: Variant) -> list[PathImage]:
-    """Return the images of a product."""
+    """Return the images of a product; pixels are made when they are asked for."""
     if product == "AST_L1B":
-        return [
-            PathImage(band, f"{name}_Swath", field_name(band), f"{name}_{band}", name, _counts(scene, band))
-            for name in scene.subsystems for band in SUBSYSTEM_BANDS[name]
-        ]  # fmt: skip
+        return [_counts(scene, name, band) for name in scene.subsystems for band in SUBSYSTEM_BANDS[name]]
     if product in SURFACE:
         groups = [name for name in ("VNIR", "SWIR") if name in scene.subsystems]
         return [image for name in groups for image in _surface(scene, product, name, variant)]
@@ -136,83 +146,113 @@ def path_images(scene: AsterScene, product: str, variant: Variant) -> list[PathI
 
 def _surface(scene: AsterScene, product: str, subsystem: str, variant: Variant) -> list[PathImage]:
     swath = f"{SURFACE[product]}{subsystem}"
-    lon, lat = path_positions(scene, subsystem)
     day = scene.acquired.timetuple().tm_yday
-    found = []
-    for band in SUBSYSTEM_BANDS[subsystem]:
-        if SURFACE[product] == "SurfaceReflectance":
-            values, scale = landscape.reflectance(band, lon, lat, day_of_year=day), 0.001
-        else:
-            scale = scene.coefficient(band)
-            values = landscape.radiance(band, lon, lat, moment=scene.acquired, sun_elevation=scene.sun_elevation)
-        stored = _stored(values / scale, variant, signed=True)
+
+    def image(band: str) -> PathImage:
+        is_reflectance = SURFACE[product] == "SurfaceReflectance"
+        scale = 0.001 if is_reflectance else scene.coefficient(band)
+
+        def counts(rows: slice) -> NDArray[Any]:
+            lon, lat = path_positions(scene, subsystem, rows)
+            if is_reflectance:
+                return landscape.reflectance(band, lon, lat, day_of_year=day) / scale
+            moment, sun = scene.acquired, scene.sun_elevation
+            return landscape.radiance(band, lon, lat, moment=moment, sun_elevation=sun) / scale
+
+        kind, stored = _stored(counts, variant, signed=True)
         number = band[1:].lstrip("0")
-        found.append(
-            PathImage(band, swath, f"Band{number}", f"{_FILES[product]}_{subsystem}_{band}", subsystem, stored, scale)
-        )
+        return PathImage(band, swath, f"Band{number}", f"{_FILES[product]}_{subsystem}_{band}", subsystem,
+                         path_shape(scene, subsystem), kind, stored, scale)  # fmt: skip
+
+    found = [image(band) for band in SUBSYSTEM_BANDS[subsystem]]
     return found + _quality(scene, swath, subsystem, f"{_FILES[product]}_{subsystem}", f"{subsystem}_")
 
 
 def _thermal(scene: AsterScene, product: str, variant: Variant) -> list[PathImage]:
-    lon, lat = path_positions(scene, "TIR")
-    day = scene.acquired.timetuple().tm_yday
-    kelvin = landscape.temperature(lon, lat, day_of_year=day, is_day=scene.sun_elevation > 0)
+    shape, day = path_shape(scene, "TIR"), scene.acquired.timetuple().tm_yday
+
+    def kelvin(lon: NDArray[Any], lat: NDArray[Any]) -> NDArray[Any]:
+        return landscape.temperature(lon, lat, day_of_year=day, is_day=scene.sun_elevation > 0)
+
     if product == "AST_08":
         swath = "SurfaceKineticTemperature"
-        image = PathImage(
-            "SKT", swath, "KineticTemperature", "SKT", "TIR", _stored(kelvin * 10, variant, signed=False), 0.1
-        )
+        kind, stored = _stored(lambda rows: kelvin(*path_positions(scene, "TIR", rows)) * 10, variant, signed=False)
+        image = PathImage("SKT", swath, "KineticTemperature", "SKT", "TIR", shape, kind, stored, 0.1)
         return [image, *_quality(scene, swath, "TIR", "SKT", "")]
     swath = "SurfaceEmissivity" if product == "AST_05" else "SurfaceRadianceTIR"
-    found: list[PathImage] = []
-    for band in SUBSYSTEM_BANDS["TIR"]:
-        emissivity = landscape.emissivity(band, lon, lat, day_of_year=day)
-        if product == "AST_05":
-            values, scale = emissivity, 0.001
-        else:
-            scale = scene.coefficient(band)
+
+    def made(band: str) -> PathImage:
+        scale = 0.001 if product == "AST_05" else scene.coefficient(band)
+
+        def counts(rows: slice) -> NDArray[Any]:
+            lon, lat = path_positions(scene, "TIR", rows)
+            emissivity = landscape.emissivity(band, lon, lat, day_of_year=day)
+            if product == "AST_05":
+                return emissivity / scale
             sky = landscape.sky_irradiance(band)
-            values = emissivity * landscape.black_body(band, kelvin) + (1 - emissivity) * sky / math.pi
+            light = emissivity * landscape.black_body(band, kelvin(lon, lat)) + (1 - emissivity) * sky / math.pi
+            return np.asarray(light / scale)
+
+        kind, stored = _stored(counts, variant, signed=False)
         name = f"{_FILES[product]}_TIR_{band}"
-        stored = _stored(values / scale, variant, signed=False)
-        found.append(PathImage(band, swath, f"Band{band[1:]}", name, "TIR", stored, scale))
+        return PathImage(band, swath, f"Band{band[1:]}", name, "TIR", shape, kind, stored, scale)
+
+    found = [made(band) for band in SUBSYSTEM_BANDS["TIR"]]
     if product == "AST_09T":
-        for band in SUBSYSTEM_BANDS["TIR"]:
-            scale = scene.coefficient(band)
-            values = np.full(kelvin.shape, landscape.sky_irradiance(band) / scale)
-            field = variant.sky_field.format(band[1:])
-            found.append(PathImage(f"SIR_{band}", swath, field, f"SIR_TIR_{band}", "TIR",
-                                _stored(values, variant, signed=False), scale))  # fmt: skip
+        found += [_sky(scene, band, swath, variant) for band in SUBSYSTEM_BANDS["TIR"]]
     return [*found, *_quality(scene, swath, "TIR", f"{_FILES[product]}_TIR", "")]
 
 
-def _stored(counts: NDArray[Any], variant: Variant, *, signed: bool) -> NDArray[Any]:
-    """Return counts as 16-bit numbers, with fill in the first two columns."""
+def _sky(scene: AsterScene, band: str, swath: str, variant: Variant) -> PathImage:
+    shape, scale = path_shape(scene, "TIR"), scene.coefficient(band)
+    value = landscape.sky_irradiance(band) / scale
+    kind, stored = _stored(lambda rows: np.full((rows.stop - rows.start, shape[1]), value), variant, signed=False)
+    field = variant.sky_field.format(band[1:])
+    return PathImage(f"SIR_{band}", swath, field, f"SIR_TIR_{band}", "TIR", shape, kind, stored, scale)
+
+
+def _stored(
+    counts: Callable[[slice], NDArray[Any]], variant: Variant, *, signed: bool
+) -> tuple[str, Callable[[slice], NDArray[Any]]]:
+    """Return the type and what gives counts as 16-bit numbers, with fill in the first two columns."""
     is_signed = signed if variant.signed is None else variant.signed
-    limit = 32767 if is_signed else 65535
-    found = np.clip(np.rint(counts), 1, limit)
-    found[:, :2] = 0 if variant.fill is None else variant.fill
-    return np.asarray(found, dtype="int16" if is_signed else "uint16")
+    kind, limit = ("int16", 32767) if is_signed else ("uint16", 65535)
+
+    def stored(rows: slice) -> NDArray[Any]:
+        found = np.clip(np.rint(counts(rows)), 1, limit)
+        found[:, :2] = 0 if variant.fill is None else variant.fill
+        return np.asarray(found, dtype=kind)
+
+    return kind, stored
 
 
-def _counts(scene: AsterScene, band: str) -> NDArray[Any]:
-    subsystem = next(name for name, bands in SUBSYSTEM_BANDS.items() if band in bands)
-    lon, lat = path_positions(scene, subsystem)
-    light = landscape.radiance(band, lon, lat, moment=scene.acquired, sun_elevation=scene.sun_elevation)
-    saturated = 4095 if subsystem == "TIR" else 255
-    found = np.clip(np.rint(light / scene.coefficient(band)) + 1, 1, saturated)
-    found[:, :2] = 0
-    return np.asarray(found, dtype="uint16" if subsystem == "TIR" else "uint8")
+def _counts(scene: AsterScene, subsystem: str, band: str) -> PathImage:
+    saturated, kind = (4095, "uint16") if subsystem == "TIR" else (255, "uint8")
+
+    def stored(rows: slice) -> NDArray[Any]:
+        lon, lat = path_positions(scene, subsystem, rows)
+        light = landscape.radiance(band, lon, lat, moment=scene.acquired, sun_elevation=scene.sun_elevation)
+        found = np.clip(np.rint(light / scene.coefficient(band)) + 1, 1, saturated)
+        found[:, :2] = 0
+        return np.asarray(found, dtype=kind)
+
+    return PathImage(band, f"{subsystem}_Swath", field_name(band), f"{subsystem}_{band}", subsystem,
+                     path_shape(scene, subsystem), kind, stored)  # fmt: skip
 
 
 def _quality(scene: AsterScene, swath: str, subsystem: str, file: str, prefix: str) -> list[PathImage]:
-    rows, cols = path_shape(scene, subsystem)
-    first = np.zeros((rows, cols), dtype="uint8")
-    first[:, :2] = 0b1100
-    second = np.full((rows, cols), 3, dtype="uint8")
+    shape = path_shape(scene, subsystem)
+
+    def first(rows: slice) -> NDArray[Any]:
+        found = np.zeros((rows.stop - rows.start, shape[1]), dtype="uint8")
+        found[:, :2] = 0b1100
+        return found
+
+    def second(rows: slice) -> NDArray[Any]:
+        return np.full((rows.stop - rows.start, shape[1]), 3, dtype="uint8")
+
     return [
-        PathImage(
-            f"{prefix}QA_DataPlane{end}", swath, f"QA_DataPlane{end}", f"{file}_QA_DataPlane{end}", subsystem, values
-        )
+        PathImage(f"{prefix}QA_DataPlane{end}", swath, f"QA_DataPlane{end}", f"{file}_QA_DataPlane{end}", subsystem,
+                  shape, "uint8", values)
         for end, values in (("", first), ("2", second))
-    ]
+    ]  # fmt: skip

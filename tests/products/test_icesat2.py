@@ -239,7 +239,7 @@ def test_a_real_pair(shared: Path, tmp_path: Path) -> None:
     [
         ("beams", "none of the beams"),
         ("heights", "no beam has heights/h_ph"),
-        ("cut", "cannot open it"),
+        ("cut", "it is truncated"),
     ],
 )
 def test_what_is_damaged(tmp_path: Path, change: str, words: str) -> None:
