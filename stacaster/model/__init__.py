@@ -6,17 +6,16 @@ from stacaster.model.bands import Band, BandKind, BandStatistics, BitField, Clas
 from stacaster.model.documents import ITEM_FIELDS, as_json, many_documents
 from stacaster.model.files import FileAsset, FileKind
 from stacaster.model.granules import (
-    PARTS,
     GranuleContent,
     Lattice,
     Layer,
     OpenGranule,
     Product,
     Provider,
-    ReadOptions,
     Scene,
     SceneBand,
 )
+from stacaster.model.options import PARTS, ReadOptions
 from stacaster.model.orbits import GridPoint, StateVector
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query

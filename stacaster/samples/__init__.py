@@ -160,7 +160,9 @@ def _nisar(
 ) -> tuple[Path, ...]:
     from stacaster.samples import nisar
 
-    scenes = (nisar.FULL_SIZE_SCENE,) if full_size else (*nisar.DEFAULT_SCENES, *nisar.OLDER_SCENES)
+    # Files of level 1 are kept whole: further productions of them show nothing.
+    older = nisar.OLDER_SCENES if product != "NISAR_L1_RSLC" else ()
+    scenes = (nisar.FULL_SIZE_SCENE,) if full_size else (*nisar.DEFAULT_SCENES, *older)
     scenes = tuple(replace(scene, kind=product[-4:]) for scene in scenes)
     paths = []
     for done, scene in enumerate(scenes, start=1):

@@ -121,7 +121,7 @@ def write_nisar(scene: NisarScene, directory: Path) -> Path:
         root = file.create_group(f"science/{scene.band}SAR")
         write_identification(root.create_group("identification"), scene)
         if scene.kind == "RSLC":
-            write_swath(root.create_group("RSLC"), scene)
+            write_swath(root.require_group("RSLC"), scene)
             return path
         grids = root.create_group(f"{scene.kind}/grids")
         if scene.is_pair:

@@ -24,7 +24,7 @@ from stacaster.errors import LoadError, ReadError
 from stacaster.instruments import radar
 from stacaster.model import FileKind, Product, Scene
 from stacaster.products import get_product
-from stacaster.samples import nisar, palsar, sentinel1
+from stacaster.samples import nisar, nisar_identification, palsar, sentinel1
 from tests.stac_schemas import check
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
