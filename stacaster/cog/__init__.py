@@ -6,7 +6,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Executor, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from stacaster.checksums import digest_file, multihash
 from stacaster.cog.overviews import level_shapes
 from stacaster.cog.profiles import PROFILES, CogProfile, get_profile
 from stacaster.cog.strips import BandWriter
-from stacaster.cog.tiff import TiffSpool, copied_tags
+from stacaster.cog.tiff import copied_tags
 from stacaster.cog.verify import GDAL_OPTIONS, control_points, pixel_hash, verify_cog
 from stacaster.errors import SpaceError, WriteError, is_space_error
 from stacaster.model import CogAsset, SceneBand
@@ -72,24 +72,34 @@ def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd
     # HDF4 is not safe to call from two threads at once.
     lock = Lock()
 
-    def run(job: CogJob) -> CogAsset:
-        return write_cog(_locked(job.read, lock), job.path, scene_band=job.scene_band, profile=profile)
+    def run(job: CogJob, pool: Executor | None = None) -> CogAsset:
+        pixels = _locked(job.read, lock)
+        return write_cog(pixels, job.path, scene_band=job.scene_band, profile=profile, pool=pool)
 
-    widest = max((_row_bytes(job.scene_band, profile) for job in jobs), default=0)
-    if threads <= 1 or widest > _WIDE_BYTES:
+    if threads <= 1:
         return [run(job) for job in jobs]
     with ThreadPoolExecutor(threads) as pool:
-        futures = [pool.submit(run, job) for job in jobs]
+        # Largest first, so that no thread is left with one at the end.
+        order = sorted(range(len(jobs)), key=lambda number: -_size(jobs[number].scene_band))
+        if len(jobs) < threads or any(_is_wide(job.scene_band, profile) for job in jobs):
+            return [run(job, pool) for job in jobs]
+        futures = {number: pool.submit(run, jobs[number]) for number in order}
         try:
-            return [future.result() for future in futures]
+            wait(futures.values(), return_when=FIRST_EXCEPTION)
+            return [futures[number].result() for number in range(len(jobs))]
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _row_bytes(scene_band: SceneBand, profile: str) -> int:
-    """Return the bytes of a row of tiles, of which a few are in memory for each band that is written."""
+def _size(scene_band: SceneBand) -> int:
+    rows, cols = scene_band.geobox.shape
+    return int(rows) * int(cols) * np.dtype(scene_band.band.data_type).itemsize
+
+
+def _is_wide(scene_band: SceneBand, profile: str) -> bool:
+    """Tell whether a row of tiles, of which a few are in memory for each band that is written, is large."""
     _, cols = scene_band.geobox.shape
-    return int(cols) * get_profile(profile).block * np.dtype(scene_band.band.data_type).itemsize
+    return int(cols) * get_profile(profile).block * np.dtype(scene_band.band.data_type).itemsize > _WIDE_BYTES
 
 
 def _locked(read: Callable[[], Strips], lock: Lock) -> Strips:
@@ -110,6 +120,7 @@ def write_cog(
     scene_band: SceneBand,
     profile: str = "zstd",
     tags: Mapping[str, str] | None = None,
+    pool: Executor | None = None,
 ) -> CogAsset:
     """Write a band, read it back, compare, validate, and only then put it into place.
 
@@ -119,6 +130,7 @@ def write_cog(
         scene_band: What the band is and where it lies.
         profile: Name of the profile.
         tags: Further GDAL metadata of the file.
+        pool: Threads that pack and decode one row of tiles together.
 
     Returns:
         The file with size, hashes and statistics.
@@ -132,15 +144,22 @@ def write_cog(
     try:
         shapes = _checked(scene_band, path, chosen.block)
         chosen = replace(chosen, block=_block(shapes, chosen.block))
-        writer = BandWriter(shapes, scene_band, chosen, raw=copied_tags(_template(scene_band, tags or {})), path=path)
-        with closing(writer):
+        raw = copied_tags(_template(scene_band, tags or {}))
+        writer = BandWriter(shapes, scene_band, chosen, raw=raw, path=path, pool=pool)
+        with closing(writer), staged.open("wb") as file, ThreadPoolExecutor(1) as beside:
             writer.take(iter((pixels,)) if isinstance(pixels, np.ndarray) else pixels)
-            written = _write(staged, writer.spool)
-        digest = hashlib.sha256()
-        size = digest_file(staged, digest)
-        if size != written:
-            raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
-        pixel_checksum = verify_cog(staged, scene_band, writer.digests)
+            # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
+            written = writer.spool.finish(file)
+            file.flush()
+            # The disk takes its time: meanwhile the file is read again.
+            synced = beside.submit(os.fsync, file.fileno())
+            digest = hashlib.sha256()
+            size = digest_file(staged, digest)
+            if size != written:
+                raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
+            spread = map if pool is None else pool.map
+            verify_cog(staged, scene_band, writer.levels, spread=spread)
+            synced.result()
         staged.replace(path)
     except (OSError, MemoryError, RasterioError) as error:
         kind = SpaceError if is_space_error(error) else WriteError
@@ -151,7 +170,7 @@ def write_cog(
         path=path,
         size=size,
         checksum=multihash(digest.hexdigest()),
-        pixel_checksum=pixel_checksum,
+        pixel_checksum=multihash(writer.levels[0].digest or ""),
         statistics=writer.statistics.result(),
     )
 
@@ -183,15 +202,6 @@ def _can_hold(data_type: np.dtype[Any], nodata: int | float | None) -> bool:
         return not np.isfinite(nodata) or abs(nodata) <= np.finfo(data_type).max
     limits = np.iinfo(data_type)
     return float(nodata).is_integer() and limits.min <= nodata <= limits.max
-
-
-def _write(staged: Path, spool: TiffSpool) -> int:
-    # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
-    with staged.open("wb") as file:
-        size = spool.finish(file)
-        file.flush()
-        os.fsync(file.fileno())
-    return size
 
 
 def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:

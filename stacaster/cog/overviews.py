@@ -12,9 +12,11 @@ from stacaster.model import BandKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What is averaged at once: fewer rows of wide bands, because averages are made in float64.
-_PIXELS = 1 << 20
-_WIDER = {"uint8": np.uint16, "int8": np.int16, "uint16": np.uint32, "int16": np.int32, "complex64": np.complex128}
+# What is averaged at once, so that it stays in the cache of a core.
+_PIXELS = 1 << 18
+_WIDER = {"int8": np.int16, "int16": np.int32, "complex64": np.complex128}
+# Two neighbours as one number, of which the first is the lower half.
+_PAIRS: dict[str, np.dtype[Any]] = {"uint8": np.dtype("<u2"), "uint16": np.dtype("<u4"), "uint32": np.dtype("<u8")}
 
 
 def level_shapes(shape: tuple[int, int], *, largest: int) -> list[tuple[int, int]]:
@@ -48,19 +50,67 @@ def halve(pixels: NDArray[Any], *, kind: BandKind, nodata: int | float | None) -
         return np.ascontiguousarray(pixels[::2, ::2])
     rows, cols = pixels.shape
     result = np.empty(((rows + 1) // 2, (cols + 1) // 2), dtype=pixels.dtype)
-    half = max(1, _PIXELS // max(1, cols))
-    step = 2 * half
-    for start in range(0, rows, step):
-        block = pixels[start : start + step]
-        padding = ((0, block.shape[0] % 2), (0, cols % 2))
-        target = result[start // 2 : start // 2 + half]
-        _average_block(block, padding, nodata, target)
+    down, across = rows // 2 * 2, cols // 2 * 2
+    average = _average_pairs if pixels.dtype.name in _PAIRS else _average_blocks
+    step = 2 * max(1, _PIXELS // max(1, 2 * cols))
+    for start in range(0, down, step):
+        end = min(start + step, down)
+        average(pixels[start:end, :across], nodata, result[start // 2 : end // 2, : across // 2])
+    # Blocks at the right and lower edge have one or two pixels.
+    if across < cols:
+        _average_edge(pixels[:, across:], nodata, result[:, across // 2 :])
+    if down < rows:
+        _average_edge(pixels[down:, :across], nodata, result[down // 2 :, : across // 2])
     return result
 
 
-def _average_block(
-    block: NDArray[Any], padding: tuple[tuple[int, int], ...], nodata: int | float | None, target: NDArray[Any]
-) -> None:
+def _average_edge(edge: NDArray[Any], nodata: int | float | None, target: NDArray[Any]) -> None:
+    """Average blocks of which the second row or column does not exist: each pixel counts twice."""
+    twice = np.repeat(edge, 2, axis=int(edge.shape[1] == 1))
+    if twice.shape[0] % 2:
+        twice = np.concatenate([twice, twice[-1:]])
+    _average_blocks(twice, nodata, target)
+
+
+def _average_pairs(block: NDArray[Any], nodata: int | float | None, target: NDArray[Any]) -> None:
+    """Average 2 x 2 pixels of an unsigned type; two neighbours are worked on as one number of twice the size."""
+    pair = _PAIRS[block.dtype.name]
+    bits, low = pair.type(4 * pair.itemsize), pair.type((1 << 4 * pair.itemsize) - 1)
+    values = np.ascontiguousarray(block)
+    valid = None if nodata is None else values != block.dtype.type(nodata)
+    if valid is not None and valid.all():
+        valid = None
+    elif valid is not None and nodata != 0:
+        values = np.where(valid, values, block.dtype.type(0))
+    total = _sum_of_pairs(values.view(pair), bits, low)
+    if valid is None:
+        total += pair.type(2)
+        target[...] = total >> pair.type(2)
+        return
+    count = _sum_of_pairs(valid.view(np.dtype("<u2")), np.uint16(8), np.uint16(255))
+    partial = np.flatnonzero((count & 3) != 0)
+    known = total.reshape(-1)[partial], count.reshape(-1)[partial].astype(pair)
+    total += pair.type(2)
+    total >>= pair.type(2)
+    if partial.size:
+        total.reshape(-1)[partial] = _divided(*known)
+    _finish(total, count, nodata, target)
+
+
+def _sum_of_pairs(pairs: NDArray[Any], bits: Any, low: Any) -> NDArray[Any]:
+    """Return the sums of 2 x 2 numbers, two of which stand in each element."""
+    upper, lower = pairs[0::2], pairs[1::2]
+    total: NDArray[Any] = upper & low
+    part = upper >> bits
+    total += part
+    np.bitwise_and(lower, low, out=part)
+    total += part
+    np.right_shift(lower, bits, out=part)
+    total += part
+    return total
+
+
+def _average_blocks(block: NDArray[Any], nodata: int | float | None, target: NDArray[Any]) -> None:
     """Average 2 x 2 pixels; integers are rounded half away from zero, as GDAL does."""
     is_float = block.dtype.kind in "fc"
     if nodata is None:
@@ -69,29 +119,37 @@ def _average_block(
         valid = ~np.isnan(block)
     else:
         valid = block != block.dtype.type(nodata)
+    if valid is not None and valid.all():
+        valid = None
     work: Any = _WIDER.get(str(block.dtype), np.float64 if is_float else np.int64)
     values = block
     if valid is not None and nodata != 0:
         values = np.where(valid, block, block.dtype.type(0))
-    if any(part != (0, 0) for part in padding):
-        inside = np.ones(block.shape, dtype=bool) if valid is None else valid
-        valid = np.pad(inside, padding)
-        values = np.pad(values, padding)
     total = np.add(values[0::2], values[1::2], dtype=work)
     total = total[:, 0::2] + total[:, 1::2]
-    if valid is None:
-        target[...] = _divided(total, 4)
-        return
-    marks = valid.view(np.uint8)
-    count = marks[0::2] + marks[1::2]
-    count = count[:, 0::2] + count[:, 1::2]
     mean = _divided(total, 4)
-    partial = (count != 4) & (count != 0)
-    mean[partial] = _divided(total[partial], count[partial].astype(work))
+    if valid is None:
+        count = None
+    else:
+        marks = valid.view(np.uint8)
+        count = marks[0::2] + marks[1::2]
+        count = count[:, 0::2] + count[:, 1::2]
+        partial = (count != 4) & (count != 0)
+        mean[partial] = _divided(total[partial], count[partial].astype(work))
+    _finish(mean, count, nodata, target)
+
+
+def _finish(mean: NDArray[Any], count: NDArray[Any] | None, nodata: int | float | None, target: NDArray[Any]) -> None:
+    """Put averages into place; where there is no valid pixel stands nodata, and nowhere else."""
     target[...] = mean
-    if nodata is not None:
-        if _lies_between_values(nodata, block.dtype):
-            target[(target == nodata) & (count != 0)] = _beside(nodata, block.dtype)
+    if nodata is None:
+        return
+    if _lies_between_values(nodata, target.dtype):
+        mistaken = target == nodata
+        if count is not None:
+            mistaken &= count != 0
+        target[mistaken] = _beside(nodata, target.dtype)
+    if count is not None:
         target[count == 0] = complex(nodata, nodata) if target.dtype.kind == "c" else nodata
 
 

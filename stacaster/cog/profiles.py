@@ -25,7 +25,7 @@ class CogProfile:
 
 PROFILES = {
     "zstd": CogProfile(name="zstd", compress="ZSTD", level=1),
-    "deflate": CogProfile(name="deflate", compress="DEFLATE", level=6),
+    "deflate": CogProfile(name="deflate", compress="DEFLATE", level=1),
 }
 """Profiles by name. ZSTD needs GDAL 2.3; with a predictor level 1 packs imagery as tightly as higher levels."""
 

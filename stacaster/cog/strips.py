@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,16 @@ from stacaster.cog.overviews import halve
 from stacaster.cog.profiles import CogProfile
 from stacaster.cog.statistics import StatisticsOf
 from stacaster.cog.tiff import RawTag, TiffSpool
+from stacaster.cog.verify import ExpectedLevel
 from stacaster.errors import WriteError
 from stacaster.model import SceneBand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+# Bands up to this size stay in memory until they are verified.
+_KEPT_BYTES = 40 << 20
 
 
 class BandWriter:
@@ -29,6 +34,7 @@ class BandWriter:
         profile: How to pack.
         raw: Tags of the first directory.
         path: File that will be written.
+        pool: Threads that work on one row of tiles together; None does all here.
     """
 
     def __init__(
@@ -39,19 +45,18 @@ class BandWriter:
         *,
         raw: Mapping[int, RawTag],
         path: Path,
+        pool: Executor | None = None,
     ) -> None:
         self._band, self._block, self._name, self._shapes = scene_band.band, profile.block, path.name, shapes
         self._type = np.dtype(scene_band.band.data_type).newbyteorder("<")
         self.spool = TiffSpool(shapes, self._type, tags=raw, profile=profile, folder=path.parent)
         self.statistics = StatisticsOf(self._type, scene_band.band.nodata)
-        self._hashes = [hashlib.sha256() for _ in shapes]
+        self._pool = pool
+        size = shapes[0][0] * shapes[0][1] * self._type.itemsize
+        self.levels = [ExpectedLevel(keep=size <= _KEPT_BYTES, hashed=not number or size > _KEPT_BYTES)
+                       for number, _ in enumerate(shapes)]  # fmt: skip
         self._pending: list[list[NDArray[Any]]] = [[] for _ in shapes]
         self._done = [0] * len(shapes)
-
-    @property
-    def digests(self) -> list[str]:
-        """SHA-256 of the pixels of each level."""
-        return [digest.hexdigest() for digest in self._hashes]
 
     def close(self) -> None:
         """Release what waits."""
@@ -72,6 +77,8 @@ class BandWriter:
                 raise self._unfit(f"shape {strip.shape} from row {taken} on")
             if name != self._band.data_type:
                 raise WriteError(f"{self._name}: pixels are {name}, but the band is {self._band.data_type}")
+            if strip.shape[0] < rows and self.levels[0].kept is not None:
+                strip = strip.copy()  # noqa: PLW2901 - the reader may use its memory again
             taken += strip.shape[0]
             self._push(0, np.asarray(strip, dtype=self._type))
         if taken != rows:
@@ -98,9 +105,22 @@ class BandWriter:
 
     def _finish(self, level: int, strip: NDArray[Any]) -> None:
         self._done[level] += len(strip)
-        self._hashes[level].update(strip.data.cast("B"))
+        beside = [self._begin(self.levels[level].add, strip)]
         if level == 0:
-            self.statistics.add(strip)
-        self.spool.add(level, strip)
+            beside.append(self._begin(self.statistics.add, strip))
+        tiles = self.spool.pack(strip, spread=map if self._pool is None else self._pool.map)
+        smaller = None
         if level + 1 < len(self._shapes):
-            self._push(level + 1, halve(strip, kind=self._band.kind, nodata=self._band.nodata))
+            smaller = halve(strip, kind=self._band.kind, nodata=self._band.nodata)
+        self.spool.add(level, tiles)
+        if smaller is not None:
+            self._push(level + 1, smaller)
+        for work in beside:
+            if work is not None:
+                work.result()
+
+    def _begin(self, function: Callable[[Any], None], argument: Any) -> Future[None] | None:
+        if self._pool is not None:
+            return self._pool.submit(function, argument)
+        function(argument)
+        return None

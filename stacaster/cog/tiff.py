@@ -10,15 +10,14 @@ from __future__ import annotations
 import shutil
 import struct
 import tempfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import pyarrow as pa
 
+from stacaster.cog.codec import TileCodec, predictor_of
 from stacaster.cog.profiles import CogProfile
 
 if TYPE_CHECKING:
@@ -37,6 +36,9 @@ _BIG_BYTES = 3_900_000_000
 _SPOOL_BYTES = 24 << 20
 _COPY_BYTES = 4 << 20
 _SHORT, _LONG, _LONG8 = 3, 4, 16
+
+Spread = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
+"""What calls a function for each of some things and gives the results in order: ``map``, or that of a pool."""
 
 
 @dataclass(frozen=True)
@@ -96,26 +98,38 @@ class TiffSpool:
         folder: Path,
     ) -> None:
         is_big = sum(rows * cols for rows, cols in shapes) * data_type.itemsize > _BIG_BYTES
-        self._is_big, self._profile = is_big, profile
+        self._is_big, self._block = is_big, profile.block
+        self._codec = TileCodec(
+            data_type,
+            compress=profile.compress,
+            predictor=predictor_of(data_type, profile),
+            block=profile.block,
+            level=profile.level,
+        )
         self._directories = [
             _Directory(shape, data_type, index, tags, profile, is_big=is_big) for index, shape in enumerate(shapes)
         ]
-        self._waiting = [
-            tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(folder))  # noqa: SIM115 - closed by ``close``
-            for _ in shapes
-        ]
+        self._waiting = [_Waiting(folder) for _ in shapes]
         self._places = [[0, 0] for _ in shapes]
 
-    def add(self, level: int, strip: NDArray[Any]) -> None:
-        """Pack the next row of tiles of a level.
+    def pack(self, strip: NDArray[Any], *, spread: Spread = map) -> Iterable[bytes]:
+        """Begin to pack a row of tiles.
+
+        Args:
+            strip: Rows of a level, as many as a tile has, or the last ones.
+            spread: ``map`` of a pool, when several threads are to pack.
+        """
+        return spread(self._codec.pack, _tiles(strip, self._block))
+
+    def add(self, level: int, tiles: Iterable[bytes]) -> None:
+        """Take the next row of tiles of a level, from ``pack``.
 
         Raises:
             OSError: The disk is full.
         """
         directory, file, place = self._directories[level], self._waiting[level], self._places[level]
-        for tile in _tiles(strip, self._profile):
-            packed = _pack(tile, self._profile)
-            file.write(struct.pack("<I", len(packed)) + packed + packed[-4:])
+        for packed in tiles:
+            file.add(struct.pack("<I", len(packed)), packed, packed[-4:])
             directory.offsets[place[0]] = place[1] + 4
             directory.sizes[place[0]] = len(packed)
             place[0] += 1
@@ -139,15 +153,44 @@ class TiffSpool:
             position += size
         file.write(_file_header(self._directories, self._is_big))
         for waiting in reversed(self._waiting):
-            waiting.seek(0)
-            shutil.copyfileobj(waiting, file, _COPY_BYTES)
-            waiting.close()
+            waiting.move_to(file)
         return position
 
     def close(self) -> None:
         """Release what waits."""
         for waiting in self._waiting:
             waiting.close()
+
+
+class _Waiting:
+    """Bytes that wait: in memory while they are few, then in a file without a name."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._parts, self._size = folder, list[bytes](), 0
+        self._file: IO[bytes] | None = None
+
+    def add(self, *parts: bytes) -> None:
+        self._parts += parts
+        self._size += sum(len(part) for part in parts)
+        if self._size > _SPOOL_BYTES:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - closed by ``close``
+            self._file.writelines(self._parts)
+            self._parts.clear()
+            self._size = _SPOOL_BYTES - _COPY_BYTES
+
+    def move_to(self, file: BinaryIO) -> None:
+        if self._file is not None:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, file, _COPY_BYTES)
+        file.writelines(self._parts)
+        self.close()
+
+    def close(self) -> None:
+        self._parts.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 class _Directory:
@@ -169,7 +212,7 @@ class _Directory:
         number = -(-rows // block) * -(-cols // block)
         self.offsets = np.zeros(number, dtype="<u8" if is_big else "<u4")
         self.sizes = np.zeros(number, dtype="<u4")
-        predictor = _predictor(data_type, profile)
+        predictor = predictor_of(data_type, profile)
         self._tags = {
             254: _number(_LONG, 1 if index else 0),
             256: _number(_LONG, cols),
@@ -225,45 +268,6 @@ def _file_header(directories: Sequence[_Directory], is_big: bool) -> bytes:
     return header
 
 
-def _tiles(level: NDArray[Any], profile: CogProfile) -> Iterator[NDArray[Any]]:
-    block = profile.block
-    rows, cols = level.shape
-    for top in range(0, rows, block):
-        for left in range(0, cols, block):
-            part = level[top : top + block, left : left + block]
-            if part.shape == (block, block):
-                yield part
-            else:
-                tile = np.zeros((block, block), dtype=level.dtype)
-                tile[: part.shape[0], : part.shape[1]] = part
-                yield tile
-
-
-def _predictor(data_type: np.dtype[Any], profile: CogProfile) -> int:
-    """Return the TIFF predictor: complex numbers have none that all readers know."""
-    return 1 if not profile.predictor or data_type.kind == "c" else 3 if data_type.kind == "f" else 2
-
-
-def _pack(tile: NDArray[Any], profile: CogProfile) -> bytes:
-    data = np.ascontiguousarray(tile) if _predictor(tile.dtype, profile) == 1 else _predicted(tile)
-    if profile.compress == "DEFLATE":
-        return zlib.compress(data.data, profile.level)
-    packed: bytes = pa.Codec("zstd", compression_level=profile.level).compress(data.data.cast("B"), asbytes=True)
-    return packed
-
-
-def _predicted(tile: NDArray[Any]) -> NDArray[Any]:
-    """Return differences of horizontal neighbours: of numbers for integers, of bytes by significance for floats."""
-    if tile.dtype.kind == "f":
-        rows, cols = tile.shape
-        size = tile.dtype.itemsize
-        parts = np.ascontiguousarray(tile).view(np.uint8).reshape(rows, cols, size)
-        ordered = np.empty((rows, cols * size), dtype=np.uint8)
-        for rank in range(size):
-            ordered[:, rank * cols : (rank + 1) * cols] = parts[:, :, size - 1 - rank]
-    else:
-        ordered = np.ascontiguousarray(tile).view(f"u{tile.dtype.itemsize}")
-    result = np.empty_like(ordered)
-    result[:, 0] = ordered[:, 0]
-    np.subtract(ordered[:, 1:], ordered[:, :-1], out=result[:, 1:])
-    return result
+def _tiles(strip: NDArray[Any], block: int) -> Iterator[NDArray[Any]]:
+    for left in range(0, strip.shape[1], block):
+        yield strip[:, left : left + block]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
 from rio_cogeo import cog_info, cog_validate
 
 from stacaster import cog
 from stacaster.cog import CogJob, tiff, write_cog, write_cogs
-from stacaster.cog.verify import verify_cog
+from stacaster.cog.layout import read_layout
+from stacaster.cog.overviews import halve
+from stacaster.cog.verify import ExpectedLevel, verify_cog
 from stacaster.errors import SpaceError, UsageError, WriteError
 from stacaster.model import Band, BandKind, SceneBand
 
@@ -331,16 +336,24 @@ def test_memory_stays_near_one_band(tmp_path: Path) -> None:
     assert peak < 3 * pixels.nbytes
 
 
-def test_file_with_replaced_fields_differs(tmp_path: Path) -> None:
+def expected(pixels: np.ndarray, *, keep: bool) -> list[ExpectedLevel]:
+    level = ExpectedLevel(keep=keep, hashed=not keep)
+    level.add(pixels)
+    return [level]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_file_with_replaced_fields_differs(tmp_path: Path, keep: bool) -> None:
     """The check of scale and place can fail: a file that was verified for one band is wrong for another."""
     described = scene_band((40, 40), scale=2.0, offset=1.0)
     path = tmp_path / "x.tif"
     pixels = noise((40, 40), "uint8")
     write_cog(pixels, path, scene_band=described)
-    digests = [hashlib.sha256(pixels.tobytes()).hexdigest()]
-    assert verify_cog(path, described, digests) == "1220" + hashlib.sha256(pixels.tobytes()).hexdigest()
+    verify_cog(path, described, expected(pixels, keep=keep))
+    other = pixels.copy()
+    other[39, 39] += 1
     with pytest.raises(WriteError, match="differ from the source"):
-        verify_cog(path, described, [hashlib.sha256((pixels + 1).tobytes()).hexdigest()])
+        verify_cog(path, described, expected(other, keep=keep))
     moved = described.geobox.translate_pix(1, 0)
     for wrong, words in [
         (dataclasses.replace(described, scale=2.5), "scale"),
@@ -350,7 +363,7 @@ def test_file_with_replaced_fields_differs(tmp_path: Path) -> None:
         (scene_band((40, 40), nodata=7, scale=2.0, offset=1.0), "nodata"),
     ]:
         with pytest.raises(WriteError, match=words):
-            verify_cog(path, wrong, digests)
+            verify_cog(path, wrong, expected(pixels, keep=keep))
 
 
 FULL_DISK = """
@@ -390,3 +403,79 @@ def test_a_file_system_without_space(tmp_path: Path, mount: Callable[..., None])
     with pytest.raises(SpaceError):
         write_cog(noise((900, 800), "uint8"), disk / "x.tif", scene_band=scene_band((900, 800)))
     assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("data_type", TYPES)
+def test_wide_bands_are_packed_and_checked_by_several_threads_to_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data_type: str
+) -> None:
+    """Bands that are kept in memory, and bands that are not."""
+    pixels = noise((1301, 1127), data_type)
+    described = scene_band(pixels.shape, data_type, nodata=pixels[0, 0].item() if data_type[0] != "c" else None)
+    kept = write_cog(pixels, tmp_path / "kept.tif", scene_band=described)
+    monkeypatch.setattr("stacaster.cog.strips._KEPT_BYTES", 0)
+    with ThreadPoolExecutor(3) as pool:
+        flowing = write_cog(in_strips(pixels, 100), tmp_path / "flowing.tif", scene_band=described, pool=pool)
+    assert dataclasses.replace(flowing, path=kept.path) == kept
+    assert (tmp_path / "kept.tif").read_bytes() == (tmp_path / "flowing.tif").read_bytes()
+
+
+@pytest.mark.parametrize("data_type", TYPES)
+@pytest.mark.parametrize("profile", ["zstd", "deflate"])
+def test_tifffile_reads_all_levels_as_gdal_does(tmp_path: Path, data_type: str, profile: str) -> None:
+    pixels = noise((1100, 700), data_type)
+    path = tmp_path / "x.tif"
+    write_cog(pixels, path, scene_band=scene_band(pixels.shape, data_type, nodata=None), profile=profile)
+    with tifffile.TiffFile(path) as file:
+        levels = [page.asarray() for page in file.pages]
+    assert np.array_equal(levels[0], pixels) and len(levels) == 3
+    for number, level in enumerate(levels[1:]):
+        with rasterio.open(path, overview_level=number) as dataset:
+            assert np.array_equal(dataset.read(1), level)
+
+
+@pytest.mark.parametrize("data_type", ["uint8", "uint16", "int16", "uint32", "int32", "float32"])
+@pytest.mark.parametrize("has_nodata", [False, True])
+def test_overviews_are_those_of_gdal_where_sizes_agree(tmp_path: Path, data_type: str, has_nodata: bool) -> None:
+    pixels = np.random.default_rng(5).integers(1, 100, (1024, 2048)).astype(data_type)
+    nodata = 0 if has_nodata else None
+    if has_nodata:
+        pixels[np.random.default_rng(6).random(pixels.shape) < 0.3] = 0
+        pixels[200:300, 100:400] = 0
+    path = tmp_path / "x.tif"
+    write_cog(pixels, path, scene_band=scene_band(pixels.shape, data_type, nodata=nodata))
+    plain = tmp_path / "gdal.tif"
+    fields = {"driver": "GTiff", "count": 1, "dtype": data_type, "height": 1024, "width": 2048, "nodata": nodata}
+    with rasterio.open(plain, "w", crs="EPSG:32754", transform=Affine(15, 0, 0, 0, -15, 0), **fields) as dataset:
+        dataset.write(pixels, 1)
+        dataset.build_overviews([2, 4], Resampling.average)
+    for number in range(2):
+        with (
+            rasterio.open(path, overview_level=number) as ours,
+            rasterio.open(plain, overview_level=number) as theirs,
+        ):
+            assert np.array_equal(ours.read(1), theirs.read(1))
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [("leader", "does not stand before"), ("trailer", "not repeated"), ("ghost", "statements")]
+)
+def test_what_readers_may_rely_on_in_a_cog_is_checked(tmp_path: Path, place: str, words: str) -> None:
+    """GDAL and rio-cogeo let most of these pass."""
+    pixels = noise((700, 900), "uint8")
+    path = tmp_path / "x.tif"
+    described = scene_band(pixels.shape)
+    write_cog(pixels, path, scene_band=described)
+    with path.open("rb") as file:
+        level = read_layout(file.fileno())[0]
+    offset, size = int(level.offsets[1]), int(level.sizes[1])
+    where = {"leader": offset - 4, "trailer": offset + size, "ghost": 60}[place]
+    content = bytearray(path.read_bytes())
+    content[where] ^= 1
+    path.write_bytes(content)
+    levels = [ExpectedLevel(keep=True, hashed=True), ExpectedLevel(keep=True, hashed=False)]
+    for top in range(0, 700, 512):
+        levels[0].add(pixels[top : top + 512])
+    levels[1].add(halve(pixels, kind="continuous", nodata=0))
+    with pytest.raises(WriteError, match=words):
+        verify_cog(path, described, levels)
