@@ -226,6 +226,13 @@ def bench_items(folder: Path) -> None:
     bench_item_table(folder, row, peer_environment())
 
 
+def bench_write(folder: Path) -> None:
+    """Fourteen bands to verified COGs against rio-cogeo, odc-geo and GDAL."""
+    from scripts.bench_write import bench_write as run
+
+    run(folder, row)
+
+
 def bench_nisar(folder: Path) -> None:
     """NISAR to COGs and over the network, against rioxarray and fsspec."""
     from scripts.bench_nisar import bench_nisar as run
@@ -256,6 +263,7 @@ def bench_analysis(name: str) -> Callable[[Path], None]:
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "help": bench_help,
     "ingest": bench_ingest,
+    "write": bench_write,
     "item-table": bench_items,
     "load": bench_load,
     "stream": bench_stream,
