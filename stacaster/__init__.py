@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from stacaster.convert.window import read_area
     from stacaster.cube import load
     from stacaster.cube.grids import GridCheck, check_grid, load_tree
+    from stacaster.cube.heights import compare_heights
     from stacaster.cube.planning import LoadPlan, plan
     from stacaster.cube.points import sample
     from stacaster.cube.report import LoadReport
@@ -129,6 +130,7 @@ __all__ = [
     "check_login",
     "collect_tiles",
     "compare",
+    "compare_heights",
     "composite",
     "compute_index",
     "compute_indices",
@@ -275,6 +277,7 @@ _HOME = {
     "sign": "transport.signed",
     "Cluster": "executors.cluster",
     "compare": "emissivity",
+    "compare_heights": "cube.heights",
     "separate_temperature": "emissivity",
     "RunResult": "runs",
     "global_run": "runs",

@@ -79,6 +79,23 @@ def _views(catalog: Catalog) -> dict[str, tuple[str, str]]:
     return found | {name: keys[0] for name, keys in alone.items() if len(keys) == 1}
 
 
+def collection_of(catalog: Catalog, table: str) -> str:
+    """Return the collection that has a table of points.
+
+    Raises:
+        UsageError: There is no such table.
+    """
+    return _known(catalog, table)[0]
+
+
+def _known(catalog: Catalog, table: str) -> tuple[str, str]:
+    views = _views(catalog)
+    if table not in views:
+        said = _hint(catalog, table) or (nearest(table, sorted(views)) if views else "it has none")
+        raise UsageError(f"the catalog has no table {table!r}; {said}")
+    return views[table]
+
+
 def _view(catalog: Catalog, collection: str, table: str, ids: Sequence[str] | None = None) -> PointView:
     query = 'select id, href, "version" from items where collection = ? order by id'
     rows = item_table.run_sql(catalog.root / DATABASE, query, parameters=[collection]).to_pylist()
@@ -106,12 +123,7 @@ def read_points(
     import geopandas
     import shapely
 
-    views = _views(catalog)
-    if table not in views:
-        raise UsageError(
-            f"the catalog has no table {table!r}; {nearest(table, sorted(views)) if views else 'it has none'}"
-        )
-    collection, name = views[table]
+    collection, name = _known(catalog, table)
     search = catalog.search(collections=collection, **conditions)
     ids = [item.id for item in search.items()]
     view = _view(catalog, collection, name, ids)

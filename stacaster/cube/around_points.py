@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 
 STATISTICS: dict[str, Callable[[NDArray[Any]], Any]] = {
     "count": np.size, "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "std": np.std,
+    "mad": lambda values: np.median(np.abs(values - np.median(values))),
 }  # fmt: skip
-"""What can be asked of the pixels around a point; the scatter is that of the population."""
+"""What can be asked of the pixels around a point; the scatter is that of the population, ``mad`` the median distance
+from the median."""
 
-_METRES_A_DEGREE = 111_319.49
+METRES_A_DEGREE = 111_319.49
+"""Of the equator."""
+
 _MOST_PIXELS = 4096
 
 
@@ -155,7 +159,7 @@ def around(
         row, column = rows[i], columns[i]
         if not (0 <= row < height and 0 <= column < width):
             continue
-        scale_y = _METRES_A_DEGREE if is_degrees else 1.0
+        scale_y = METRES_A_DEGREE if is_degrees else 1.0
         scale_x = scale_y * math.cos(math.radians(latitudes[i])) if is_degrees else 1.0
         reach = radius / (tall * scale_y), radius / (wide * scale_x)
         if max(reach) > _MOST_PIXELS:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import numpy as np
 
 from stacaster.cube.around_points import Circle, around_item, checked, in_box
+from stacaster.cube.cube_points import rows_of_cube
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
     import pystac
+    import xarray as xr
     from numpy.typing import NDArray
 
 Method = Literal["nearest", "bilinear"]
@@ -34,7 +36,7 @@ _NO_WEIGHT = 1e-6
 
 
 def sample(
-    items: Iterable[pystac.Item],
+    items: Iterable[pystac.Item] | xr.Dataset,
     points: Any,
     *,
     bands: str | Sequence[str] | None = None,
@@ -44,10 +46,10 @@ def sample(
     closest: bool = False,
     **options: Any,
 ) -> gpd.GeoDataFrame:
-    """Take the values of scenes at points.
+    """Take the values of scenes, or of a cube, at points.
 
     Args:
-        items: STAC items.
+        items: STAC items, or a cube: each of its times then counts as a scene, in the units that it has.
         points: GeoDataFrame, file with points that GDAL reads, or pairs of longitude and latitude.
         bands: Asset keys or common names; None takes every data band.
         method: ``nearest``, or ``bilinear`` between the centres of four pixels; where one of them is no data, so is
@@ -57,59 +59,117 @@ def sample(
         closest: Keep for each point only the scene with a value that is closest in time; needs ``time``.
         **options: ``radius`` (metres): columns ``BAND_count``, ``BAND_mean`` ... of the valid pixels whose centres lie
             within it, in place of single values, and ``statistics`` to choose from ``count``, ``mean``, ``median``,
-            ``min``, ``max``, ``std``; ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for ``load``;
-            ``progress``.
+            ``min``, ``max``, ``std``, ``mad``; ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for
+            ``load``; ``progress``.
 
     Returns:
         One row a point and scene that covers it: columns of the points, ``point`` (their position), ``item_id``,
-        ``datetime``, ``time_gap`` (scene less point, seconds) and one column a band, NaN where there is no data.
+        ``datetime``, ``time_gap`` (scene less point, seconds) and one column a band, NaN where there is no data. Of a
+        cube only rows with a value, and ``item_id`` only when it was loaded with ``source=True``.
 
     Raises:
         NothingFoundError: There is no item, or no point lies in one.
         LoadError: A file cannot be read.
         UsageError: An argument is wrong.
     """
-    import geopandas
-
     if method not in _METHODS:
         raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
     progress: Progress | None = options.pop("progress", None)
-    radius = options.pop("radius", None)
-    statistics = checked(radius, options.pop("statistics", None))
-    constants = _constants(options)
-    wanted = check_units(units)
-    chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
-    if not chosen:
+    asked = Asked(
+        method=method, radius=options.pop("radius", None), statistics=options.pop("statistics", None),
+        units=check_units(units), constants=_constants(options),
+    )  # fmt: skip
+    chosen = [] if _is_cube(items) else sorted(items, key=lambda item: (moment_of(item), item.id))
+    if not _is_cube(items) and not chosen:
         raise NothingFoundError("there is no item to sample")
     places = read_points(points)
     if closest and time is None:
         raise UsageError("closest=True needs time=, the column of the points with their time")
     moments = None if time is None else moments_of(places, time)
-    names = band_names(bands, assets_of(chosen))
-    lon, lat = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
+    where = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
+    if _is_cube(items):
+        if units != "dn":
+            raise UsageError("a cube has its units already; give units= to load")
+        table, columns = rows_of_cube(
+            items, where, bands=bands, method=method, radius=asked.radius, statistics=asked.words
+        )
+    else:
+        table, columns = _rows_of_items(chosen, where, bands=bands, asked=asked, progress=progress)
+    if moments is not None:
+        table.insert(list(table.columns).index("datetime") + 1, "time_gap", _gaps(table, moments))
+    return _joined(table, places, columns, closest=closest)
+
+
+class Asked:
+    """What is asked of the pixels at points.
+
+    Raises:
+        UsageError: A statistic is not known, or the radius is not positive.
+    """
+
+    def __init__(
+        self, *, method: Method, radius: float | None, statistics: Sequence[str] | None, units: Units,
+        constants: Constants,
+    ) -> None:  # fmt: skip
+        self.words = checked(radius, statistics)
+        self.method, self.radius, self.units, self.constants = method, radius, units, constants
+        self.circle = None if radius is None else Circle(radius, self.words, units, constants)
+
+
+def _rows_of_items(
+    items: Sequence[pystac.Item],
+    where: tuple[NDArray[Any], NDArray[Any]],
+    *,
+    bands: str | Sequence[str] | None,
+    asked: Asked,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, list[str]]:
+    names = band_names(bands, assets_of(items))
     parts = []
-    for number, item in enumerate(chosen):
-        if radius is not None:
-            part = around_item(item, names, (lon, lat), Circle(radius, statistics, wanted, constants))
+    for number, item in enumerate(items):
+        if asked.circle is not None:
+            part = around_item(item, names, where, asked.circle)
         else:
-            part = _of_item(item, names, lon, lat, method=method)
+            part = _of_item(item, names, *where, method=asked.method)
+            if part and asked.units != "dn":
+                part |= {name: convert_values(part[name], item, key, asked.units, asked.constants)
+                         for name, key in names.items()}  # fmt: skip
         if part:
-            if wanted != "dn" and radius is None:
-                part |= {name: convert_values(part[name], item, names[name], wanted, constants) for name in names}
             parts.append((item, part))
         if progress is not None:
-            progress(number + 1, len(chosen), item.id)
+            progress(number + 1, len(items), item.id)
     if not parts:
         raise NothingFoundError("none of the points lies in one of the selected scenes")
-    columns = [f"{name}_{word}" for name in names for word in statistics] if radius is not None else list(names)
-    table = _table(parts, columns, moments)
+    columns = list(names) if asked.circle is None else [f"{name}_{word}" for name in names for word in asked.words]
+    return _table(parts, columns), columns
+
+
+def _is_cube(items: Any) -> TypeGuard[xr.Dataset]:
+    return hasattr(items, "data_vars")
+
+
+def _joined(
+    table: pd.DataFrame, places: gpd.GeoDataFrame, columns: Sequence[str], *, closest: bool
+) -> gpd.GeoDataFrame:
+    """Return the rows beside the columns of their points, in the order of points and times."""
+    import geopandas
+
     if closest:
         table = _closest(table, columns)
-    table = table.sort_values(["point", "datetime", "item_id"], ignore_index=True)
+    order = [name for name in ("point", "datetime", "item_id") if name in table.columns]
+    table = table.sort_values(order, ignore_index=True)
     kept = places.reset_index(drop=True).iloc[table["point"].to_numpy()].reset_index(drop=True)
     for name in table.columns:
         kept[name] = table[name]
     return geopandas.GeoDataFrame(kept, geometry=places.geometry.name, crs=places.crs)
+
+
+def _gaps(table: pd.DataFrame, moments: NDArray[np.datetime64]) -> NDArray[np.float64]:
+    """Return the time of scenes less that of points, seconds."""
+    times = table["datetime"].dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    apart = (times - moments[table["point"].to_numpy()]).astype("timedelta64[ns]")
+    seconds: NDArray[np.float64] = apart.astype("float64") / _SECONDS
+    return seconds
 
 
 def _constants(options: Mapping[str, Any]) -> Constants:
@@ -215,11 +275,7 @@ def _in_block(
     return total
 
 
-def _table(
-    parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]],
-    names: Sequence[str],
-    moments: NDArray[np.datetime64] | None,
-) -> pd.DataFrame:
+def _table(parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]], names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     counts = [len(part["point"]) for _, part in parts]
@@ -227,9 +283,6 @@ def _table(
     table = pd.DataFrame({"point": np.concatenate([part["point"] for _, part in parts])})
     table["item_id"] = np.repeat(np.array([item.id for item, _ in parts], dtype=object), counts)
     table["datetime"] = pd.DatetimeIndex(np.repeat(times, counts)).tz_localize("UTC")
-    if moments is not None:
-        gaps = (np.repeat(times, counts) - moments[table["point"].to_numpy()]).astype("timedelta64[ns]")
-        table["time_gap"] = gaps.astype("float64") / _SECONDS
     for name in names:
         table[name] = np.concatenate([part[name] for _, part in parts])
     return table
@@ -237,5 +290,6 @@ def _table(
 
 def _closest(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     having = table[table[list(names)].notna().any(axis=1)]
-    order = having.assign(distance=having["time_gap"].abs()).sort_values(["point", "distance", "item_id"])
+    keys = ["point", "distance", *(["item_id"] if "item_id" in having.columns else ["datetime"])]
+    order = having.assign(distance=having["time_gap"].abs()).sort_values(keys)
     return order.drop_duplicates("point").drop(columns="distance")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.catalog import open_catalog
+from stacaster.catalog.points import collection_of
 from stacaster.config import catalog_place
 from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
@@ -124,7 +125,8 @@ def write_point_grid(
 
     Args:
         table: View of the points, ``atl03_photons``.
-        output: As for ``write_cube``: .tif, .nc, .zarr, or a folder, which becomes a catalog of COGs.
+        output: As for ``write_cube``: .tif, .nc, .zarr, or a folder, which becomes a catalog of COGs whose items name
+            those of the points as sources.
         value: Column to grid.
         crs: CRS of the grid.
         resolution: Cell size.
@@ -140,7 +142,9 @@ def write_point_grid(
     check_output(output, overwrite)
     given = {key: part for key, part in conditions.items() if part is not None}
     opened = open_catalog(catalog_place(given.pop("catalog", None)))
-    columns = list(dict.fromkeys(["time", "longitude", "latitude", value]))
+    columns = list(dict.fromkeys(["time", "longitude", "latitude", "item_id", value]))
     found = opened.points(table, columns=columns, **given)
     made = grid_points(found, value, crs=crs, resolution=resolution, statistics=statistics)
-    return write_cube(made, output, overwrite=overwrite)
+    collection = collection_of(opened, table)
+    items = list(opened.search(collections=collection, ids=sorted(found["item_id"].unique())).items())
+    return write_cube(made, output, items=items, name=f"{table}-{value}".replace("_", "-"), overwrite=overwrite)

@@ -66,11 +66,21 @@ def grid_points(
     for name, plane in found.items():
         nodata = None if name == "count" else np.nan
         made[name] = odc.geo.xr.wrap_xr(plane.reshape(height, width), box, nodata=nodata)
-        made[name].attrs |= {"long_name": f"{name} of {value}", "units": "1" if name == "count" else "m"}
+        unit = "1" if name == "count" else _unit(value)
+        made[name].attrs |= {"long_name": f"{name} of {value}", **({} if unit is None else {"units": unit})}
     moment = pd.Timestamp("1970-01-01")
     if "time" in points.columns:
         moment = pd.to_datetime(points["time"]).min().tz_localize(None)
     return xr.Dataset(made).expand_dims(time=[np.datetime64(moment, "ns")])
+
+
+def _unit(value: str) -> str | None:
+    """Return the unit of a column: as the tables of products say it, or as results of fits have it."""
+    from stacaster.products import all_products
+
+    known = {column.name: column.unit for product in all_products().values() for table in product.tables
+             for column in table.columns}  # fmt: skip
+    return known.get(value, "m" if value.startswith("h_") else None)
 
 
 def _checked(name: str) -> str:

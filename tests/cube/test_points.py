@@ -8,6 +8,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyproj
 import pytest
 import rasterio
@@ -205,3 +206,59 @@ def test_pixels_around_points(tmp_path: Path) -> None:
                         ({"radius": 5, "statistics": ["mode"]}, "no statistic")):  # fmt: skip
         with pytest.raises(UsageError, match=text):
             stacaster.sample([item], at([1], [1]), **wrong)
+
+
+def test_pixels_around_points_of_other_rasters(tmp_path: Path) -> None:
+    """All values negative, NaN as no data, circles that reach over the edge: what trips other samplers."""
+    values = -1.0 - np.arange(400, dtype="float32").reshape(20, 20)
+    values[3, 4] = np.nan
+    path = tmp_path / "x.tif"
+    with rasterio.open(path, "w", driver="GTiff", height=20, width=20, count=1, dtype="float32", crs=CODE,
+                       nodata=np.nan, transform=Affine(30, 0, 300000, 0, -30, 6500000)) as target:  # fmt: skip
+        target.write(values, 1)
+    item = made_scene(tmp_path, "a", {"B13": full(5)})
+    item.assets["B13"].href = str(path)
+    item.assets["B13"].extra_fields["nodata"] = "nan"
+    columns, rows = np.array([4.5, 0.1, 19.9]), np.array([3.5, 0.1, 12.0])
+    words = ["count", "min", "max", "mad"]
+    found = stacaster.sample([item], at(columns, rows), radius=75, statistics=words)
+    down, across = np.indices(values.shape) + 0.5
+    for number in range(3):
+        inside = values[30 * np.hypot(down - rows[number], across - columns[number]) <= 75]
+        inside = inside[~np.isnan(inside)].astype(float)
+        expected = [inside.size, inside.min(), inside.max(), np.median(np.abs(inside - np.median(inside)))]
+        assert [found.iloc[number][f"B13_{word}"] for word in words] == pytest.approx(expected)
+    assert found.B13_max.max() < 0 and found.B13_count[0] == 20, "the pixel without a value does not count"
+
+
+@pytest.mark.parametrize("chunks", [None, {"x": 16, "y": 16}])
+def test_values_of_a_cube(tmp_path: Path, chunks: dict[str, int] | None) -> None:
+    """The same values, times and scenes as of the items that the cube was made of."""
+    later = START + dt.timedelta(days=3)
+    values = ramp()
+    values[10, 12] = 0
+    items = [made_scene(tmp_path, "a", {"B13": values}), made_scene(tmp_path, "b", {"B13": ramp() * 2}, moment=later)]
+    cube = stacaster.load(items, bands=["B13"], native=True, source=True, groupby="time", chunks=chunks)
+    where = at([12.3, 12.5, 30.9, 500], [10.6, 10.5, 20.2, 5]).assign(seen=pd.Timestamp(later))
+    for options in ({}, {"method": "bilinear"}, {"radius": 80, "statistics": ["count", "median", "max"]}):
+        given: dict[str, Any] = {"time": "seen", **options}
+        of_items = stacaster.sample(items, where, **given)
+        of_cube = stacaster.sample(cube, where, bands=["B13"], **given)
+        names = [name for name in of_items.columns if name.startswith("B13")]
+        of_items = of_items[of_items[names].notna().any(axis=1)].reset_index(drop=True)
+        assert of_cube[["point", "datetime", "time_gap"]].equals(of_items[["point", "datetime", "time_gap"]])
+        assert np.allclose(of_cube[names], of_items[names], equal_nan=True) and len(of_cube) >= 4
+        if not options:
+            assert of_cube.item_id.tolist() == of_items.item_id.tolist()
+        near = stacaster.sample(cube, where, closest=True, **given)
+        assert near.point.is_unique and set(near.time_gap) == {0.0}
+    flat = cube.isel(time=0, drop=True)
+    assert stacaster.sample(flat, where, bands="B13").B13.tolist() == [121.0]
+    with pytest.raises(NothingFoundError, match="on the cube"):
+        stacaster.sample(cube, at([500], [500]))
+    with pytest.raises(UsageError, match="no band 'B14'"):
+        stacaster.sample(cube, where, bands=["B14"])
+    with pytest.raises(UsageError, match="units already"):
+        stacaster.sample(cube, where, units="radiance")
+    with pytest.raises(LoadError, match="no grid"):
+        stacaster.sample(cube.drop_vars("spatial_ref").rename(x="a", y="b"), where)
