@@ -47,7 +47,8 @@ def build_query(
         **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
             year), ``orbit`` (absolute orbit, or first and last), ``path`` (relative orbit) and ``frame`` likewise,
             ``direction`` (``ascending`` or ``descending``), ``polarization``, ``version``, ``collection``,
-            ``provider``, ``name``, ``track`` and ``cycle`` (ICESat-2), ``name_column`` (column with the names of
+            ``provider``, ``name``, ``track`` and ``cycle`` of ICESat-2 (``5``,
+            ``5,9``, ``5-8``), ``name_column`` (column with the names of
             areas), ``attributes``, ``ids``.
 
     Raises:
@@ -57,9 +58,7 @@ def build_query(
         raise UsageError("region, bbox and intersects each name the area; give one of them")
     datetime = _time_range(datetime, plain.pop("start", None), plain.pop("end", None))
     name_column = plain.pop("name_column", None)
-    named = _track_name(product, plain.pop("track", None), plain.pop("cycle", None), plain.get("name"))
-    if named is not None:
-        plain["name"] = named
+    flights = _flights(product, plain.pop("track", None), plain.pop("cycle", None), plain.get("name"))
     area = None if intersects is None else read_area(intersects, region=region, name_column=name_column)
     unknown = set(plain) - _PLAIN
     if unknown:
@@ -71,7 +70,7 @@ def build_query(
     box = None if bbox is None else parsing.parse_bbox(bbox)
     if region is not None and intersects is None:
         box = region_bbox(region)
-    given = {key: value for key, value in plain.items() if value is not None}
+    given = {key: value for key, value in (plain | flights).items() if value is not None}
     if "ids" in given:
         given["ids"] = tuple(given["ids"])
     if "months" in given:
@@ -91,21 +90,37 @@ def build_query(
     )
 
 
-def _track_name(product: str | None, track: Any, cycle: Any, name: Any) -> str | None:
-    """Return the pattern of the names of ICESat-2 granules of a track or cycle: CMR knows them by their names alone."""
+def _flights(product: str | None, track: Any, cycle: Any, name: Any) -> dict[str, Any]:
+    """Return the pattern of the names of ICESat-2 granules of tracks or cycles: CMR knows them by their names alone.
+
+    A pattern has room for one number; several are left to a look at the names that were found.
+    """
     if track is None and cycle is None:
-        return None
+        return {}
     if product is None or not re.fullmatch(r"ATL\d\d", product):
         raise UsageError("track and cycle are of ICESat-2 products such as ATL03; others have path and frame")
     if name is not None:
         raise UsageError("name, and track or cycle, each say how granules are called; give one of them")
+    found: dict[str, Any] = {}
     parts = []
     for word, value, digits, most in (("track", track, 4, 1387), ("cycle", cycle, 2, 99)):
-        number = 0 if value is None else parse_numbers(word, value)
-        if isinstance(number, tuple) and (number[0] != number[1] or not 1 <= number[0] <= most):
-            raise UsageError(f"{word} is {value!r}, but one number from 1 to {most} is needed")
-        parts.append("?" * digits if isinstance(number, int) else f"{number[0]:0{digits}d}")
-    return f"{product}_{'?' * 14}_{parts[0]}{parts[1]}??_*"
+        numbers = () if value is None else _several(word, value, most)
+        parts.append(f"{numbers[0]:0{digits}d}" if len(numbers) == 1 else "?" * digits)
+        if len(numbers) > 1:
+            found[f"{word}s"] = numbers
+    return found | {"name": f"{product}_{'?' * 14}_{parts[0]}{parts[1]}??_*"}
+
+
+def _several(word: str, value: Any, most: int) -> tuple[int, ...]:
+    """Return numbers from ``5``, ``5,9``, ``5-8`` or a list."""
+    parts = value.split(",") if isinstance(value, str) else [value] if isinstance(value, int) else list(value)
+    found: set[int] = set()
+    for part in parts:
+        first, last = parse_numbers(word, part)
+        found |= set(range(first, min(last, most + 1) + 1))
+    if not found or min(found) < 1 or max(found) > most:
+        raise UsageError(f"{word} is {value!r}, but numbers from 1 to {most} are needed, such as 5, 5,9 or 5-8")
+    return tuple(sorted(found))
 
 
 def _time_range(datetime: str | None, start: str | None, end: str | None) -> str | None:

@@ -164,6 +164,10 @@ class Query:
     """First and last relative orbit (path, track)."""
     frame: tuple[int, int] | None = None
     """First and last frame."""
+    tracks: tuple[int, ...] = ()
+    """Reference ground tracks of ICESat-2; empty means all."""
+    cycles: tuple[int, ...] = ()
+    """Cycles of ICESat-2; empty means all."""
     direction: str | None = None
     """``ascending`` or ``descending``."""
     polarization: str | None = None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stacaster.instruments import icesat2
 from stacaster.model import Granule, Query
 from stacaster.sources.umm import APPROXIMATE
 
@@ -28,8 +29,16 @@ def fits(granule: Granule, query: Query) -> bool:
             return False
     if query.day_night is not None and granule.day_night not in (query.day_night, "both"):
         return False
-    return all(_between(getattr(granule, name), getattr(query, name)) for name in ("orbit", "path", "frame")) and (
-        _flown(granule, query)
+    is_there = all(_between(getattr(granule, name), getattr(query, name)) for name in ("orbit", "path", "frame"))
+    return is_there and _flown(granule, query) and _of_tracks(granule, query)
+
+
+def _of_tracks(granule: Granule, query: Query) -> bool:
+    if not query.tracks and not query.cycles:
+        return True
+    named = icesat2.NAME.fullmatch(granule.id)
+    return named is not None and all(
+        not wanted or int(named[word]) in wanted for word, wanted in (("rgt", query.tracks), ("cycle", query.cycles))
     )
 
 

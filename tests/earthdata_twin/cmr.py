@@ -157,6 +157,10 @@ def _touches(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
         areas.append(shapely.Polygon(ring))
     if not areas:
         return True
-    points = record["umm"]["SpatialExtent"]["HorizontalSpatialDomain"]["Geometry"]["GPolygons"][0]["Boundary"]["Points"]
+    domain = record["umm"]["SpatialExtent"]["HorizontalSpatialDomain"]
+    if "Orbit" in domain:
+        # The real service follows the orbit; the record says here where that leads to.
+        return any(shapely.box(*record["meta"]["where"]).intersects(area) for area in areas)
+    points = domain["Geometry"]["GPolygons"][0]["Boundary"]["Points"]
     shape = shapely.Polygon([(p["Longitude"], p["Latitude"]) for p in points])
     return any(shape.intersects(area) for area in areas)

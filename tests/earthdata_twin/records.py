@@ -126,3 +126,48 @@ def nisar_record(
     umm["DataGranule"]["ArchiveAndDistributionInformation"][0]["Name"] = file
     made["meta"] |= {"provider-id": "ASF", "collection-concept-id": f"C2-{release}"}
     return made
+
+
+def icesat2_record(
+    number: int,
+    name: str,
+    box: tuple[float, float, float, float],
+    *,
+    node: float = 150.0,
+    content: bytes = b"\x89HDF\r\n\x1a\n simulated",
+) -> dict[str, Any]:
+    """Return one granule of ICESat-2 as NSIDC describes it: an orbit in place of a polygon, no attributes.
+
+    Args:
+        number: Number of the record.
+        name: Name of the granule without its ending.
+        box: Where the orbit leads; what the twin compares with areas.
+        node: Longitude of the ascending node.
+        content: Bytes of the file.
+    """
+    product, time, _, release, _ = name.split("_")
+    start = datetime.strptime(time, "%Y%m%d%H%M%S")
+    made = aster_record(number, start, box, content=content, name=name)
+    umm = made["umm"]
+    file = f"{name}.h5"
+    orbit = {"AscendingCrossing": node, "StartLatitude": box[1] - 5, "StartDirection": "A", "EndLatitude": box[3] + 5,
+             "EndDirection": "A"}  # fmt: skip
+    end = f"{start + timedelta(minutes=6):%Y-%m-%dT%H:%M:%S}.000Z"
+    umm |= {
+        "GranuleUR": file,
+        "CollectionReference": {"ShortName": product, "Version": release},
+        "TemporalExtent": {"RangeDateTime": {"BeginningDateTime": f"{start:%Y-%m-%dT%H:%M:%S}.000Z",
+                                             "EndingDateTime": end}},
+        "SpatialExtent": {"HorizontalSpatialDomain": {"Orbit": orbit}},
+        "AdditionalAttributes": [],
+        "RelatedUrls": [
+            {"URL": f"https://{DATA_HOST}/nsidc-cumulus-prod-protected/{file}", "Type": "GET DATA"},
+            {"URL": f"s3://nsidc-cumulus-prod-protected/{file}", "Type": "GET DATA VIA DIRECT ACCESS"},
+        ],
+    }  # fmt: skip
+    umm.pop("CloudCover", None)
+    umm["DataGranule"]["DayNightFlag"] = "Unspecified"
+    umm["DataGranule"]["Identifiers"] = [{"Identifier": file, "IdentifierType": "ProducerGranuleId"}]
+    umm["DataGranule"]["ArchiveAndDistributionInformation"][0]["Name"] = file
+    made["meta"] |= {"provider-id": "NSIDC_CPRD", "collection-concept-id": f"C-{product}-{release}", "where": list(box)}
+    return made
