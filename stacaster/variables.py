@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from stacaster.hdf5_files import failure
 from stacaster.model import Granule, GranuleFile
 from stacaster.readers import open_granule, sniff_format
-from stacaster.remote import Remembering, is_remote, open_remote
+from stacaster.remote import Remembering, RemoteFile, is_remote, open_remote
 
 if TYPE_CHECKING:
     import h5py
 
 _WORDS = ("long_name", "description", "standard_name")
-_BLOCK_BYTES = 1 << 16
+BLOCK_BYTES = 1 << 16
+"""What is moved at least to see the structure of a file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +40,16 @@ class Variable:
 
 
 def list_variables(
-    source: str | os.PathLike[str] | Granule | GranuleFile, pattern: str | None = None, *, s3: bool = False
+    source: str | os.PathLike[str] | Granule | GranuleFile | RemoteFile,
+    pattern: str | None = None,
+    *,
+    s3: bool = False,
 ) -> list[Variable]:
     """List the datasets of a granule.
 
     Args:
-        source: HDF5, HDF4 or GeoTIFF file, address of an HDF5 file, or granule of a search.
+        source: HDF5, HDF4 or GeoTIFF file, address of an HDF5 file, granule of a search, or what ``open_remote`` gave:
+            its ``bytes_read`` and ``requests`` then say what was moved.
         pattern: With * and ?, of the path or its end: ``canopy/*``, ``*h_ph``.
         s3: Read a granule of a search from its bucket.
 
@@ -61,9 +66,11 @@ def list_variables(
     return [entry for entry in found if any(fnmatch.fnmatch(entry.path, form) for form in (pattern, f"*/{pattern}"))]
 
 
-def _listed(source: str | os.PathLike[str] | Granule | GranuleFile, *, s3: bool) -> list[Variable]:
+def _listed(source: str | os.PathLike[str] | Granule | GranuleFile | RemoteFile, *, s3: bool) -> list[Variable]:
+    remote = source if isinstance(source, RemoteFile) else None
     if is_remote(source):
-        remote = open_remote(source, s3=s3, block_bytes=_BLOCK_BYTES)  # type: ignore[arg-type]
+        remote = open_remote(source, s3=s3, block_bytes=BLOCK_BYTES)  # type: ignore[arg-type]
+    if remote is not None:
         with _opened(Remembering(remote), remote.name) as file:
             return _of_hdf5(file)
     path = Path(source)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from stacaster.errors import NothingFoundError, UsageError
 from stacaster.lidar import surface
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
 from stacaster.samples.icesat2 import surface as truth
+from tests.stac_schemas import check
 
 numba = pytest.importorskip("numba")
 
@@ -185,7 +187,7 @@ def test_photons_are_chosen_as_asked() -> None:
     assert used(without) == 79, "a photon whose confidence is not known does not count"
 
 
-def test_noise_is_taken_off(tmp_path: Path) -> None:
+def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
     """Heights of a simulated track, of which only ground photons are given, are those of the surface."""
     paths = write_icesat2(TrackScene(segments=60), tmp_path)
     assert not stacaster.ingest(paths, catalog=tmp_path / "c").failed
@@ -211,6 +213,16 @@ def test_noise_is_taken_off(tmp_path: Path) -> None:
     compared = results.sample(ground, method="nearest", time="time")
     assert len(compared) == len(ground) and {"item_id", "time_gap"} <= set(compared.columns)
     assert (compared["mean"] - compared["height"]).abs().median() < 0.5
+    names = ["count", "mean", "median", "p25", "min", "max"]
+    place: dict[str, Any] = {"value": "height", "crs": "EPSG:32754", "resolution": 50, "statistics": names}
+    folder = stacaster.write_point_grid("photons", tmp_path / "grid", catalog=tmp_path / "c", **place)
+    gridded = stacaster.open_catalog(folder)
+    (item,) = gridded.search().items()
+    assert {link.title for link in item.links if link.rel == "derived_from"} == set(ground.item_id)
+    assert check(json.loads(Path(item.self_href).read_text()), shared / "schemas") == []
+    cube = gridded.load(native=True)
+    assert set(names) <= set(cube.data_vars) and int(cube["count"].sum()) == len(catalog.points("photons"))
+    assert item.assets["mean"].extra_fields["unit"] == "m" and "unit" not in item.assets["count"].extra_fields
     axes = stacaster.plot_profile(catalog.points("photons", where="beam = 'gt1l'"))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["noise", "ground", "canopy", "top of canopy"]
 

@@ -59,7 +59,7 @@ def _crs_of(views: Mapping[str, PointView]) -> int | None:
 def _hint(catalog: Catalog, text: str) -> str | None:
     """Return what to write where a query names points that several products have, such as ``segments``."""
     known = _views(catalog)
-    for short in sorted({name.partition("_")[2] for name in known} - set(known)):
+    for short in sorted({name.partition("_")[2] for name in known if "_" in name} - set(known)):
         if re.search(rf"\b{short}\b", text, re.IGNORECASE):
             several = ", ".join(sorted(name for name in known if name.endswith(f"_{short}")))
             return f"several products have {short}: name one of {several}"

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from stacaster.errors import ReadError
 from stacaster.model import BEAMS
@@ -174,6 +174,20 @@ def open_tracks(path: Path) -> OpenTracks:
     module = importlib.import_module(READERS[name].module)
     opened: OpenTracks = module.open_files([path])
     return opened
+
+
+def open_remote_tracks(remote: RemoteFile) -> OpenTracks:
+    """Open a granule along a track where it lies; only what is read is moved.
+
+    Raises:
+        ReadError: It is damaged, or holds no beams.
+        AuthError, FetchError: The provider refuses.
+    """
+    opened = open_remote_granule(remote)
+    if opened.content.reader != "hdf5_tracks":
+        opened.close()
+        raise ReadError("has none of the beams of a track", granule=remote.name)
+    return cast("OpenTracks", opened)
 
 
 def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> OpenGranule:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -359,6 +360,24 @@ def test_tracks_on_the_command_line(run: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with rasterio.open(tmp_path / "t.tif") as file:
         assert file.crs.to_epsg() == 32754 and 100 < float(np.nanmedian(file.read(1))) < 140
+    done = run("points", "photons", "-o", "f.parquet", "--fit", "--parameter", "len=100", "--parameter", "res=100",
+               "--parameter", "srt=0", "--parameter", "cnf=3", "--catalog", "c")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    fitted = gpd.read_parquet(tmp_path / "f.parquet")
+    assert {"h_mean", "pflags", "w_surface_window_final"} <= set(fitted.columns) and fitted.crs.to_epsg() == 7912
+    assert 10 <= len(fitted) <= 24 and (fitted.groupby("beam").x_atc.diff().dropna() > 99).all()
+    for process, column in (("vegetation", "h_canopy"), ("blanket", "top_of_surface"), ("density", "density")):
+        output = f"{process}.parquet"
+        done = run("points", "photons", "-o", output, "--process", process, "--catalog", "c")
+        assert done.returncode == 0 and column in gpd.read_parquet(tmp_path / output), done.stderr
+    for words, said in ((("--fit", "--parameter", "length=3"), "no parameter 'length'"),
+                        (("--process", "density", "--parameter", "len=3"), "no parameter 'len'"),
+                        (("--process", "vegetatoin"), "process is"),
+                        (("--parameter", "len=3"), "--process")):  # fmt: skip
+        done = run("points", "photons", "-o", "w.parquet", *words, "--catalog", "c")
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+    done = run("sql", "select count(*) from segments", "--catalog", "c")
+    assert done.returncode == 2 and "name one of atl06_segments, atl08_segments" in done.stderr, done.stderr
     done = run("points", "fotons", "-o", "x.csv", "--catalog", "c")
     assert done.returncode == 2 and "no table 'fotons'" in done.stderr
     counted = run("sql", "select count(*) as n from photons", "--catalog", "c")

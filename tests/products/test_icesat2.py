@@ -288,6 +288,17 @@ def test_sql_over_points(made: tuple[Path, Catalog], tmp_path: Path) -> None:
     frame = catalog.points("photons", bbox=(138.5, -31.199, 138.6, -31.196))
     assert len(frame) == inside > 0
     assert len(catalog.points("photons", intersects=area, columns=["height"])) == inside
+    exact = gpd.GeoDataFrame({"name": ["a", "b"]}, geometry=[
+        shapely.Polygon([(138.5, -31.2), (138.57, -31.2), (138.5, -31.19)]), shapely.box(138.58, -31.2, 138.6, -31.19)],
+        crs=4326)  # fmt: skip
+    text = "select p.*, a.name from photons p, areas a where p.strong and st_intersects(p.geometry, a.geometry)"
+    within = catalog.sql(text, tables={"areas": exact}).to_geodataframe()
+    every = catalog.points("photons", where="strong")
+    for name, shape in zip(exact.name, exact.geometry, strict=True):
+        inside_shape = int(shapely.intersects_xy(shape, every.longitude, every.latitude).sum())
+        assert (within.name == name).sum() == inside_shape > 0
+    alone = catalog.sql("select * from photons where item_id = '" + SCENE.name("ATL03") + "'").to_geodataframe()
+    assert alone.crs is None, "points of two reference frames were asked"
     ground = catalog.points("photons", where="spot % 2 = 1", datetime="2022-08", columns=["spot", "height"], limit=10)
     assert len(ground) == 10 and set(ground.spot) <= {1, 3, 5} and ground.crs.to_epsg() == 7912
     for bad in ("select * from photons, read_csv('/etc/hostname')", "select * from read_parquet('/etc/hostname')"):
@@ -301,6 +312,15 @@ def test_sql_over_points(made: tuple[Path, Catalog], tmp_path: Path) -> None:
     (first, *_) = catalog.search().items()
     count = duckdb.sql(f"select count(*) from '{first.assets['photons'].href}'").fetchall()
     assert count == [(counts.n[0],)]
+    href = first.assets["photons"].href
+    box = (138.5, -31.199, 138.6, -31.196)
+    cut, whole = gpd.read_parquet(href, bbox=box), gpd.read_parquet(href)
+    exact_count = int(shapely.intersects(whole.geometry, shapely.box(*box)).sum())
+    assert 0 < exact_count <= len(cut) <= exact_count + 5 < len(whole), "bounds are rounded outwards"
+    kinds = dict(duckdb.sql(f"describe select * from '{href}'").df()[["column_name", "column_type"]].to_numpy())
+    assert kinds["geometry"].startswith("GEOMETRY") and kinds["confidence"].startswith("TINYINT[")
+    inside_box = "bbox.xmax >= 138.5 and bbox.xmin <= 138.6 and bbox.ymax >= -31.199 and bbox.ymin <= -31.196"
+    assert duckdb.sql(f"select count(*) from '{href}' where {inside_box}").fetchall()[0][0] == len(cut)
     assert stacaster.check_catalog(tmp_path / "c") == []
 
 

@@ -250,6 +250,21 @@ def test_photons_of_an_area_over_the_network(earthdata: Earthdata, tmp_path: Pat
     assert {entry.path for entry in listed} >= {"gt1l/heights/h_ph", "gt3r/heights/lat_ph"}
     assert moved(earthdata.cdn_requests) < 0.2 * path.stat().st_size
     earthdata.cdn_requests.clear()
+    remote_file = stacaster.open_remote(address, block_bytes=1 << 16)
+    assert stacaster.list_variables(remote_file, "heights/*") == listed
+    assert 0 < remote_file.bytes_read < 0.2 * path.stat().st_size and remote_file.requests < 100
+    before, many = remote_file.bytes_read, ["heights/h_ph", "heights/delta_time", "geolocation/segment_id"]
+    part = stacaster.read_tracks(remote_file, many, beams=["gt2l"], rows=slice(2000, 3000))
+    whole = stacaster.read_tracks(path, many, beams=["gt2l"])
+    some, all_rows = part["gt2l"].to_dataset(), whole["gt2l"].to_dataset()
+    for name in some.data_vars:
+        assert np.array_equal(some[name].values, all_rows[name].values[2000:3000]), name
+    assert set(part.children) == {"gt2l"} and part["gt2l"].heights_h_ph.size == 1000
+    assert remote_file.bytes_read - before < 400_000, "a chunk a dataset"
+    assert moved(earthdata.cdn_requests) == remote_file.bytes_read, "what it counts is what was moved"
+    with pytest.raises(UsageError, match="no beam 'gt4l'"):
+        stacaster.read_tracks(path, beams=["gt4l"])
+    earthdata.cdn_requests.clear()
     box = (138.0, -31.2, 139.0, -31.15)
     tables = []
     remote = GranuleFile(name=path.name, href=address, size=path.stat().st_size)

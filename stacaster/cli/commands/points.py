@@ -17,8 +17,14 @@ from stacaster.cli import options, show
 def variables(source: str, pattern: str | None, as_json: bool) -> None:
     """List what datasets a granule holds, without reading them; of an address only the structure is moved."""
     import stacaster
+    from stacaster.remote import is_remote
+    from stacaster.variables import BLOCK_BYTES
 
-    found = [vars(entry) for entry in stacaster.list_variables(source, pattern)]
+    remote = stacaster.open_remote(source, block_bytes=BLOCK_BYTES) if is_remote(source) else None
+    found = [vars(entry) for entry in stacaster.list_variables(source if remote is None else remote, pattern)]
+    if remote is not None:
+        words = f"{remote.bytes_read:,} of {remote.size:,} bytes in {remote.requests} requests"
+        click.echo(f"moved {words}", err=True)
     shown = found if as_json else [{**entry, "shape": "x".join(map(str, entry["shape"]))} for entry in found]
     show.rows(shown, ("path", "data_type", "shape", "unit", "description"), as_json=as_json)
 
