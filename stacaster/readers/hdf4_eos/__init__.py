@@ -1,4 +1,4 @@
-"""HDF-EOS2 swaths and grids in HDF4 files, read through pyhdf."""
+"""HDF-EOS2 swaths and grids in HDF4 files: structure through pyhdf, pixels from the file itself where that is known."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from stacaster.errors import ReadError
 from stacaster.gctp import GridError, grid_geobox
 from stacaster.model import GranuleContent, Lattice, Layer
 from stacaster.odl import OdlObject
+from stacaster.readers.hdf4_eos.direct import DirectFile
 from stacaster.readers.hdf4_eos.layout import LayoutError, check_layout
 from stacaster.readers.hdf4_eos.structure import read_metadata, read_vgroups
 from stacaster.sidecars import read_ecs_sidecar
@@ -60,10 +61,13 @@ class Hdf4Granule:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
+        self._sd: Any = None
+        self._direct: DirectFile | None = None
         sidecar = read_ecs_sidecar(path)
         try:
-            check_layout(path)
+            elements = check_layout(path)
             self._sd = SD(str(path), SDC.READ)
+            self._direct = DirectFile(path, elements)
         except LayoutError as error:
             raise ReadError(str(error), granule=path.name) from error
         except HDF4Error as error:
@@ -91,6 +95,9 @@ class Hdf4Granule:
         if self._sd is not None:
             self._sd.end()
             self._sd = None
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
@@ -99,7 +106,9 @@ class Hdf4Granule:
         if size > MAX_LAYER_BYTES:
             text = f"{path} declares {size / 2**30:.1f} GiB, more than the limit of {MAX_LAYER_BYTES / 2**30:.0f} GiB"
             raise ReadError(text, granule=self._name)
-        pixels = self._pixels(path)
+        pixels = self._read_directly(path, layer)
+        if pixels is None:
+            pixels = self._pixels(path)
         if pixels.shape != layer.shape:
             text = f"{path} gives pixels of shape {pixels.shape}, but {layer.shape} is declared"
             raise ReadError(text, granule=self._name)
@@ -108,6 +117,16 @@ class Hdf4Granule:
     def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
         """Yield a window of a layer at once; see ``model.OpenGranule``."""
         yield self.read_layer(path)[window]
+
+    def _read_directly(self, path: str, layer: Layer) -> NDArray[Any] | None:
+        """Return the pixels without the HDF4 library, or None when it has to read them."""
+        dataset = self._sd.select(self._indexes[path])
+        try:
+            reference = int(dataset.ref())
+        finally:
+            dataset.endaccess()
+        assert self._direct is not None
+        return self._direct.read(reference, layer.shape, layer.data_type)
 
     def _pixels(self, path: str) -> NDArray[Any]:
         try:

@@ -21,11 +21,14 @@ class LayoutError(ValueError):
     """The descriptors do not fit the file; the message says what is wrong."""
 
 
-def check_layout(path: Path) -> None:
+def check_layout(path: Path) -> dict[tuple[int, int], tuple[int, int]]:
     """Check that every data element of an HDF4 file lies within the file.
 
     Args:
         path: The file.
+
+    Returns:
+        First byte and length of each element that has data, by tag and reference.
 
     Raises:
         LayoutError: The file is no HDF4, its list of descriptors is broken, or an element reaches beyond its end.
@@ -36,20 +39,23 @@ def check_layout(path: Path) -> None:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise LayoutError("is no HDF4 file")
         end = 0
+        found: dict[tuple[int, int], tuple[int, int]] = {}
         seen: set[int] = set()
         offset = len(_MAGIC)
         while offset:
             if offset in seen or len(seen) >= _MAX_BLOCKS:
                 raise LayoutError("its list of data descriptors runs in a circle: the file is damaged")
             seen.add(offset)
-            offset, block_end = _read_block(file, offset, size)
-            end = max(end, block_end)
+            offset, elements = _read_block(file, offset, size)
+            end = max([end, *(start + length for start, length in elements.values())])
+            found |= elements
     if end > size:
         raise LayoutError(f"is truncated: {size} bytes are there, {end} are needed; download it again")
+    return found
 
 
-def _read_block(file: BinaryIO, offset: int, size: int) -> tuple[int, int]:
-    """Return the place of the next block and the end of the last element of this one."""
+def _read_block(file: BinaryIO, offset: int, size: int) -> tuple[int, dict[tuple[int, int], tuple[int, int]]]:
+    """Return the place of the next block and the elements of this one."""
     file.seek(offset)
     header = file.read(_BLOCK_HEADER.size)
     if len(header) < _BLOCK_HEADER.size:
@@ -58,8 +64,9 @@ def _read_block(file: BinaryIO, offset: int, size: int) -> tuple[int, int]:
     body = file.read(count * _DESCRIPTOR.size)
     if len(body) < count * _DESCRIPTOR.size:
         raise LayoutError(f"is truncated within its data descriptors at byte {offset} of {size}; download it again")
-    end = 0
-    for tag, _, start, length in _DESCRIPTOR.iter_unpack(body):
-        if tag != _NULL_TAG and _UNUSED not in (start, length):
-            end = max(end, start + length)
-    return following, end
+    found = {
+        (tag, reference): (start, length)
+        for tag, reference, start, length in _DESCRIPTOR.iter_unpack(body)
+        if tag != _NULL_TAG and _UNUSED not in (start, length)
+    }
+    return following, found
