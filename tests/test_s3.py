@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -39,6 +39,8 @@ class Guard:
         self.refused = 0
         self.log: list[tuple[str, str]] = []
         self.broken_after: int | None = None
+        self.expire_after: int | None = None
+        self.on_expiry: Callable[[], None] = lambda: None
         guard = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,6 +52,9 @@ class Guard:
             def do_GET(self) -> None:
                 token = self.headers.get("x-amz-security-token", "")
                 guard.log.append((self.command, self.headers.get("range", "")))
+                if guard.expire_after is not None and len(guard.log) > guard.expire_after:
+                    guard.valid = set()
+                    guard.on_expiry()
                 if token not in guard.valid:
                     guard.refused += 1
                     body = b"<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message></Error>"
@@ -211,10 +216,11 @@ def test_where_credentials_are_given_out(href: str, stated: str | None, expected
     assert credentials_endpoint(href, stated) == expected
 
 
-def test_an_area_of_a_granule_in_a_bucket(keys: Keys, moto: str, tmp_path: Path) -> None:
+def nisar_in_bucket(moto: str, folder: Path) -> tuple[Path, Granule]:
+    """Write a granule, put it into the bucket, and return it as a search would."""
     from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
 
-    path = write_nisar(replace(DEFAULT_SCENES[0], shape=(1100, 1200), page_bytes=1 << 16), tmp_path)
+    path = write_nisar(replace(DEFAULT_SCENES[0], shape=(1100, 1200), page_bytes=1 << 16), folder)
     requests.put(f"{moto}/{BUCKET}/{path.name}", data=path.read_bytes(), timeout=60)
     record = parse_umm(
         aster_record(1, dt.datetime(2026, 7, 1), (138.0, -32.0, 139.0, -30.0), content=path.read_bytes())
@@ -222,17 +228,54 @@ def test_an_area_of_a_granule_in_a_bucket(keys: Keys, moto: str, tmp_path: Path)
     data = replace(
         record.data_files[0], name=path.name, s3_href=f"s3://{BUCKET}/{path.name}", href="https://x.nasa.gov/x"
     )
-    found = replace(record, files=(data,))
+    return path, replace(record, files=(data,))
+
+
+NISAR_AREA = (138.50, -31.01, 138.53, -31.0)
+
+
+def test_an_area_of_a_granule_in_a_bucket(keys: Keys, moto: str, tmp_path: Path) -> None:
+    import h5py
+
+    path, found = nisar_in_bucket(moto, tmp_path)
     keys.guard.log.clear()
-    area = (138.50, -31.01, 138.53, -31.0)
-    report = stacaster.ingest([found], catalog=tmp_path / "c", s3=True, bands=["HHHH"], bbox=area)
+    report = stacaster.ingest([found], catalog=tmp_path / "c", s3=True, bands=["HHHH"], bbox=NISAR_AREA)
     assert not report.failed, report.failed
     moved = [int(last) - int(first) + 1 for kind, entry in keys.guard.log if kind == "GET"
              for first, _, last in [entry.removeprefix("bytes=").partition("-")]]  # fmt: skip
-    assert 0 < sum(moved) < path.stat().st_size / 3
-    local = stacaster.ingest([path], catalog=tmp_path / "d", bands=["HHHH"], bbox=area)
+    local = stacaster.ingest([path], catalog=tmp_path / "d", bands=["HHHH"], bbox=NISAR_AREA)
     assert not local.failed
     one, two = (next(iter(stacaster.open_catalog(tmp_path / name).search().items())) for name in "cd")
     theirs = two.assets["HHHH"].extra_fields["stacaster:pixel_checksum"]
     assert one.assets["HHHH"].extra_fields["stacaster:pixel_checksum"] == theirs
     assert "canary" not in (tmp_path / "c" / one.self_href).read_text()
+    transform, shape = (one.assets["HHHH"].extra_fields[key] for key in ("proj:transform", "proj:shape"))
+    with h5py.File(path) as file:
+        grid = file["science/LSAR/GCOV/grids/frequencyA"]
+        top = round((grid["yCoordinates"][0] + 10 - transform[5]) / 20)
+        left = round((transform[2] - grid["xCoordinates"][0] + 10) / 20)
+        chunks = [grid["HHHH"].id.get_chunk_info_by_coord((row, col)).size
+                  for row in range(top // 512 * 512, top + shape[0], 512)
+                  for col in range(left // 512 * 512, left + shape[1], 512)]  # fmt: skip
+    assert 0 < sum(moved) <= 1.5 * sum(chunks), (sum(moved), chunks)
+
+
+@pytest.mark.parametrize("ends", ["refused", "login"])
+def test_an_ingest_whose_keys_end_in_the_midst(keys: Keys, moto: str, tmp_path: Path, ends: str) -> None:
+    """The bucket refuses after the first answers; or keys expire and the login gives no new ones any more."""
+    path, found = nisar_in_bucket(moto, tmp_path)
+    (tmp_path / "other").mkdir()
+    path.rename(tmp_path / "other" / path.name)
+    assert not stacaster.ingest([tmp_path / "other"], catalog=tmp_path / "c", bands=["mask"]).failed
+    keys.guard.log.clear()
+    keys.guard.broken_after = 3
+    if ends == "login":
+        keys.guard.broken_after = None
+        keys.guard.expire_after, keys.guard.on_expiry = 3, keys.earthdata.tokens.clear
+    report = stacaster.ingest([found], catalog=tmp_path / "c", s3=True, bands=["HHHH"], bbox=NISAR_AREA)
+    (failed,) = report.failed
+    assert failed.error == "AuthError" and len(keys.guard.log) > 3, failed
+    assert "refuse" in str(failed.reason) and "canary" not in str(failed), failed
+    assert stacaster.check_catalog(tmp_path / "c") == []
+    (item,) = stacaster.open_catalog(tmp_path / "c").search().items()
+    assert "mask" in item.assets and "HHHH" not in item.assets, "what was there stays"
