@@ -12,10 +12,12 @@ from pathlib import Path
 import stacaster
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
+from stacaster.samples.nisar import DEFAULT_SCENES as NISAR_SCENES
+from stacaster.samples.nisar import NisarScene, write_nisar
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import Earthdata
 from tests.earthdata_twin.planetary import Planetary
-from tests.earthdata_twin.records import aster_record
+from tests.earthdata_twin.records import DATA_HOST, aster_record, nisar_record
 from tests.earthdata_twin.server import Twin
 
 
@@ -27,6 +29,14 @@ def granule_files(folder: Path) -> list[Path]:
         scene = replace(night, number=90_000 + number, acquired=night.acquired + number * dt.timedelta(days=16))
         files.append(write_aster_l1t_003(scene, folder / "granules"))
     return files
+
+
+def nisar_scenes() -> list[NisarScene]:
+    """Return five dates a cycle apart, each as a beta and as a production release."""
+    first = replace(NISAR_SCENES[0], shape=(800, 900), page_bytes=1 << 16)
+    dates = [replace(first, start=first.start + 12 * number * dt.timedelta(days=1), cycle=4 + number)
+             for number in range(5)]  # fmt: skip
+    return [replace(scene, crid=crid) for scene in dates for crid in ("X05013", "P05023")]
 
 
 def main() -> None:
@@ -42,6 +52,16 @@ def main() -> None:
             record["umm"]["RelatedUrls"] = links
             earthdata.files["/" + links[0]["URL"].split("/", 3)[3]] = content
             records.append(record)
+        (folder / "nisar").mkdir()
+        for number, scene in enumerate(nisar_scenes()):
+            path = write_nisar(scene, folder / "nisar")
+            record = nisar_record(number, scene.start, (138.48, -31.13, 138.68, -30.97), content=path.read_bytes(),
+                                  name=scene.name, crid=scene.crid)  # fmt: skip
+            for row in record["umm"]["RelatedUrls"]:
+                if row["URL"].endswith(f"{scene.name}.h5"):
+                    earthdata.files["/" + row["URL"].split("/", 3)[3]] = path.read_bytes()
+            records.append(record)
+        twin.routes["nisar.asf.earthdatacloud.nasa.gov"] = twin.routes[DATA_HOST]
         stacaster.ingest([folder / "granules"], catalog=folder / "catalog", workers=2)
         scenes = stacaster.open_catalog(folder / "catalog").search().items()
         Planetary(twin).serve([scene for scene in scenes if "B04" in scene.assets], folder)
@@ -55,6 +75,9 @@ def main() -> None:
             "stacaster search AST_L1T --region south_australia",
             "stacaster footprints AST_L1T --region south_australia -o footprints.html",
             "stacaster ingest --product AST_L1T --region south_australia --limit 10 --catalog catalogs/twin",
+            "stacaster ingest --product NISAR_L2_GCOV --bbox 138.53,-31.05,138.56,-31.02 --remote --latest 5"
+            " --bands HHHH,HVHV --catalog catalogs/nisar",
+            "stacaster stacks --catalog catalogs/nisar",
             "stacaster search AST_L1T --region south_australia --source planetary-computer",
             "stacaster search AST_L1T --region south_australia --source catalogs/twin",
             "stacaster ingest --product AST_L1T --source planetary-computer --no-copy --catalog catalogs/in-place",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD_BYTES = 96
+_GAP = 1 << 15
 _AGAIN = "download it again, and compare size and checksum with what the provider states"
 
 
@@ -72,6 +73,17 @@ class OpenHdf5:
         self.file.close()
         if isinstance(self._bytes, LocalBytes):
             self._bytes.close()
+
+    def read_ahead(self, *datasets: h5py.Dataset) -> None:
+        """Move datasets that lie beside each other in the file at its provider with one request instead of several."""
+        if not isinstance(self._bytes, RemoteFile):
+            return
+        found = [(dataset.id.get_offset(), dataset.id.get_storage_size()) for dataset in datasets]
+        spans = [(start, start + size) for start, size in found if start is not None]
+        if len(spans) > 1:
+            first, last = min(start for start, _ in spans), max(end for _, end in spans)
+            if last - first <= sum(end - start for start, end in spans) + _GAP:
+                self._bytes.read_at(first, last)
 
     def failure(self, what: str, error: Exception) -> StacasterError:
         """Return what really happened: the HDF5 library hides why the network gave no bytes."""

@@ -15,7 +15,7 @@ from stacaster.model import PARTS, ReadOptions
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule, Product
 
-_BLOCK_BYTES = 1 << 18
+_BLOCK_BYTES = 1 << 17
 _LARGE_BYTES = 64 << 20
 
 
@@ -58,7 +58,7 @@ def open_source(task: Mapping[str, Any]) -> OpenGranule:
 
 def _block(size: int | None) -> int:
     """Return what is read at once to find out where pixels lie: a request costs as much as many kilobytes."""
-    return _BLOCK_BYTES if size is None or size > _LARGE_BYTES else _BLOCK_BYTES // 4
+    return _BLOCK_BYTES if size is None or size > _LARGE_BYTES else _BLOCK_BYTES // 2
 
 
 def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Any
 from stacaster.convert.choose import OUTSIDE, chosen, reading
 from stacaster.convert.source import open_source, options_of
 from stacaster.convert.wanted import parse_wanted
-from stacaster.errors import NothingFoundError, UsageError
+from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.hulls import HullOf
 from stacaster.model import Granule, GranuleFile
 from stacaster.remote import choose_file, is_remote
 
 if TYPE_CHECKING:
     import xarray as xr
+
+NOT_GRIDDED = (
+    "holds no image on the grid of a map: it is in the geometry of the radar, which is not gridded; read the geocoded "
+    "product of the same acquisition (of NISAR GSLC, GCOV, GUNW or GOFF), or geocode it first"
+)
+"""Why pixels of a granule are not read as an area."""
 
 
 def read_area(
@@ -63,6 +69,8 @@ def read_area(
         scene = chosen(product.describe(granule.content, asked), granule.content, asked)
         if scene is None:
             raise NothingFoundError(f"{granule.content.name}: {OUTSIDE}")
+        if not scene.bands or scene.footprint is not None:
+            raise ReadError(NOT_GRIDDED, granule=granule.content.name)
         grids = {band.geobox for band in scene.bands}
         if len(grids) > 1:
             names = ", ".join(band.band.name for band in scene.bands)

@@ -148,6 +148,7 @@ class Hdf5Granule(OpenHdf5):
         if isinstance(place, str):
             return None, f"{path}: {place}"
         attributes = {name: plain(dataset.attrs[name]) for name in dataset.attrs if name != "DIMENSION_LIST"}
+        self.read_ahead(*place[:2])
         geobox, problem = _geobox(*place)
         if problem is not None:
             attributes["geobox_problem"] = problem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -132,6 +133,15 @@ def test_twin_by_hand(tmp_path: Path, repository: Path) -> None:
                 env=env, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == 0 and "3 ingested" in done.stderr, done.stderr
+            area = ["--bbox", "138.53,-31.05,138.56,-31.02", "--bands", "HHHH,HVHV", "--latest", "5", "--remote"]
+            command = ["ingest", "--product", "NISAR_L2_GCOV", *area, "--catalog", str(tmp_path / "n")]
+            for words in (command, ["stacks", "--catalog", str(tmp_path / "n"), "--json"]):
+                done = subprocess.run(
+                    [sys.executable, "-m", "stacaster", *words], env=env, capture_output=True, text=True, check=False
+                )
+                assert done.returncode == 0, done.stderr
+            (stack,) = json.loads(done.stdout)
+            assert stack["count"] == 5 and stack["lattices"] == "" and all("P05023" in name for name in stack["ids"])
         finally:
             twin.send_signal(signal.SIGINT)
             twin.wait(timeout=30)

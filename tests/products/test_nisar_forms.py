@@ -16,7 +16,7 @@ import rasterio
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import ReadError, UsageError
+from stacaster.errors import LoadError, ReadError, UsageError
 from stacaster.hdf5_files import stated_size
 from stacaster.samples.nisar import DEFAULT_SCENES, OLDER_SCENES, write_nisar
 from stacaster.sources.newest import version_of
@@ -344,6 +344,16 @@ def test_one_granule_for_each_acquisition() -> None:
                      ("_2005_", "_4005_"), ("_DHDH_", "_QPDH_"), ("T010537", "T010538"), ("NISAR_L2", "NISAR_S2"),
                      ("_GCOV_", "_GSLC_")):  # fmt: skip
         assert rank(old, new)[0] != scene, new
+
+
+def test_images_of_level_one_are_no_grid(tmp_path: Path) -> None:
+    path = write_nisar(replace(SCENE, kind="RSLC"), tmp_path)
+    for band in ("HH", "HHHH"):
+        with pytest.raises(ReadError, match=r"geometry of the radar, which is not gridded; read the geocoded product"):
+            stacaster.read_area(path, band)
+    catalog = ingested([path], tmp_path / "c")
+    with pytest.raises(LoadError, match="not geocoded"):
+        catalog.load(bands=["HH"])
 
 
 def test_stacks_do_not_mix_radars(tmp_path: Path) -> None:

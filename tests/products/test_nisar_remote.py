@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pyproj
 import pytest
 import rasterio
 import xarray as xr
@@ -128,6 +129,22 @@ def test_an_area_over_the_network(earthdata: Earthdata, granules: list[Path], tm
     earthdata.cdn_requests.clear()
     again = stacaster.ingest_search("NISAR_L2_GCOV", bbox=AREA, remote=True, bands="HHHH", catalog=tmp_path / "c")
     assert [outcome.status for outcome in again.outcomes] == ["skipped"] * DATES
+
+
+def test_one_chunk_of_a_file_with_large_pages(earthdata: Earthdata, tmp_path: Path) -> None:
+    """Structure and long axes lie in pages of their own, as in real files; both axes come in one request."""
+    path = write_nisar(replace(BASE, shape=(1100, 9500), terms=("HHHH",), page_bytes=4 << 20), tmp_path)
+    earthdata.files[f"/x/{path.name}"] = path.read_bytes()
+    with h5py.File(path) as file:
+        grid = file["science/LSAR/GCOV/grids/frequencyA"]
+        x, y = grid["xCoordinates"][4700], grid["yCoordinates"][300]
+        size = grid["HHHH"].id.get_chunk_info_by_coord((0, 4608)).size
+        stored = grid["HHHH"][295:306, 4695:4706]
+    lon, lat = pyproj.Transformer.from_crs(32754, 4326, always_xy=True).transform(x, y)
+    remote = f"https://{NISAR_HOST}/x/{path.name}"
+    found = stacaster.read_area(remote, "HHHH", bbox=(lon - 1e-5, lat - 1e-5, lon + 1e-5, lat + 1e-5)).HHHH
+    assert np.isin(found.values, stored).all() and 0 < found.size <= stored.size
+    assert moved(earthdata.cdn_requests) <= 1.5 * size and len(earthdata.cdn_requests) <= 4
 
 
 def test_the_steps_of_the_readme(earthdata: Earthdata, granules: list[Path], tmp_path: Path, repository: Path) -> None:

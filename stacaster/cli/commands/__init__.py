@@ -9,10 +9,10 @@ from stacaster.cli.commands.keep import cache, doctor, publish, serve
 from stacaster.cli.commands.points import grid, points, variables
 from stacaster.cli.commands.runs import global_run, run
 from stacaster.cli.commands.tiles import tiles
-from stacaster.cli.commands.use import info, items, report, sql
+from stacaster.cli.commands.use import info, items, report, sql, stacks
 
 COMMANDS = (
-    search, footprints, fetch, ingest, import_items, products, info, items, sql, report, load, check, sample,
+    search, footprints, fetch, ingest, import_items, products, info, items, stacks, sql, report, load, check, sample,
     variables, points, grid,
     export, index, composite, timeseries, tiles, run, global_run,
     update, remove, dedupe, archive, diff, doctor, publish, serve, cache, sample_data,

@@ -72,6 +72,49 @@ def items(
     return 0 if len(found) else show.nothing("no item fits")
 
 
+@click.command(cls=options.BboxCommand, epilog="\b\nExamples:\n  stacaster stacks --collection nisar-l2-gcov\n"
+               "  stacaster stacks --key nisar:track --key nisar:frame --json")  # fmt: skip
+@options.catalog_option
+@options.bbox_option
+@options.datetime_option
+@options.collection_option
+@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
+@click.option("--filter", "cql2", metavar="CQL2", help="CQL2 text or JSON, such as 'nisar:cycle > 5'.")
+@click.option("--key", "keys", multiple=True, metavar="NAME", help="Property that items of a stack share; may be "
+              "repeated. [default: track, frame, direction, radar band, mode, polarisations]")  # fmt: skip
+@click.option("--all-versions", is_flag=True, help="Keep older productions of an acquisition beside the newest.")
+@options.json_option
+def stacks(
+    catalog: str | None,
+    intersects: str | None,
+    collection: str | None,
+    cql2: str | None,
+    keys: tuple[str, ...],
+    all_versions: bool,
+    as_json: bool,
+    **rest: Any,
+) -> int:
+    """Group items into stacks of one place seen again and again, and say which bands do not lie on one grid."""
+    search = show.opened(catalog).search(intersects=intersects, collections=collection, filter=cql2, **rest)
+    found = search.stacks(*keys, all_versions=all_versions)
+    rows = [
+        {
+            **{name: value for name, value in stack.key.items() if value is not None},
+            "count": len(stack),
+            "first": str(stack.items[0].datetime)[:10],
+            "last": str(stack.items[-1].datetime)[:10],
+            "lattices": " ".join(stack.lattices),
+            **({"ids": list(stack.ids)} if as_json else {}),
+        }
+        for stack in found
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+    else:
+        show.rows(rows, tuple(dict.fromkeys(name for row in rows for name in row)), as_json=False)
+    return 0 if found else show.nothing("no item fits")
+
+
 @click.command(
     epilog='\b\nExamples:\n  stacaster sql "select id, cloud_cover from items where sun_elevation > 40 order by 1"\n'
     '  stacaster sql --table g=geology.gpkg "select id, g.unit from items, g '
