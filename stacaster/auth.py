@@ -72,7 +72,7 @@ def find_credentials(token: str | None = None) -> Credentials | None:
     user, password = os.environ.get("EARTHDATA_USERNAME"), os.environ.get("EARTHDATA_PASSWORD")
     if user and password:
         return Credentials(origin="EARTHDATA_USERNAME and EARTHDATA_PASSWORD", username=user, password=password)
-    for path in _netrc_places():
+    for path in netrc_places():
         if path.is_file():
             return _from_netrc(path)
     return None
@@ -80,13 +80,14 @@ def find_credentials(token: str | None = None) -> Credentials | None:
 
 def netrc_problem(path: Path | None = None) -> str | None:
     """Return what is wrong with the rights of the netrc file, or None."""
-    found = path or next((place for place in _netrc_places() if place.is_file()), None)
+    found = path or next((place for place in netrc_places() if place.is_file()), None)
     if found is not None and os.name == "posix" and found.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return f"{found.name} can be read by others; 'chmod 600' protects the passwords in it"
     return None
 
 
-def _netrc_places() -> list[Path]:
+def netrc_places() -> list[Path]:
+    """Return where a netrc file may lie; the first that is there counts."""
     named = os.environ.get("NETRC")
     return [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]
 

@@ -156,7 +156,7 @@ def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, 
         {"rel": "parent", "href": "../catalog.json", "type": "application/json"},
         {"rel": "collection", "href": "../../collection.json", "type": "application/json", "title": product.title},
     ]
-    if not scene.properties.get("stacaster:simulated"):
+    if not scene.properties.get("stacaster:simulated") and scene.short_name != "":
         named = {"short_name": product.short_name, "version": product.version}
         named = named if scene.short_name is None else {"short_name": scene.short_name}
         query = named | {"readable_granule_name": scene.id}

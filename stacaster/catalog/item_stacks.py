@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from stacaster.cube.lattice import asset_geobox
-from stacaster.cube.selection import is_data
+from stacaster.cube.selection import is_data, moment_of
 from stacaster.errors import LoadError
+from stacaster.instruments import radar
 from stacaster.sources.newest import Rank, version_of
+from stacaster.stacks import Baseline, Scene, baselines_of, middle_of
 
 if TYPE_CHECKING:
     import pystac
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch
 
 _POLARIZATIONS = ("nisar:polarization_mode", "sar:polarizations")
+_WHOLE = (radar.FRAME, radar.BURST)
 KEYS = ("sat:relative_orbit", "nisar:frame", "sat:orbit_state", "sar:frequency_band", "sar:instrument_mode",
         *_POLARIZATIONS)  # fmt: skip
 """Properties that acquisitions of one stack share."""
@@ -43,6 +46,26 @@ class ItemStack:
     def items(self) -> list[pystac.Item]:
         """The items, ordered by time."""
         return sorted(self.search.items(), key=lambda item: (str(item.datetime), item.id))
+
+    def baselines(self, *, reference: str | None = None) -> list[Baseline]:
+        """Return temporal and perpendicular baselines, from the state vectors that the items hold.
+
+        Args:
+            reference: Id of an item; None takes the first.
+
+        Raises:
+            UsageError: No item has that id.
+        """
+        scenes = [
+            Scene(
+                id=item.id,
+                start=moment_of(item),
+                vectors=radar.vectors_of_json(item.properties.get(radar.VECTORS)),
+                place=middle_of(item.geometry),
+            )
+            for item in self.items
+        ]
+        return baselines_of(scenes, reference=reference)
 
     def load(self, bands: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
         """Return the time series of the stack on its own grid; lazy unless ``chunks=None``.
@@ -76,7 +99,8 @@ def item_stacks(search: ItemSearch, keys: Sequence[str], *, all_versions: bool =
     groups: dict[tuple[str, ...], list[pystac.Item]] = {}
     said: dict[tuple[str, ...], dict[str, Any]] = {}
     for item in search.items() if all_versions else _newest(search.items()):
-        values = {"collection": item.collection_id, **{key: item.properties.get(key) for key in keys}}
+        known = [*keys, *(key for key in _WHOLE if key in item.properties and keys == KEYS)]
+        values = {"collection": item.collection_id, **{key: item.properties.get(key) for key in known}}
         if all(values.get(key) is not None for key in _POLARIZATIONS):
             # The mode is that of the acquisition; what an item has of it depends on the bands that were wanted.
             del values[_POLARIZATIONS[1]]

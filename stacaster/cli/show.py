@@ -155,6 +155,24 @@ def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, 
         yield advance
 
 
+@contextmanager
+def step_progress() -> Iterator[Callable[[str, str, int, int | None], None]]:
+    """Show a bar for each file that is downloaded, and one for each other step."""
+    from threading import Lock
+
+    lock, tasks = Lock(), {}
+    with _bar() as bar:
+
+        def advance(step: str, name: str, done: int, total: int | None) -> None:
+            key = name if step in ("download", "dem") else step
+            with lock:
+                if key not in tasks:
+                    tasks[key] = bar.add_task(f"{step} {name[-_WIDTH:]}", total=total)
+                bar.update(tasks[key], completed=done, total=total, visible=done != total)
+
+        yield advance
+
+
 def report(found: Report, *, dry_run: bool) -> None:
     """Say in a line what became of the granules, and repeat what a user has to know."""
     counts = found.to_dict()["counts"]

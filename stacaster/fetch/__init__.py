@@ -123,14 +123,46 @@ def fetch(
         UsageError: A number is not positive.
         KeyboardInterrupt: The user stopped; what is there is used the next time.
     """
+    root = cache_folder(cache_dir)
+
+    def folder_of(granule: Granule) -> Path:
+        return root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
+
+    return fetch_into(
+        granules, folder_of, workers=workers, per_host=per_host, token=token, s3=s3, rules=rules, progress=progress
+    )
+
+
+def fetch_into(
+    granules: Iterable[Granule],
+    folder_of: Callable[[Granule], Path],
+    *,
+    workers: int = 8,
+    per_host: int = 4,
+    token: str | None = None,
+    s3: bool = False,
+    rules: TransferRules | None = None,
+    progress: Progress | None = None,
+) -> FetchReport:
+    """Download granules to folders of one's own; all else as in ``fetch``.
+
+    Args:
+        granules: From ``stacaster.search``.
+        folder_of: Gives the folder for the files of a granule.
+        workers: Files at a time.
+        per_host: Files at a time from one host.
+        token: Earthdata token; default is what ``auth.find_credentials`` finds.
+        s3: Read from the providers' buckets.
+        rules: Limits of a transfer.
+        progress: Called whenever bytes arrive, from several threads.
+    """
     if workers < 1 or per_host < 1:
         raise UsageError("workers and per_host must be at least 1")
-    root = cache_folder(cache_dir)
     wanted = list(granules)
     plan = [
-        (number, _job(granule, file, root, progress))
+        (number, _job(granule, file, folder_of(granule), progress))
         for number, granule in enumerate(wanted)
-        for file in _chosen(granule, s3=s3)
+        for file in chosen_files(granule, s3=s3)
     ]
     total, turns = len(plan), count()
     control, limits = Control(per_host=per_host), rules or TransferRules()
@@ -183,7 +215,7 @@ def _gather(found: queue.SimpleQueue[_Result], total: int) -> list[_Result]:
     return results
 
 
-def _chosen(granule: Granule, *, s3: bool) -> list[GranuleFile]:
+def chosen_files(granule: Granule, *, s3: bool = False) -> list[GranuleFile]:
     """Return the files to download: data, and the sidecars from which stacaster reads checksums and metadata."""
     wanted = [
         file
@@ -196,21 +228,22 @@ def _chosen(granule: Granule, *, s3: bool) -> list[GranuleFile]:
 
 
 def _record_file(granule: Granule) -> list[GranuleFile]:
-    """Return CMR's record as a file beside GeoTIFFs, whose gains, sun and checksums stand nowhere else."""
+    """Return CMR's record as a file beside GeoTIFFs and radar archives: what it says stands nowhere else."""
     url = record_url(granule)
     names = [file.name.lower() for file in granule.files]
-    is_set = any(file.name.lower().endswith((".tif", ".tiff")) for file in granule.data_files)
-    if url is None or not is_set or any(name.endswith(".cmr.json") for name in names):
+    ends = (".tif", ".tiff", *((".zip",) if granule.source == "asf" else ()))
+    data = [file for file in granule.data_files if file.name.lower().endswith(ends)]
+    if url is None or not data or any(name.endswith(".cmr.json") for name in names):
         return []
-    return [GranuleFile(name=f"{granule.id}.cmr.json", href=url, role="metadata")]
+    stem = Path(data[0].name).stem if data[0].name.lower().endswith(".zip") else granule.id
+    return [GranuleFile(name=f"{stem}.cmr.json", href=url, role="metadata")]
 
 
-def _job(granule: Granule, file: GranuleFile, root: Path, progress: Progress | None) -> Job:
+def _job(granule: Granule, file: GranuleFile, folder: Path, progress: Progress | None) -> Job:
     def report(done: int, total: int | None) -> None:
         if progress is not None:
             progress(file.name, done, total)
 
-    folder = root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
     target = folder / safe_id(file.name)
     return Job(file=file, target=target, progress=report, credentials_href=granule.credentials_href)
 

@@ -205,7 +205,7 @@ class Scene:
     footprint: Mapping[str, Any] | None = None
     """GeoJSON outline from the metadata, of scenes whose pixels do not say where they lie."""
     short_name: str | None = None
-    """Short name at the provider, where those of one product differ."""
+    """Short name at CMR, where those of one product differ; empty for what CMR does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ from stacaster.search.result import GranuleSearch
 from stacaster.sources.newest import newest_only
 from stacaster.stacks import Selection, choose, parse_selection
 
-SELECTION = ("group_by", "latest", "earliest", "min_count", "min_coverage")
+SELECTION = ("group_by", "latest", "earliest", "min_count", "max_count", "min_coverage")
 """Options that say what is kept of a result."""
 
 
@@ -41,8 +41,8 @@ def search(
         **conditions: ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``,
             ``start``, ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``path``, ``frame``,
             ``direction``, ``polarization``, ``name``, ``attributes``, ``ids``; see ``build_query``. What is kept of
-            the result: ``group_by`` (``path,frame``), ``latest``, ``earliest``, ``min_count``, ``min_coverage``; see
-            ``stacks.parse_selection``.
+            the result: ``group_by`` (``path,frame``), ``latest``, ``earliest``, ``min_count``, ``max_count``,
+            ``min_coverage``; see ``stacks.parse_selection``.
 
     Raises:
         UsageError: A condition cannot be understood, or the service cannot be asked so.

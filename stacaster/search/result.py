@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from stacaster.model import Granule
-from stacaster.stacks import Stack, choose, group, parse_selection
+from stacaster.model import Granule, StateVector
+from stacaster.search.geometry import StackBaselines, stack_baselines
+from stacaster.stacks import Pair, Stack, choose, group, keep, nearest_pairs, parse_selection, split_conditions
 
 if TYPE_CHECKING:
     import geopandas
@@ -23,6 +24,8 @@ class GranuleSearch:
     """GeoJSON geometry of the area that was asked for."""
     keys: tuple[str, ...] = ()
     """What ``stacks`` groups by."""
+    origin: GranuleSearch | None = None
+    """What was found before ``filter`` and ``select`` left something out."""
 
     @property
     def stacks(self) -> list[Stack]:
@@ -30,25 +33,81 @@ class GranuleSearch:
         return group(self.granules, self.keys)
 
     def group_by(self, *keys: str) -> GranuleSearch:
-        """Return the same granules, grouped by keys such as ``path`` and ``frame``.
+        """Return the same granules, grouped by keys such as ``path`` and ``frame``, which of bursts is the burst id.
 
         Raises:
             UsageError: There is no such key.
         """
-        return GranuleSearch(self.granules, self.area, parse_selection(group_by=keys).group_by)
+        return replace(self, keys=parse_selection(group_by=keys).group_by)
 
     def select(self, **selection: Any) -> GranuleSearch:
-        """Keep some granules of each stack: ``latest``, ``earliest``, ``min_count``, ``min_coverage``.
+        """Keep some granules of each stack: ``latest``, ``earliest``, ``min_count``, ``max_count``, ``min_coverage``.
 
         Raises:
             UsageError: A number is out of range, or there is no area to cover.
         """
         rules = parse_selection(**{"group_by": self.keys, **selection})
-        return GranuleSearch(tuple(choose(self.granules, rules, self.area)), self.area, rules.group_by)
+        kept = tuple(choose(self.granules, rules, self.area))
+        return GranuleSearch(kept, self.area, rules.group_by, self.origin or self)
 
-    def summary(self) -> list[dict[str, Any]]:
-        """Return one row a stack: keys, count, first and last date, direction, bytes."""
-        return [stack.summary() for stack in self.stacks]
+    def filter(self, **conditions: Any) -> GranuleSearch:
+        """Keep the granules and stacks that fit; nothing is asked of the service. ``reset`` takes all back.
+
+        Args:
+            **conditions: ``start``, ``end``, ``path``, ``frame``, ``asf_frame``, ``direction``, ``orbits`` (absolute),
+                ``polarization``, ``season`` (``12-2``, ``11-15/02-20``, or two days of the year; also over the turn of
+                the year), ``ids``; then ``min_coverage`` (share of the area, of each granule), ``min_count``,
+                ``max_count`` (of each stack), ``latest_n`` and ``earliest_n``.
+
+        Raises:
+            UsageError: A condition is not known (the message names the nearest) or cannot be understood.
+        """
+        single, selection = split_conditions(conditions)
+        found = GranuleSearch(tuple(keep(self.granules, **single)), self.area, self.keys, self.origin or self)
+        return found.select(**selection) if selection else found
+
+    def reset(self) -> GranuleSearch:
+        """Return all that was found, in the groups of now."""
+        return self if self.origin is None else replace(self.origin, keys=self.keys)
+
+    def summary(self, *, scenes: bool = False) -> list[dict[str, Any]]:
+        """Return one row a stack: keys, count, first and last date, direction, bytes.
+
+        Args:
+            scenes: Add a list of the granules with their times.
+        """
+        return [stack.summary(scenes=scenes) for stack in self.stacks]
+
+    def baselines(
+        self, *, reference: str | None = None, vectors: Mapping[str, Sequence[StateVector]] | None = None
+    ) -> list[StackBaselines]:
+        """Return temporal and perpendicular baselines of each stack.
+
+        Args:
+            reference: Name of the reference of its stack; None takes the first of each. Other stacks keep their first.
+            vectors: State vectors by name of a granule (of orbit files); others are those of the records.
+
+        Raises:
+            UsageError: No granule has that name.
+        """
+        return stack_baselines(self.stacks, reference=reference, vectors=vectors or {})
+
+    def pairs(
+        self, *, neighbours: int = 2, max_days: float | None = None, max_perpendicular: float | None = None
+    ) -> list[Pair]:
+        """Return pairs for interferograms: each granule with those of its stack that follow it next.
+
+        Args:
+            neighbours: How many of the following each is paired with.
+            max_days: Longest time between two.
+            max_perpendicular: Largest perpendicular baseline, metres.
+
+        Raises:
+            UsageError: A number is not positive.
+        """
+        limits = {"max_days": max_days, "max_perpendicular": max_perpendicular}
+        found = [nearest_pairs(stack.baselines, neighbours=neighbours, **limits) for stack in self.baselines()]
+        return [pair for pairs in found for pair in pairs]
 
     def __len__(self) -> int:
         return len(self.granules)

@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from stacaster.errors import UsageError
 from stacaster.http import RetryPolicy
@@ -29,6 +30,9 @@ PLATFORMS = {
     "SEASAT": ("SEASAT 1",),
 }
 """Datasets that are found by their platforms."""
+
+DATASETS = {"SLC-BURST": "SENTINEL-1_BURSTS", "SENTINEL-1-BURST": "SENTINEL-1_BURSTS"}
+"""Datasets that are collections at CMR."""
 
 OPTIONS = {
     "asfFrame": "int:FRAME_NUMBER",
@@ -67,7 +71,7 @@ _RELEASES = ("BETA_V1", "PROVISIONAL_V1", "V1")
 _FULL_FRAME = {"F": "TRUE", "FULL": "TRUE", "P": "FALSE", "PARTIAL": "FALSE"}
 
 
-_DATASETS = ("NISAR_", "SENTINEL-1", "ALOS", "OPERA_L2_", "OPERA_L3_DISP-S1")
+_DATASETS = ("NISAR_", "SLC-BURST", "SENTINEL-1", "ALOS", "OPERA_L2_", "OPERA_L3_DISP-S1")
 
 
 def knows(query: Query) -> bool:
@@ -92,7 +96,15 @@ def search(query: Query, *, limit: int | None = None, policy: RetryPolicy | None
         SearchError: CMR refuses or does not answer.
     """
     for granule in cmr.search(as_cmr_query(query), limit=limit, policy=policy):
-        yield replace(granule, source="asf")
+        yield _with_own_names(replace(granule, source="asf"))
+
+
+def _with_own_names(granule: Granule) -> Granule:
+    """Return a burst whose files are named after it: their addresses end in the number of the burst alone."""
+    if not granule.id.endswith("-BURST"):
+        return granule
+    files = (replace(file, name=f"{granule.id}{PurePosixPath(file.name).suffix}") for file in granule.files)
+    return replace(granule, files=tuple({file.name: file for file in files}.values()))
 
 
 def as_cmr_query(query: Query) -> Query:
@@ -107,7 +119,9 @@ def as_cmr_query(query: Query) -> Query:
     if nisar is not None:
         stem = f"NISAR_{nisar[1]}_{nisar[2]}".upper()
         names = tuple(f"{stem}_{release}" for release in _RELEASES)
-    platforms = PLATFORMS.get(product.upper(), ())
+    product = DATASETS.get(product.upper(), product)
+    known = PLATFORMS.get(product.upper(), ())
+    platforms = query.platforms or known
     is_nisar = product.upper().startswith("NISAR")
     has_asf_frames = not product or product.upper().startswith((*_ASF_FRAMES, "NISAR", "SENTINEL-1"))
     has_asf_frames = has_asf_frames or any(name in _ASF_FRAMES for name in platforms)
@@ -127,7 +141,7 @@ def as_cmr_query(query: Query) -> Query:
         attributes["string:POLARIZATION"] = query.polarization
     return replace(
         query,
-        product=None if platforms else query.product,
+        product=None if known or not product else product,
         provider=query.provider or PROVIDER,
         attributes=attributes,
         short_names=names,

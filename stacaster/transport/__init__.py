@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ _LONGEST_CHAIN = 10
 _SMALL = 1 << 16
 _REDIRECTS = (301, 302, 303, 307, 308)
 _WANTED = (200, 206, 416)
+# A burst that is being cut out: asked again after a while, for as long.
+_WORKING, _POLL_S, _POLLS = 202, 1.0, 120
 
 
 def _nothing(_: Any) -> None:
@@ -70,8 +73,10 @@ class Transport:
             AuthError: The provider wants other or more credentials.
             FetchError: The provider does not give the file.
         """
-        url, seen, is_renewed = href, set(), False
-        for _ in range(_LONGEST_CHAIN):
+        url, seen, is_renewed, polls = href, set(), False, 0
+        steps = 0
+        while steps < _LONGEST_CHAIN:
+            steps += 1
             # The older login leads back to the first address, this time with a cookie.
             state = (url, len(self._session.cookies))
             if state in seen:
@@ -85,6 +90,15 @@ class Transport:
                 continue
             if answer.status_code in _WANTED:
                 return answer
+            if answer.status_code == _WORKING:
+                self._closed(answer)
+                polls += 1
+                if polls > _POLLS:
+                    raise PassingTrouble(f"{name}: the server is still making it after {polls - 1} questions", {})
+                time.sleep(_POLL_S)
+                seen.clear()
+                url, steps = href, 0
+                continue
             try:
                 if answer.status_code != 401 or is_renewed or not self._auth.renew(sent.get("Authorization")):
                     self._signer.forget(url)

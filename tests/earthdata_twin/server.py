@@ -26,6 +26,13 @@ HOSTS = (
     "nisar.asf.earthdatacloud.nasa.gov",
     "n5eil01u.ecs.nsidc.org",
     "sentinel1.asf.alaska.edu",
+    "sentinel1-burst.asf.alaska.edu",
+    "s1qc.asf.alaska.edu",
+    "s1-orbits.s3.amazonaws.com",
+    "copernicus-dem-30m.s3.eu-central-1.amazonaws.com",
+    "catalogue.dataspace.copernicus.eu",
+    "download.dataspace.copernicus.eu",
+    "identity.dataspace.copernicus.eu",
     "evil.example.com",
 )
 

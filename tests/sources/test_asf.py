@@ -119,7 +119,7 @@ def test_datasets_and_frames() -> None:
         ({"direction": "sideways"}, "ascending or descending"),
         ({"path": "x"}, "a number such as 98"),
         ({"frame": "9-3"}, "a number such as 98"),
-        ({"group_by": "colour"}, "cannot be grouped by 'colour'; there are path"),
+        ({"group_by": "colour"}, "cannot be grouped by 'colour'; nearest are"),
         ({"latest": 2, "earliest": 1}, "exclude each other"),
         ({"latest": 0}, "at least 1"),
         ({"min_coverage": 1.5}, "from 0 to 1"),

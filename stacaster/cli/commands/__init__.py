@@ -8,13 +8,14 @@ from stacaster.cli.commands.find import fetch, footprints, search
 from stacaster.cli.commands.keep import cache, doctor, publish, serve
 from stacaster.cli.commands.points import grid, points, variables
 from stacaster.cli.commands.runs import global_run, run
+from stacaster.cli.commands.stacks import stack
 from stacaster.cli.commands.tiles import tiles
 from stacaster.cli.commands.use import info, items, report, sql, stacks
 
 COMMANDS = (
     search, footprints, fetch, ingest, import_items, products, info, items, stacks, sql, report, load, check, sample,
     variables, points, grid,
-    export, index, composite, timeseries, tiles, run, global_run,
+    export, index, composite, timeseries, tiles, run, global_run, stack,
     update, remove, dedupe, archive, diff, doctor, publish, serve, cache, sample_data,
 )  # fmt: skip
 """All commands in the order of the work."""

@@ -60,8 +60,9 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
 )
 @options.search_options
 @options.output_option
+@click.option("--basemap", metavar="FILE", help="Drawn below: land or borders (polygons), or heights as terrain.")
 @options.overwrite_option
-def footprints(product: str | None, output: str, overwrite: bool, **conditions: Any) -> int:
+def footprints(product: str | None, output: str, basemap: str | None, overwrite: bool, **conditions: Any) -> int:
     """Draw the granules that a search finds, with the area, to .html or .png."""
     import stacaster
 
@@ -70,7 +71,7 @@ def footprints(product: str | None, output: str, overwrite: bool, **conditions: 
     found = stacaster.search(product, **conditions)
     if not len(found):
         return show.nothing("no granule fits")
-    show.written(stacaster.draw_footprints(found, output, area=found.area))
+    show.written(stacaster.draw_footprints(found, output, area=found.area, basemap=basemap))
     return 0
 
 

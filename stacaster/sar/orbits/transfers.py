@@ -1,0 +1,54 @@
+"""Single files by the common downloader: resumed, checked, and only then under their names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stacaster.auth import EarthdataAuth
+from stacaster.fetch import TransferRules
+from stacaster.fetch.control import Control
+from stacaster.fetch.partial import Job, Line
+from stacaster.fetch.transfer import transfer
+from stacaster.model import GranuleFile
+from stacaster.transport import Signer, Transport
+from stacaster.transport.s3 import Buckets
+
+
+def _nothing(_: int, __: int | None) -> None:
+    """Stand in for a callback."""
+
+
+def fetch_file(
+    file: GranuleFile,
+    target: Path,
+    *,
+    auth: Any = None,
+    rules: TransferRules | None = None,
+    progress: Callable[[int, int | None], None] = _nothing,
+) -> None:
+    """Download one file; one that is there with its receipt is used again.
+
+    Args:
+        file: What to get.
+        target: Where it shall lie.
+        auth: Gives out headers as ``EarthdataAuth`` does; None for public files.
+        rules: Limits of the transfer.
+        progress: Called with the bytes that are there, and the total.
+
+    Raises:
+        AuthError, FetchError, IntegrityError, SpaceError: See ``fetch.transfer``.
+    """
+    limits = rules or TransferRules()
+    control = Control()
+    given = auth if auth is not None else EarthdataAuth(None)
+
+    def transport() -> Transport:
+        timeout = (limits.connect_s, limits.read_s)
+        return Transport(given, Signer(), timeout=timeout, opened=control.track, closed=control.release)
+
+    line = Line(transport=transport(), buckets=Buckets(transport), control=control, rules=limits)
+    settle = transfer(Job(file=file, target=target, progress=progress), line)
+    if settle is not None:
+        settle()
