@@ -8,15 +8,29 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from moto.server import ThreadedMotoServer
 
 import stacaster
-from stacaster.samples import DEFAULT_SCENES
+from stacaster.samples import DEFAULT_SCENES, sentinel1
 from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
 from stacaster.samples.nisar import DEFAULT_SCENES as NISAR_SCENES
 from stacaster.samples.nisar import NisarScene, write_nisar
+from stacaster.sar.elevation.tiles import Tile
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import Earthdata
+from tests.earthdata_twin.elevation import tile_bytes
 from tests.earthdata_twin.planetary import Planetary
+from tests.earthdata_twin.radar import (
+    ASF_HOST,
+    BURST_HOST,
+    DEM_BUCKET,
+    ORBIT_BUCKET,
+    BucketAt,
+    orbit_file,
+    prepare,
+)
 from tests.earthdata_twin.records import DATA_HOST, aster_record, nisar_record
 from tests.earthdata_twin.server import Twin
 
@@ -37,6 +51,27 @@ def nisar_scenes() -> list[NisarScene]:
     dates = [replace(first, start=first.start + 12 * number * dt.timedelta(days=1), cycle=4 + number)
              for number in range(5)]  # fmt: skip
     return [replace(scene, crid=crid) for scene in dates for crid in ("X05013", "P05023")]
+
+
+def serve_radar(twin: Twin, earthdata: Earthdata, folder: Path, endpoint: str) -> list[dict[str, Any]]:
+    """Serve radar scenes, their orbits, and tiles of heights; return the records of the scenes."""
+    (folder / "radar").mkdir()
+    records = []
+    for record, contents in prepare(sentinel1.DEFAULT_SCENES, folder / "radar"):
+        for row, content in zip(record["umm"]["RelatedUrls"], contents, strict=True):
+            earthdata.files["/" + row["URL"].split("/", 3)[3]] = content
+        records.append(record)
+    twin.routes |= dict.fromkeys((ASF_HOST, BURST_HOST), twin.routes[DATA_HOST])
+    orbits = BucketAt(twin, ORBIT_BUCKET, endpoint, "s1-orbits")
+    for scene in sentinel1.DEFAULT_SCENES:
+        name, content = orbit_file(scene)
+        orbits.put(f"AUX_POEORB/{name}", content)
+    tiles, land = BucketAt(twin, DEM_BUCKET, endpoint, "copernicus-dem-30m"), [Tile(-31, 138), Tile(-32, 138)]
+    for tile in land:
+        tiles.put(tile.key, tile_bytes(tile))
+    others = [Tile(row, column) for row in range(60, 66) for column in range(-100, 100)]
+    tiles.put("tileList.txt", "\n".join(tile.name for tile in (*land, *others)).encode())
+    return records
 
 
 def main() -> None:
@@ -65,6 +100,9 @@ def main() -> None:
         stacaster.ingest([folder / "granules"], catalog=folder / "catalog", workers=2)
         scenes = stacaster.open_catalog(folder / "catalog").search().items()
         Planetary(twin).serve([scene for scene in scenes if "B04" in scene.assets], folder)
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+        records += serve_radar(twin, earthdata, folder, "http://{}:{}".format(*server.get_host_and_port()))
         cmr = Cmr(records)
         cmr.tokens = earthdata.tokens
         twin.routes["cmr.earthdata.nasa.gov"] = cmr
@@ -78,6 +116,8 @@ def main() -> None:
             "stacaster ingest --product NISAR_L2_GCOV --bbox 138.53,-31.05,138.56,-31.02 --remote --latest 5"
             " --bands HHHH,HVHV --catalog catalogs/nisar",
             "stacaster stacks --catalog catalogs/nisar",
+            "stacaster stack --bbox 138.5,-30.9,138.6,-30.8 --relative-orbit 100 --frame 466 --with-orbits --with-dem "
+            "--catalog catalogs/insar",
             "stacaster search AST_L1T --region south_australia --source planetary-computer",
             "stacaster search AST_L1T --region south_australia --source catalogs/twin",
             "stacaster ingest --product AST_L1T --source planetary-computer --no-copy --catalog catalogs/in-place",

@@ -47,6 +47,29 @@ def build_query(
         **plain: ``start`` and ``end`` (instead of ``datetime``), ``months`` (``11-2`` or a list: a season of every
             year), ``orbit`` (absolute orbit, or first and last), ``path`` (relative orbit) and ``frame`` likewise,
             ``direction`` (``ascending`` or ``descending``), ``polarization``, ``version``, ``collection``,
+            ``provider``, ``name``, ``track`` and ``cycle`` of ICESat-2 (``5``,
+            ``5,9``, ``5-8``), ``name_column`` (column with the names of
+            areas), ``attributes``, ``ids``, ``platforms`` (as CMR names them, ``SENTINEL-1A``).
+
+    Raises:
+        UsageError: A condition cannot be understood, or two contradict each other.
+    """
+    if bbox is not None and (region is not None or intersects is not None):
+        raise UsageError("region, bbox and intersects each name the area; give one of them")
+    datetime = _time_range(datetime, plain.pop("start", None), plain.pop("end", None))
+    name_column = plain.pop("name_column", None)
+    flights = _flights(product, plain.pop("track", None), plain.pop("cycle", None), plain.get("name"))
+    area = None if intersects is None else read_area(intersects, region=region, name_column=name_column)
+    unknown = set(plain) - _PLAIN
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))} is no condition of a search")
+    if day_night is not None and day_night.lower() not in ("day", "night"):
+        raise UsageError(f"day_night is {day_night!r}, but day or night is needed")
+    if cloud_cover_max is not None and not 0 <= cloud_cover_max <= 100:
+        raise UsageError(f"cloud_cover_max is {cloud_cover_max}, but a percentage from 0 to 100 is needed")
+    box = None if bbox is None else parsing.parse_bbox(bbox)
+    if region is not None and intersects is None:
+        box = region_bbox(region)
     given = {key: value for key, value in (plain | flights).items() if value is not None}
     for key in {"ids", "platforms"} & set(given):
         given[key] = tuple(given[key])

@@ -101,6 +101,7 @@ def plot_baselines(
         raise NothingFoundError(f"no perpendicular baseline is known: {'; '.join(reasons) or 'there is no stack'}")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ExportError("a picture needs matplotlib: pip install 'stacaster[plot]'") from error
@@ -114,6 +115,9 @@ def plot_baselines(
                 ends = (places[pair.reference], places[pair.secondary])
                 axes.plot([end[0] for end in ends], [end[1] for end in ends], color="#8899aa", linewidth=0.8)
         axes.scatter([p[0] for p in places.values()], [p[1] for p in places.values()], color="#1f77b4", zorder=3)
+        locator = AutoDateLocator()
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
         axes.set(title=f"{stack.name}: {len(places)} acquisitions", ylabel="perpendicular baseline (m)")
         axes.grid(alpha=0.3)
     path = Path(output)

@@ -22,6 +22,7 @@ from stacaster.fetch import TransferRules
 from stacaster.http import RetryPolicy
 from stacaster.sar.elevation.geoid import find_geoid
 from stacaster.sar.elevation.tiles import Tile, tiles_of
+from tests.earthdata_twin.elevation import height, tile_bytes
 from tests.earthdata_twin.radar import DEM_BUCKET, BucketAt
 from tests.earthdata_twin.server import Answer, Twin
 from tests.stac_schemas import check
@@ -29,27 +30,6 @@ from tests.stac_schemas import check
 QUICK: dict[str, Any] = {"policy": RetryPolicy(attempts=2, budget_s=20),
                          "rules": TransferRules(attempts=2, connect_s=5, read_s=2, budget_s=20)}  # fmt: skip
 LAND = (Tile(-31, 138), Tile(-32, 138), Tile(49, 10), Tile(50, 10), Tile(-17, 179), Tile(-17, -180))
-
-
-def height(longitude: Any, latitude: Any) -> Any:
-    """Heights that rise evenly, so that what lies between two columns is known; a column east of 180 goes on."""
-    return 900.0 + 40.0 * np.mod(longitude, 360) + 25.0 * latitude
-
-
-def tile_bytes(tile: Tile) -> bytes:
-    """Return a tile as the bucket has it: the first height stands at the north-western corner of its degree."""
-    x, y = 1 / tile.columns, 1 / 3600
-    lon, lat = tile.longitude + np.arange(tile.columns) * x, tile.latitude + 1 - np.arange(3600) * y
-    values = height(lon[None, :], lat[:, None]).astype("float32")
-    fields = {"driver": "GTiff", "width": tile.columns, "height": 3600, "count": 1, "dtype": "float32",
-              "crs": "EPSG:4326", "transform": Affine(x, 0, tile.longitude - x / 2, 0, -y, tile.latitude + 1 + y / 2),
-              "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "zstd", "zlevel": 1,
-              "predictor": 3}  # fmt: skip
-    fields.pop("zlevel")
-    with MemoryFile() as memory:
-        with memory.open(**fields) as file:
-            file.write(values, 1)
-        return bytes(memory.read())
 
 
 @pytest.fixture(scope="module")

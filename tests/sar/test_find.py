@@ -153,7 +153,7 @@ def test_baselines_pairs_and_their_files(radar: Radar, tmp_path: Path) -> None:
                                                                      (12, SCENES[1].name()[-4:])]  # fmt: skip
     assert len(pairs) == 5
     path = stacaster.write_pairs(pairs, tmp_path / "pairs.csv")
-    rows = list(csv.DictReader(path.open()))
+    rows = list(csv.DictReader(path.read_text().splitlines()))
     assert rows[0]["reference_date"] == "2023-11-20" and rows[0]["secondary_date"] == "2023-12-02"
     assert float(rows[0]["perpendicular"]) == pytest.approx(entry.baselines[1].perpendicular, abs=1e-3)
     assert all(abs(p.perpendicular or 0) < 50 for p in found.pairs(neighbours=4, max_perpendicular=50))

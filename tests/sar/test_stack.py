@@ -20,12 +20,13 @@ import stacaster
 from stacaster.errors import NothingFoundError, SpaceError, UsageError
 from stacaster.fetch import TransferRules
 from stacaster.sar.elevation.tiles import Tile
+from stacaster.sar.orbits import mission_of
 from tests.earthdata_twin.earthdata import CDN_HOST
+from tests.earthdata_twin.elevation import tile_bytes
 from tests.earthdata_twin.radar import DEM_BUCKET, ORBIT_BUCKET, BucketAt, Radar, orbit_file
 from tests.earthdata_twin.server import Answer, Twin
 from tests.fetch.test_fault_matrix import cut
 from tests.sar.conftest import SCENES
-from tests.sar.test_dem import tile_bytes
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 RULES = TransferRules(attempts=3, connect_s=5, read_s=1, slow_s=1, budget_s=30)
@@ -65,6 +66,7 @@ def test_bursts_wait_until_they_are_cut_out(
     assert not stacaster.ingest([folder], catalog=tmp_path / "c").failed
     (item,) = stacaster.open_catalog(tmp_path / "c").search().items()
     assert item.properties["stacaster:burst_id"] == "100_213001_IW2" and set(item.assets) == {"burst", "metadata"}
+    assert mission_of(found[0]) == "S1A", "names of bursts do not say the satellite, records do"
 
 
 def test_broken_transfers_go_on_and_bad_bytes_are_refused(radar: Radar, tmp_path: Path) -> None:
