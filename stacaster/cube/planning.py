@@ -91,7 +91,8 @@ def plan(items: Iterable[pystac.Item], **options: Any) -> LoadPlan:
         items=len(request.items),
         bands=tuple(str(name) for name in cube.data_vars),
         shape=(first.shape[0], first.shape[1], first.shape[2]),
-        crs=str(box.crs),
+        # Of a grid that was chosen for the scenes, the text of the CRS is its WKT.
+        crs=f"EPSG:{code}" if (code := box.crs.to_epsg()) else str(box.crs),
         resolution=(abs(box.resolution.y), abs(box.resolution.x)),
         files=sum(size > 0 for size in reads),
         bytes_to_read=sum(reads),
