@@ -49,6 +49,13 @@ def without_queries(text: str) -> str:
     return _QUERY.sub("?...", text)
 
 
+def reason_of(error: BaseException) -> str:
+    """Return what an error of GDAL says, without queries; where it only points to its cause, what that says."""
+    while "previous exception" in str(error) and (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return without_queries(str(error))
+
+
 def guard_log(name: str) -> None:
     """Take the queries out of addresses that a library logs under this name."""
     logger = logging.getLogger(name)

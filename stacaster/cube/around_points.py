@@ -11,7 +11,7 @@ import numpy as np
 
 from stacaster.cube.units import Constants, Units, convert_values
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.http import without_queries
+from stacaster.http import reason_of
 from stacaster.transport.signed import sign
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _around_file(
             return around(dataset, (rows, columns, lat), radius=circle.radius, statistics=circle.statistics,
                           values_of=values_of)  # fmt: skip
     except rasterio.errors.RasterioError as error:
-        raise LoadError(f"a file cannot be read: {item.id} {key}: {without_queries(str(error))}") from None
+        raise LoadError(f"a file cannot be read: {item.id} {key}: {reason_of(error)}") from None
 
 
 def in_box(bbox: Sequence[float] | None, lon: NDArray[Any], lat: NDArray[Any]) -> NDArray[np.bool_]:

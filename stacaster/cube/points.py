@@ -14,7 +14,7 @@ from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
-from stacaster.http import without_queries
+from stacaster.http import reason_of
 from stacaster.transport.signed import sign
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _of_file(
             nodata = dataset.nodata if own is None else own
             return _read_at(dataset, rows, columns, nodata=nodata, method=method)
     except rasterio.errors.RasterioError as error:
-        raise LoadError(f"a file cannot be read: {item.id} {key}: {without_queries(str(error))}") from None
+        raise LoadError(f"a file cannot be read: {item.id} {key}: {reason_of(error)}") from None
 
 
 def _read_at(

@@ -12,7 +12,7 @@ from stacaster.cube.fusing import nothing_of
 from stacaster.cube.report import LoadReport
 from stacaster.cube.selection import GroupBy, moment_of
 from stacaster.errors import LoadError
-from stacaster.http import guard_log, without_queries
+from stacaster.http import guard_log, reason_of
 
 if TYPE_CHECKING:
     import pystac
@@ -93,7 +93,7 @@ def _part(
         raise LoadError(f"odc-stac cannot load the selection: {error}") from error
     except OSError as error:
         at = "".join(f"{entry.item_id} {entry.band}: " for entry in report.of("failed"))
-        raise LoadError(f"a file cannot be read: {at}{without_queries(str(error))}") from None
+        raise LoadError(f"a file cannot be read: {at}{reason_of(error)}") from None
     return cube
 
 

@@ -258,6 +258,20 @@ def test_a_missing_file_is_never_a_silent_hole(tmp_path: Path) -> None:
         stacaster.load([item], bands=["B01"], native=True)
 
 
+def test_a_truncated_file_says_what_gdal_found(tmp_path: Path) -> None:
+    """Cubes and points give the reason, not words that only point to it."""
+    item = made_item(tmp_path, "a", 0)
+    path = Path(item.assets["B01"].href)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 60])
+    lon, lat = np.mean(np.array(item.bbox).reshape(2, 2), axis=0)
+    for read in (lambda: stacaster.load([item], bands=["B01"], native=True),
+                 lambda: stacaster.sample([item], [(lon, lat)], bands=["B01"])):  # fmt: skip
+        with pytest.raises(LoadError, match=r"a file cannot be read: a B01: .+") as caught:
+            read()
+        assert "previous exception" not in str(caught.value)
+
+
 def test_cube_is_lazy_until_it_is_asked_for(catalog: Catalog) -> None:
     cube = catalog.load(bands=["nir", "red"], native=True, datetime="2003", units="reflectance", chunks={"x": 128})
     assert all(band.chunks is not None for band in cube.data_vars.values())
