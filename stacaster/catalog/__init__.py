@@ -197,7 +197,8 @@ class Catalog:
         Args:
             text: One query.
             tables: Further tables by name: vector files that GDAL reads, GeoDataFrames or DataFrames. Geometries come
-                in degrees; ``st_intersects(items.geometry, geology.geometry)`` joins them exactly.
+                in degrees; ``st_intersects(items.geometry, geology.geometry)`` joins them exactly. Many points are
+                joined faster with ``in_box(longitude, latitude, geology.bbox)`` before it.
 
         Raises:
             UsageError: The query is wrong; the message is DuckDB's.

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from stacaster.errors import CatalogError, UsageError
-from stacaster.item_table.points import PointView, in_text
+from stacaster.item_table.points import IN_BOX, PointView, in_text, lay_points, with_bounds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -114,13 +114,8 @@ def _connect(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str
         columns = tuple(connection.sql("select * from items limit 0").columns)
         source = _only_table(connection) or "items"
         for name, table in tables.items():
-            _lay_beside(connection, name, table)
-        if points:
-            roots = ", ".join(sorted({f"'{in_text(view.root)}'" for view in points.values()}))
-            connection.execute(f"set allowed_directories = [{roots}]")
-        for name, view in (points or {}).items():
-            if view.files:
-                connection.execute(f"create temp view {quoted(name)} as {view.select()}")
+            _lay_beside(connection, name, with_bounds(table) if points else table)
+        lay_points(connection, points or {})
         for name, value in _LOCKED.items():
             connection.execute(f"set {name} = {value}")
     except duckdb.Error as error:
@@ -157,6 +152,7 @@ def _lay_beside(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Tabl
         # Boxes first: the exact test is asked for few pairs.
         text = "st_intersects_extent(a, b) and exact_intersects(st_aswkb(a), st_aswkb(b))"
         connection.execute(f"create or replace temp macro st_intersects(a, b) as ({text})")
+        connection.execute(f"create or replace temp macro in_box(x, y, box) as ({IN_BOX})")
 
 
 def _intersect(left: pa.Array, right: pa.Array) -> pa.Array:
@@ -196,7 +192,8 @@ def run_sql(
         database: Database of a catalog.
         query: One SQL statement.
         parameters: Values for ``?`` in the query.
-        tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``.
+        tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``, with
+            points ``bbox`` and ``in_box(x, y, bbox)``.
         points: Files of points by the name of their view; nothing else on the disk can be read.
 
     Returns:

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+IN_BOX = "x >= box.xmin and x <= box.xmax and y >= box.ymin and y <= box.ymax"
+"""Whether a point lies in the box of a polygon, as comparisons: joins by them look at few pairs."""
+
+
+def with_bounds(table: pa.Table) -> pa.Table:
+    """Return a table of geometries (WKB) with their bounds as a struct ``bbox``; a table without any as it is."""
+    import pyarrow as pa
+    import shapely
+
+    if "geometry" not in table.column_names or "bbox" in table.column_names:
+        return table
+    boxes = shapely.bounds(shapely.from_wkb(np.asarray(table["geometry"].to_pylist(), dtype=object)))
+    names = ["xmin", "ymin", "xmax", "ymax"]
+    bounds = pa.StructArray.from_arrays([pa.array(boxes[:, number]) for number in range(4)], names=names)
+    return table.append_column("bbox", bounds)
 
 
 def in_text(path: Path) -> str:
@@ -45,3 +69,13 @@ class PointView:
             listed = ", ".join(f"'{in_text(path)}'" for path in group)
             parts.append(f"select {columns} from read_parquet([{listed}], union_by_name=true, filename=true)")  # noqa: S608 - quoted
         return " union all by name ".join(parts)
+
+
+def lay_points(connection: duckdb.DuckDBPyConnection, points: Mapping[str, PointView]) -> None:
+    """Make views of points; nothing of the disk but their folders can be read from then on."""
+    if points:
+        roots = ", ".join(sorted({f"'{in_text(view.root)}'" for view in points.values()}))
+        connection.execute(f"set allowed_directories = [{roots}]")
+    for name, view in points.items():
+        if view.files:
+            connection.execute(f'create temp view "{name}" as {view.select()}')
