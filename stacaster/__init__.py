@@ -258,6 +258,7 @@ _HOME = {
     "SqlResult": "catalog",
     "open_catalog": "catalog",
     "load": "cube",
+    "driver": "rasters",
     "GridCheck": "cube.grids",
     "LoadPlan": "cube.planning",
     "check_grid": "cube.grids",

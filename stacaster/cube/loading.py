@@ -223,7 +223,8 @@ def read_request(
     places = found.places
     places |= {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
     goes_on = report and not ours.get("strict", False)
-    arguments.setdefault("driver", ReportingDriver(found, goes_on=goes_on))
+    if arguments.get("driver") is None or isinstance(arguments["driver"], str):
+        arguments["driver"] = ReportingDriver(found, goes_on=goes_on, driver=_driver(arguments.get("driver")))
     if any(href.startswith("https://") or href.endswith(".vrt") for href in places):
         arguments.setdefault("patch_url", sign)
     if "patch_url" in arguments:
@@ -289,6 +290,20 @@ def _remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]
         return address
 
     return patched
+
+
+def _driver(name: str | None) -> Any:
+    """Return a reader driver by name; our own by default."""
+    if name is None:
+        from stacaster.rasters import Driver
+
+        return Driver()
+    from odc.loader import reader_driver
+
+    try:
+        return reader_driver(name)
+    except ValueError as error:
+        raise UsageError(f"driver={name!r} is not known; rio, zarr, or stacaster.driver") from error
 
 
 def _refuse_place(options: Mapping[str, Any]) -> None:

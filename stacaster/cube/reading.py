@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.cube.direct import Convert, read_directly
 from stacaster.cube.fusing import nothing_of
 from stacaster.cube.report import LoadReport
 from stacaster.cube.selection import GroupBy, moment_of
@@ -47,6 +48,7 @@ def read_cube(
     groupby: GroupBy,
     arguments: Mapping[str, Any],
     report: LoadReport,
+    convert: Convert | None = None,
 ) -> xr.Dataset:
     """Read bands of items.
 
@@ -57,6 +59,8 @@ def read_cube(
         groupby: How items are grouped otherwise.
         arguments: For ``odc.stac.load``.
         report: Learns the grid of the cube.
+        convert: Gives tables from stored numbers to physical values; bands that were converted with them have an
+            attribute ``converted``.
 
     Raises:
         LoadError: The selection does not fit together, or a file cannot be read.
@@ -68,7 +72,7 @@ def read_cube(
     if len(parts) > 1:
         cube = _joined(items, parts, arguments, report)
     else:
-        cube = _part(items, keys, None if by_item else groupby, arguments, report)
+        cube = _part(items, keys, None if by_item else groupby, arguments, report, convert)
     report.on_grid(cube.odc.geobox, is_lazy=bool(cube.chunks))
     return cube
 
@@ -79,6 +83,7 @@ def _part(
     groupby: GroupBy | None,
     arguments: Mapping[str, Any],
     report: LoadReport,
+    convert: Convert | None = None,
 ) -> xr.Dataset:
     """Read bands of items that share a first one: a slice an item, or a group."""
     from odc.stac import load as odc_load
@@ -88,6 +93,9 @@ def _part(
     rank = dict(enumerate(order))
     grouping = (lambda _item, _parsed, idx: rank[idx]) if groupby is None else groupby
     try:
+        found = read_directly(items, keys, groupby=groupby, arguments=arguments, report=report, convert=convert)
+        if found is not None:
+            return found
         cube: xr.Dataset = odc_load([items[i] for i in order], bands=list(keys), groupby=grouping, **arguments)
     except ValueError as error:
         raise LoadError(f"odc-stac cannot load the selection: {error}") from error

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from odc.loader._rio import RioDriver, RioReader
-
 from stacaster.cube.lattice import asset_geobox
 from stacaster.http import without_queries
 
@@ -20,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
     import pystac
     from odc.geo.geobox import GeoBox
+
+Tell = Callable[["str | None", "str | None"], None]
+"""Told of one file: what is wrong, and why rasterio read it."""
 
 Status = Literal["read", "failed", "absent", "outside", "unread"]
 """Pixels were read; a file could not be read; the item has no such band; nothing of it lies in the cube; it lies in a
@@ -38,6 +39,8 @@ class ReadOutcome:
     """Result."""
     reason: str | None = None
     """Why it failed."""
+    fallback: str | None = None
+    """Why rasterio read it, or tried to, in place of stacaster's own reader; None where it did not."""
 
 
 class LoadReport:
@@ -58,10 +61,13 @@ class LoadReport:
         self._lock = threading.Lock()
         self._read: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
+        self._fallback: dict[tuple[str, str], str] = {}
 
-    def note(self, place: tuple[str, str], *, problem: str | None = None) -> None:
-        """Note that pixels were read, or that they could not be."""
+    def note(self, place: tuple[str, str], *, problem: str | None = None, fallback: str | None = None) -> None:
+        """Note that pixels were read, or that they could not be, and why rasterio did it."""
         with self._lock:
+            if fallback is not None:
+                self._fallback[place] = fallback
             if problem is None:
                 self._read.add(place)
             else:
@@ -82,9 +88,9 @@ class LoadReport:
             return
         known = {_digest(address): place for address, place in self.places.items()}
         for topic, entries in events.items():
-            for _, (digest, problem) in entries if str(topic).startswith(self.name) else ():
+            for _, (digest, problem, fallback) in entries if str(topic).startswith(self.name) else ():
                 if digest in known:
-                    self.note(known[digest], problem=problem)
+                    self.note(known[digest], problem=problem, fallback=fallback)
 
     def _is_outside(self, item: pystac.Item, key: str) -> bool:
         source = asset_geobox(item, key)
@@ -110,7 +116,7 @@ class LoadReport:
                     status = "read"
                 elif self._is_outside(item, key):
                     status = "outside"
-                found.append(ReadOutcome(item.id, key, status, self._failed.get(place)))
+                found.append(ReadOutcome(item.id, key, status, self._failed.get(place), self._fallback.get(place)))
         return found
 
     def of(self, status: Status) -> list[ReadOutcome]:
@@ -135,45 +141,51 @@ class LoadReport:
         return f"<p>{repr(self)[1:-1]}</p>{table.to_html(escape=True)}"
 
 
-class ReportingDriver(RioDriver):  # type: ignore[misc]
-    """odc-loader's rasterio driver, which tells a report what it did.
+class ReportingDriver:
+    """A reader driver of odc-loader, which tells a report what it did.
 
     Args:
         report: The report.
         goes_on: True notes a file that cannot be read and goes on, False lets the error through.
+        driver: The driver that reads.
     """
 
-    def __init__(self, report: LoadReport, *, goes_on: bool) -> None:
-        super().__init__()
+    def __init__(self, report: LoadReport, *, goes_on: bool, driver: Any) -> None:
         self._report: LoadReport | None = report
-        self._name, self._goes_on = report.name, goes_on
+        self._name, self.goes_on = report.name, goes_on
+        self.inner = driver
 
     def __getstate__(self) -> dict[str, Any]:
         # A worker elsewhere gets neither items nor addresses with every task; it tells the scheduler.
         return {**self.__dict__, "_report": None}
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") or name in {"inner", "goes_on"}:
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
     def open(self, src: Any, ctx: Any) -> Any:
         """Return a reader for one file."""
-        return _Reader(src, ctx, self._tell(src.uri), goes_on=self._goes_on)
+        return _Reader(self.inner.open(src, ctx), self._tell(src.uri), goes_on=self.goes_on)
 
-    def _tell(self, address: str) -> Callable[[str | None], None]:
-        def tell(problem: str | None) -> None:
+    def _tell(self, address: str) -> Tell:
+        def tell(problem: str | None, fallback: str | None) -> None:
             if self._report is None:
-                _tell_scheduler(self._name, address, problem)
+                _tell_scheduler(self._name, address, problem, fallback)
             elif address in self._report.places:
-                self._report.note(self._report.places[address], problem=problem)
+                self._report.note(self._report.places[address], problem=problem, fallback=fallback)
 
         return tell
 
 
-_told: set[tuple[str, str, str | None]] = set()
+_told: set[tuple[str, str, str | None, str | None]] = set()
 
 
-def _tell_scheduler(name: str, address: str, problem: str | None) -> None:
+def _tell_scheduler(name: str, address: str, problem: str | None, fallback: str | None) -> None:
     """Tell of one file once; the address may hold a signature, so that only its digest goes."""
     import distributed
 
-    entry = (name, _digest(address), problem)
+    entry = (name, _digest(address), problem, fallback)
     if entry in _told:
         return
     _told.add(entry)
@@ -182,32 +194,41 @@ def _tell_scheduler(name: str, address: str, problem: str | None) -> None:
     except ValueError:
         return  # a process of another scheduler: the report says that it does not know
     # A scheduler keeps so many entries a topic.
-    worker.log_event(f"{name}-{entry[1][:2]}", [entry[1], problem])
+    worker.log_event(f"{name}-{entry[1][:2]}", [*entry[1:]])
 
 
 def _digest(address: str) -> str:
     return hashlib.sha256(address.encode()).hexdigest()[:24]
 
 
-class _Reader(RioReader):  # type: ignore[misc]
-    def __init__(self, src: Any, ctx: Any, tell: Callable[[str | None], None], *, goes_on: bool) -> None:
-        super().__init__(src, ctx)
-        self._tell, self._goes_on = tell, goes_on
+def problem_of(error: BaseException) -> str:
+    """Return what is wrong in one line, without the secrets of addresses."""
+    # rasterio's own words lead to those of GDAL, which say what is wrong.
+    said = str(error.__cause__ or error)
+    return " ".join(without_queries(said).split()) or type(error).__name__
+
+
+class _Reader:
+    def __init__(self, inner: Any, tell: Tell, *, goes_on: bool) -> None:
+        self._inner, self._tell, self._goes_on = inner, tell, goes_on
 
     def read(self, cfg: Any, dst_geobox: Any, *, dst: Any = None, selection: Any = None) -> Any:
         """Read what of the file lies in a block of the cube."""
         import numpy as np
 
         try:
-            roi, pixels = super().read(cfg, dst_geobox, dst=dst, selection=selection)
+            roi, pixels = self._inner.read(cfg, dst_geobox, dst=dst, selection=selection)
         except Exception as error:
-            # rasterio's own words lead to those of GDAL, which say what is wrong.
-            said = str(error.__cause__ or error)
-            self._tell(" ".join(without_queries(said).split()) or type(error).__name__)
+            self._tell(problem_of(error), self._fallback)
             if not self._goes_on:
                 raise
             empty = np.s_[0:0, 0:0]
             return empty, (np.ndarray((0, 0), dtype=cfg.dtype) if dst is None else dst[empty])
         if pixels.size:
-            self._tell(None)
+            self._tell(None, self._fallback)
         return roi, pixels
+
+    @property
+    def _fallback(self) -> str | None:
+        found = getattr(self._inner, "left_to_rasterio", None)
+        return None if found is None else without_queries(found)

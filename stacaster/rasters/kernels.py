@@ -1,0 +1,105 @@
+"""Compiled loops over pixels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+TIE = 1e-6
+"""Pixels. A place this close below the edge of a pixel belongs to the next one, so that rounding decides nothing."""
+
+
+@njit(nogil=True, cache=True)
+def add_up(tile: NDArray[Any], target: NDArray[Any], row: int, col: int) -> None:
+    """Undo differences along rows; ``target`` takes what lies from ``row`` and ``col`` on."""
+    rows, cols = target.shape
+    for i in range(rows):
+        value = tile[row + i, 0]
+        value -= value
+        for j in range(col):
+            value += tile[row + i, j]
+        for j in range(cols):
+            value += tile[row + i, col + j]
+            target[i, j] = value
+
+
+@njit(nogil=True, cache=True)
+def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> None:
+    """Write the entry of a table for each code."""
+    rows, cols = target.shape
+    for i in range(rows):
+        for j in range(cols):
+            target[i, j] = table[np.uint64(codes[i, j])]
+
+
+@njit(nogil=True, cache=True)
+def nearest(
+    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
+    table: Any, target: NDArray[Any], outside: Any, keep: bool,
+) -> bool:  # fmt: skip
+    """Take the nearest pixel for a part of a cell.
+
+    Args:
+        xs: Columns of the window at the nodes of the cell, in pixels; edges of pixels are whole numbers.
+        ys: Rows.
+        step: Pixels between nodes; with 1 no value between nodes is worked out, and nodes may be infinite.
+        row: First row of the target in the cell.
+        col: First column.
+        window: Pixels of the source.
+        table: Value of each code of the window, or None.
+        target: Takes the pixels.
+        outside: What is written where the source has no pixel.
+        keep: Leave what is not ``outside`` in the target.
+
+    Returns:
+        Whether the source has a pixel for one of the target.
+    """
+    rows, cols = target.shape
+    high, wide = window.shape
+    found = False
+    for i in range(rows):
+        above = (row + i) // step
+        share = (row + i - above * step) / step
+        j = 0
+        while j < cols:
+            node = (col + j) // step
+            first = col + j - node * step
+            last = min(step, first + cols - j)
+            x, y, dx, dy = xs[above, node], ys[above, node], 0.0, 0.0
+            if step > 1:
+                x += share * (xs[above + 1, node] - x)
+                y += share * (ys[above + 1, node] - y)
+                right, low = xs[above, node + 1], ys[above, node + 1]
+                right += share * (xs[above + 1, node + 1] - right)
+                low += share * (ys[above + 1, node + 1] - low)
+                dx, dy = (right - x) / step, (low - y) / step
+            x += TIE
+            y += TIE
+            x0, x1, y0, y1 = x + first * dx, x + (last - 1) * dx, y + first * dy, y + (last - 1) * dy
+            at = j - first
+            if min(x0, x1) >= 0 and max(x0, x1) < wide and min(y0, y1) >= 0 and max(y0, y1) < high:
+                found = True
+                if keep:
+                    for m in range(first, last):
+                        if target[i, at + m] == outside:
+                            code = window[np.uint64(np.int64(y + m * dy)), np.uint64(np.int64(x + m * dx))]
+                            target[i, at + m] = code if table is None else table[np.uint64(code)]
+                else:
+                    for m in range(first, last):
+                        code = window[np.uint64(np.int64(y + m * dy)), np.uint64(np.int64(x + m * dx))]
+                        target[i, at + m] = code if table is None else table[np.uint64(code)]
+            else:
+                for m in range(first, last):
+                    x0, y0 = x + m * dx, y + m * dy
+                    if 0 <= x0 < wide and 0 <= y0 < high:
+                        found = True
+                        if not keep or target[i, at + m] == outside:
+                            code = window[np.int64(y0), np.int64(x0)]
+                            target[i, at + m] = code if table is None else table[np.uint64(code)]
+                    elif not keep:
+                        target[i, at + m] = outside
+            j += last - first
+    return found

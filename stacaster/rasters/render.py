@@ -1,0 +1,371 @@
+"""Pixels of one file on a block of a cube."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from stacaster.rasters.codecs import MANY_PIXELS, place, scratch, unpack
+from stacaster.rasters.coordinates import BOUND, CELL, Cell, Places, is_straight, places_of
+from stacaster.rasters.files import Opened, Reads
+from stacaster.rasters.tiff import Image, Level, UnsupportedError
+from stacaster.rasters.values import Rule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from odc.geo import CRS
+
+_WINDOW_BYTES = 96 << 20
+_SMALLEST_BLOCK = 64
+_TIE = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How a file is seen from a cube; blocks of the cube share it, so that they agree."""
+
+    level: int
+    """Position among the levels of the file; 0 is full resolution."""
+    straight: Affine | None
+    """Pixels of the cube to pixels of the level, where rows and columns stay rows and columns."""
+    places: Places | None
+    """Else the places of the cube's pixels in the CRS of the file."""
+    to_pixels: Affine
+    """From that CRS to pixels of the level."""
+
+
+@lru_cache(maxsize=512)
+def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None:
+    """Return how a file is seen from a cube; None when it lies outside.
+
+    The overview is the one that odc-stac takes: the smallest that is not coarser than the cube.
+    """
+    image, crs = opened.image, opened.crs
+    full = image.levels[0]
+    if is_straight(cube, crs):
+        whole = ~image.transform * cube.transform
+        scale = min(abs(whole.a), abs(whole.e))
+        level = _level_for(image, scale) if use_overviews else 0
+        to_pixels = ~image.transform_of(level)
+        return View(level=level, straight=to_pixels * cube.transform, places=None, to_pixels=to_pixels)
+    tolerance = BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e))
+    places = places_of(cube, crs, tolerance)
+    middle = _middle(image, cube, crs, full)
+    if middle is None:
+        return None
+    scale = _scale_at(places, ~image.transform, *middle)
+    level = _level_for(image, scale) if use_overviews and math.isfinite(scale) else 0
+    return View(level=level, straight=None, places=places, to_pixels=~image.transform_of(level))
+
+
+def _level_for(image: Image, scale: float) -> int:
+    from odc.loader._reader import pick_overview
+
+    # As odc-geo reads a scale: whole numbers that are missed by a little are meant.
+    nearest = round(scale)
+    shrink = nearest if abs(scale - nearest) < 1e-3 else int(scale)
+    found = pick_overview(max(shrink, 1), image.factors) if shrink > 1 else None
+    return 0 if found is None else int(found) + 1
+
+
+def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, float] | None:
+    """Return the middle (column, row) of what of the cube a file covers; None when it covers nothing."""
+    from_source = None if crs == cube.crs else crs.transformer_to_crs(cube.crs)
+    along = np.linspace(0.0, 1.0, 9)
+    nothing, all_of = np.zeros(9), np.ones(9)
+    cols = np.concatenate([along, along, nothing, all_of, [0.5]]) * full.width
+    rows = np.concatenate([nothing, all_of, along, along, [0.5]]) * full.height
+    transform = image.transform
+    x, y = transform.a * cols + transform.c, transform.e * rows + transform.f
+    if crs.geographic:
+        x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
+    if from_source is not None:
+        x, y = from_source(x, y)
+    back = ~cube.transform
+    x, y = np.asarray(x), np.asarray(y)
+    cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+    good = np.isfinite(cols) & np.isfinite(rows)
+    high, wide = cube.shape.yx
+    if not good.any():
+        return wide / 2, high / 2
+    left, right = max(0.0, float(cols[good].min())), min(float(wide), float(cols[good].max()))
+    top, low = max(0.0, float(rows[good].min())), min(float(high), float(rows[good].max()))
+    # Edges bend; what only just lies outside is looked at more closely later.
+    if good.all() and (left > right + wide or top > low + high):
+        return None
+    return (left + right) / 2, (top + low) / 2
+
+
+def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> float:
+    """Return how many pixels of the file one of the cube is long, on the shorter side."""
+    cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
+    x, y = places.at(cols, rows)
+    x, y = to_pixels.a * x, to_pixels.e * y
+    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
+    if not all(math.isfinite(value) for value in tuple(across)[:6]):
+        return math.nan
+    from odc.geo.overlap import get_scale_from_linear_transform
+
+    return float(min(get_scale_from_linear_transform(across).xy))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A part of a cube that takes pixels."""
+
+    cube: GeoBox
+    rows: slice
+    cols: slice
+    pixels: NDArray[Any]
+    """Array of that shape."""
+
+    def part(self, rows: slice, cols: slice) -> Block:
+        """Return a part, counted in the block."""
+        return Block(
+            cube=self.cube, rows=slice(self.rows.start + rows.start, self.rows.start + rows.stop),
+            cols=slice(self.cols.start + cols.start, self.cols.start + cols.stop), pixels=self.pixels[rows, cols],
+        )  # fmt: skip
+
+
+def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling: str, use_overviews: bool) -> bool:
+    """Write the pixels of a file into a block of a cube.
+
+    Args:
+        opened: The file.
+        reads: Gives its packed tiles.
+        block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
+        rule: What becomes of values.
+        resampling: ``nearest``.
+        use_overviews: Whether a cube coarser than the file may be read from an overview.
+
+    Returns:
+        Whether the file has a pixel in the block.
+
+    Raises:
+        UnsupportedError: This is left to rasterio.
+        DamagedTileError: A tile cannot be read.
+    """
+    if resampling != "nearest":
+        raise UnsupportedError(f"resampling is {resampling}")
+    view = view_of(opened, block.cube, use_overviews=use_overviews)
+    found = False
+    if view is not None and view.straight is not None:
+        found = _render_straight(opened.image.levels[view.level], reads, block, rule, view.straight)
+    elif view is not None:
+        found = _render_bent(opened.image.levels[view.level], reads, block, rule, view)
+    if not found and not rule.keep:
+        block.pixels[...] = rule.outside
+    return found
+
+
+def _indices(scale: float, shift: float, span: slice, size: int) -> tuple[slice, NDArray[np.int64]]:
+    """Return which pixels of a span have one in the file, counted in the span, and which."""
+    at = np.floor((np.arange(span.start, span.stop) + 0.5) * scale + shift + _TIE).astype("int64")
+    inside = np.flatnonzero((at >= 0) & (at < size))
+    if not len(inside):
+        return slice(0, 0), at[:0]
+    covered = slice(int(inside[0]), int(inside[-1]) + 1)
+    return covered, at[covered]
+
+
+def _render_straight(level: Level, reads: Reads, block: Block, rule: Rule, straight: Affine) -> bool:
+    down, rows = _indices(straight.e, straight.f, block.rows, level.height)
+    across, cols = _indices(straight.a, straight.c, block.cols, level.width)
+    if not len(rows) or not len(cols):
+        return False
+    if not rule.keep:
+        _fill_around(block.pixels, down, across, rule.outside)
+    target = block.pixels[down, across]
+    if _is_run(rows) and _is_run(cols):
+        _paste(level, reads, target, rule, int(rows[0]), int(cols[0]))
+        return True
+    step = max(1, int(_WINDOW_BYTES / (np.dtype(level.dtype).itemsize * (np.ptp(cols) + level.tile_width))))
+    for start, stop in _pieces(rows, step):
+        part = rows[start:stop]
+        window = _window(level, reads, (int(part.min()), int(part.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
+        picked = np.take(window.pixels[part - window.top], cols - window.left, axis=1)
+        rule.put(picked, target[start:stop])
+    return True
+
+
+def _pieces(rows: NDArray[np.int64], step: int) -> list[tuple[int, int]]:
+    found, start = [], 0
+    while start < len(rows):
+        near = np.abs(rows[start:] - rows[start]) < step
+        stop = start + (int(np.argmin(near)) if not near.all() else len(near))
+        found.append((start, max(stop, start + 1)))
+        start = found[-1][1]
+    return found
+
+
+def _is_run(at: NDArray[np.int64]) -> bool:
+    return int(at[-1] - at[0]) == len(at) - 1 and bool((np.diff(at) == 1).all())
+
+
+def _fill_around(pixels: NDArray[Any], down: slice, across: slice, outside: Any) -> None:
+    pixels[: down.start] = outside
+    pixels[down.stop :] = outside
+    pixels[down, : across.start] = outside
+    pixels[down, across.stop :] = outside
+
+
+def _paste(level: Level, reads: Reads, target: NDArray[Any], rule: Rule, row: int, col: int) -> None:
+    """Write pixels from a row and column of the level on, each tile straight to its place."""
+    rows, cols = target.shape
+    fast = rows * cols > MANY_PIXELS
+    wanted = _tiles_in(level, (row, row + rows), (col, col + cols))
+    for (down, across), tile in _unpacked(level, reads, wanted):
+        top, left = down * level.tile_height, across * level.tile_width
+        first, start = max(row, top), max(col, left)
+        last, stop = min(row + rows, top + level.tile_height), min(col + cols, left + level.tile_width)
+        part = target[first - row : last - row, start - col : stop - col]
+        if tile is None:
+            rule.put(np.full(part.shape, rule.missing(level), dtype=level.dtype), part)
+        elif rule.is_plain and part.dtype == tile.dtype:
+            place(tile, level, part, row=first - top, col=start - left, fast=fast)
+        else:
+            held = np.frombuffer(scratch("piece", part.size * tile.itemsize), dtype=tile.dtype).reshape(part.shape)
+            place(tile, level, held, row=first - top, col=start - left, fast=fast)
+            rule.put(held, part)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Pixels of a level, whole tiles."""
+
+    pixels: NDArray[Any]
+    top: int
+    left: int
+
+
+def _tiles_in(level: Level, rows: tuple[int, int], cols: tuple[int, int]) -> list[tuple[int, int]]:
+    """Return the tiles (row, column of tiles) that some rows and columns meet."""
+    down = range(rows[0] // level.tile_height, -(-rows[1] // level.tile_height))
+    across = range(cols[0] // level.tile_width, -(-cols[1] // level.tile_width))
+    return [(row, col) for row in down for col in across]
+
+
+def _unpacked(level: Level, reads: Reads, tiles: Sequence[tuple[int, int]]) -> Any:
+    """Yield tiles as ``unpack`` gives them, None for those that the file leaves out."""
+    numbers = [row * level.across + col for row, col in tiles]
+    offsets, counts = level.offsets[numbers].tolist(), level.counts[numbers].tolist()
+    there = [(offset, count) for offset, count in zip(offsets, counts, strict=True) if count]
+    found = reads.tiles(there)
+    for tile, count in zip(tiles, counts, strict=True):
+        yield tile, unpack(next(found), level) if count else None
+
+
+def _window(
+    level: Level, reads: Reads, rows: tuple[int, int], cols: tuple[int, int],
+    tiles: Sequence[tuple[int, int]] | None = None, missing: Any = 0,
+) -> _Window:  # fmt: skip
+    high, wide = level.tile_height, level.tile_width
+    top, left = rows[0] // high * high, cols[0] // wide * wide
+    shape = (-(-(rows[1] - top) // high) * high, -(-(cols[1] - left) // wide) * wide)
+    size = shape[0] * shape[1] * np.dtype(level.dtype).itemsize
+    pixels = np.frombuffer(scratch("window", size), dtype=level.dtype).reshape(shape)
+    chosen = _tiles_in(level, rows, cols) if tiles is None else tiles
+    for (down, across), tile in _unpacked(level, reads, chosen):
+        y, x = down * high - top, across * wide - left
+        part = pixels[y : y + high, x : x + wide]
+        if tile is None:
+            part[...] = missing
+        else:
+            place(tile, level, part)
+    return _Window(pixels[: level.height - top, : level.width - left], top, left)
+
+
+def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View) -> bool:
+    assert view.places is not None
+    parts = []
+    for cell, rows, cols in view.places.cells(block.rows, block.cols):
+        x = cell.x * view.to_pixels.a + view.to_pixels.c
+        y = cell.y * view.to_pixels.e + view.to_pixels.f
+        parts.append((cell, rows, cols, x, y))
+    tiles = _tiles_touched(level, parts)
+    if not tiles:
+        return False
+    downs, acrosses = [row for row, _ in tiles], [col for _, col in tiles]
+    rows_of = (min(downs) * level.tile_height, min((max(downs) + 1) * level.tile_height, level.height))
+    cols_of = (min(acrosses) * level.tile_width, min((max(acrosses) + 1) * level.tile_width, level.width))
+    size = (rows_of[1] - rows_of[0]) * (cols_of[1] - cols_of[0]) * np.dtype(level.dtype).itemsize
+    if size > _WINDOW_BYTES and max(block.pixels.shape) > _SMALLEST_BLOCK:
+        return _in_quarters(level, reads, block, rule, view)
+    from stacaster.rasters.kernels import nearest
+
+    window = _window(level, reads, rows_of, cols_of, tiles, rule.missing(level))
+    found = False
+    for cell, rows, cols, x, y in parts:
+        target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
+        found |= rule.pick(
+            nearest, x - window.left, y - window.top, cell.step, rows.start, cols.start, window.pixels, target
+        )
+    return found
+
+
+def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View) -> bool:
+    high, wide = block.pixels.shape
+    found = False
+    for rows in {slice(0, high // 2), slice(high // 2, high)}:
+        for cols in {slice(0, wide // 2), slice(wide // 2, wide)}:
+            if rows.start == rows.stop or cols.start == cols.stop:
+                continue
+            part = block.part(rows, cols)
+            inside = _render_bent(level, reads, part, rule, view)
+            if not inside and not rule.keep:
+                part.pixels[...] = rule.outside
+            found |= inside
+    return found
+
+
+def _in_block(start: int, part: slice, of: slice) -> slice:
+    return slice(start + part.start - of.start, start + part.stop - of.start)
+
+
+def _tiles_touched(level: Level, parts: Sequence[tuple[Cell, slice, slice, Any, Any]]) -> list[tuple[int, int]]:
+    """Return the tiles that any pixel of the cells may fall into."""
+    touched = np.zeros((level.down, level.across), dtype=bool)
+    for cell, rows, cols, all_x, all_y in parts:
+        step = cell.step
+        more = 2 if step > 1 else 1
+        down = slice(rows.start // step, (rows.stop - 1) // step + more)
+        across = slice(cols.start // step, (cols.stop - 1) // step + more)
+        left, right = _bounds(all_x[down, across], step, level.width)
+        top, low = _bounds(all_y[down, across], step, level.height)
+        inside = (right >= 0) & (left < level.width) & (low >= 0) & (top < level.height)
+        boxes = np.stack([np.maximum(top, 0) // level.tile_height, np.minimum(low, level.height - 1) // level.tile_height,
+                          np.maximum(left, 0) // level.tile_width, np.minimum(right, level.width - 1) // level.tile_width],
+                         axis=-1)[inside]  # fmt: skip
+        for first, last, start, stop in np.unique(boxes.astype("int64"), axis=0):
+            touched[first : last + 1, start : stop + 1] = True
+    return [(int(row), int(col)) for row, col in np.argwhere(touched)]
+
+
+def _bounds(values: NDArray[np.float64], step: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the smallest and largest pixel of each square between nodes, as whole numbers beside -1 and the size."""
+    known = np.where(np.isfinite(values), values, -2.0)
+    if step == 1:
+        low = high = known
+    else:
+        four = (known[:-1, :-1], known[1:, :-1], known[:-1, 1:], known[1:, 1:])
+        low, high = np.minimum.reduce(four), np.maximum.reduce(four)
+    return np.clip(np.floor(low - _TIE), -2, size + 1), np.clip(np.floor(high + 2 * _TIE), -2, size + 1)
+
+
+def block_in(cube: GeoBox | None, box: GeoBox) -> tuple[GeoBox, slice, slice]:
+    """Return the cube that a block belongs to, and its rows and columns; the block itself when it is of no cube."""
+    high, wide = box.shape.yx
+    if cube is not None and cube.crs == box.crs:
+        offset = ~cube.transform * box.transform
+        row, col = round(offset.f), round(offset.c)
+        rest = (offset.a - 1, offset.b, offset.d, offset.e - 1, (offset.c - col) / CELL, (offset.f - row) / CELL)
+        if max(abs(value) for value in rest) < 1e-6 and 0 <= row <= cube.shape.y - high and 0 <= col <= cube.shape.x - wide:
+            return cube, slice(row, row + high), slice(col, col + wide)
+    return box, slice(0, high), slice(0, wide)

@@ -1,0 +1,167 @@
+"""What becomes of stored values: fill, data type, physical units."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from odc.loader._reader import (
+    nodata_mask,
+    resolve_dst_dtype,
+    resolve_dst_fill_value,
+    resolve_dst_nodata,
+    resolve_src_nodata,
+    same_nodata,
+)
+
+from stacaster.rasters.tiff import Image, Level, UnsupportedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_TABLE_BYTES = 2
+_SAFE = {("int32", "float32"), ("uint32", "float32")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What becomes of the values of one file in one cube."""
+
+    source: str
+    """Data type of the file."""
+    target: str
+    """Data type of the cube."""
+    nodata: float | None
+    """Fill value of the file; None when it has none."""
+    fill: Any
+    """What it becomes; None leaves it."""
+    outside: Any
+    """What the cube holds where the file has no pixel."""
+    keep: bool = False
+    """Write only where the cube holds ``outside``: an earlier scene counts first."""
+    table: NDArray[np.float32] | None = None
+    """Physical value of each stored number of an unsigned view."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether values are written as they are stored."""
+        return self.source == self.target and not self.keep and self.table is None and not self._remaps
+
+    @property
+    def _remaps(self) -> bool:
+        return self.table is None and self.fill is not None and not same_nodata(self.nodata, self.fill) and (
+            self.nodata is not None or self.source.startswith("float")
+        )  # fmt: skip
+
+    def with_table(self, table: NDArray[np.float32]) -> Rule:
+        """Return the rule that makes physical values of stored numbers.
+
+        Raises:
+            UnsupportedError: The table is for other numbers than the file's.
+        """
+        if self.source != self.target or len(table) != 2 ** (8 * np.dtype(self.source).itemsize):
+            raise UnsupportedError(f"{self.source} becomes {self.target} first")
+        if self._remaps and self.nodata is not None:
+            code = np.array(self.nodata, dtype=self.source).view(f"u{np.dtype(self.source).itemsize}")[()]
+            table = table.copy()
+            table[code] = np.nan
+        return replace(self, target="float32", table=table, fill=None, outside=np.nan)
+
+    def missing(self, level: Level) -> Any:
+        """Return what a tile holds that the file leaves out."""
+        kind = np.dtype(level.dtype)
+        return kind.type(0 if self.nodata is None else self.nodata)
+
+    def put(self, values: NDArray[Any], target: NDArray[Any]) -> None:
+        """Write stored values into an array of the same shape."""
+        if self.table is not None:
+            codes = values.view(f"u{values.itemsize}")
+            if self.keep:
+                np.copyto(target, self.table[codes], where=nodata_mask(target, self.outside))
+            else:
+                _look_up(codes, self.table, target)
+            return
+        where = nodata_mask(target, self.outside) if self.keep else True
+        if self._remaps:
+            # As odc-stac: numbers that are none are missing, too.
+            lost = nodata_mask(values, self.nodata)
+            np.copyto(target, values, where=where & ~lost if self.keep else True, casting="unsafe")
+            if not self.keep:
+                np.copyto(target, self.fill, where=lost)
+            return
+        np.copyto(target, values, where=where, casting="unsafe")
+
+    def pick(self, kernel: Any, xs: Any, ys: Any, step: int, row: int, col: int, window: Any, target: Any) -> bool:
+        """Run a kernel that takes pixels from a window, with this rule."""
+        source = np.dtype(self.source)
+        if self.table is not None and not self.keep:
+            return bool(kernel(xs, ys, step, row, col, window.view(f"u{source.itemsize}"), self.table, target,
+                               np.float32(self.outside), False))  # fmt: skip
+        if self.is_plain or (self.keep and source.kind in "ui" and self.source == self.target and not self._remaps):
+            # Bits are bits: one compiled loop a size.
+            bits = f"u{source.itemsize}"
+            outside = np.array(self.outside, dtype=source).view(bits)[()]
+            return bool(kernel(xs, ys, step, row, col, window.view(bits), None, target.view(bits), outside, self.keep))
+        held = np.empty(target.shape, dtype=source)
+        empty = self.missing_value()
+        bits = f"u{source.itemsize}"
+        found = kernel(xs, ys, step, row, col, window.view(bits), None, held.view(bits),
+                       np.array(empty, dtype=source).view(bits)[()], False)  # fmt: skip
+        self.put(held, target)
+        return bool(found)
+
+    def missing_value(self) -> Any:
+        """Return a stored number that becomes ``outside``.
+
+        Raises:
+            UnsupportedError: There is none.
+        """
+        if self.nodata is not None and (self._remaps or self.table is not None or same_nodata(self.nodata, self.outside)):
+            return self.nodata
+        if self.source.startswith("float"):
+            return math.nan
+        if self.source == self.target:
+            return self.outside
+        raise UnsupportedError("no stored number says that there is no pixel")
+
+
+def _look_up(codes: NDArray[Any], table: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    import sys
+
+    if "numba" in sys.modules and codes.size:
+        from stacaster.rasters.kernels import look_up
+
+        look_up(codes, table, target)
+        return
+    np.take(table, codes, out=target if target.flags.c_contiguous else None, mode="clip") if (
+        target.flags.c_contiguous
+    ) else np.copyto(target, table[codes])
+
+
+def rule_for(image: Image, cfg: Any, *, is_bent: bool) -> Rule:
+    """Return the rule of odc-stac for a file.
+
+    Args:
+        image: The file.
+        cfg: ``RasterLoadParams`` of odc-loader.
+        is_bent: Whether pixels come to another grid, where GDAL treats fill differently.
+
+    Raises:
+        UnsupportedError: GDAL would clamp or round, or do more than is known here.
+    """
+    source = image.levels[0].dtype
+    target = resolve_dst_dtype(source, cfg)
+    if not np.can_cast(source, target, "safe") and (source, target.name) not in _SAFE:
+        raise UnsupportedError(f"{source} cannot become {target.name} without a loss")
+    nodata = resolve_src_nodata(image.nodata, cfg)
+    if nodata is not None and np.dtype(source).kind in "ui":
+        limits = np.iinfo(source)
+        if not (float(nodata).is_integer() and limits.min <= nodata <= limits.max):
+            raise UnsupportedError(f"its fill value {nodata} is none of {source}")
+    fill = resolve_dst_nodata(target, cfg, nodata)
+    if nodata is None and fill is not None and is_bent and np.dtype(source).kind in "ui" and target.kind in "ui":
+        raise UnsupportedError("it states no fill value, and GDAL moves values away from the one of the cube")
+    outside = resolve_dst_fill_value(target, cfg, resolve_src_nodata(cfg.fill_value, cfg))
+    return Rule(source=source, target=target.name, nodata=nodata, fill=fill, outside=outside)
