@@ -30,7 +30,7 @@ def made_pixels(seed: int) -> np.ndarray:
         fy, fx = (y - iy)[:, None], (x - ix)[None]
         wide = coarse[:, ix] * (1 - fx) + coarse[:, ix + 1] * fx
         field += wide[iy] * (1 - fy) + wide[iy + 1] * fy
-    field += chance.normal(0, 1.3, SHAPE).astype("float32")
+    field += chance.normal(0, 0.8, SHAPE).astype("float32")
     pixels = np.clip(field + 90, 1, 255).astype("uint8")
     y, x = np.mgrid[0:rows, 0:cols].astype("float32")
     turned = np.abs((x - cols / 2) + 0.15 * (y - rows / 2)) > 0.42 * cols
@@ -98,3 +98,106 @@ def _item(folder: Path, name: str, box: Any, first: dict[str, Path], known: Any,
         item.add_asset(key, pystac.Asset(str(folder / f"{name}-{key}.tif"), roles=["data"],
                                          media_type=pystac.MediaType.COG, extra_fields=fields))  # fmt: skip
     return item
+
+
+def workloads(items: list[Any]) -> dict[str, dict[str, Any]]:
+    """Return the arguments of each load: a whole area over two zones, chips, an overview, one zone on its pixels."""
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+    from pyproj import Transformer
+
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:32611", always_xy=True).transform(LON, LAT)
+    x, y = round(x / 15) * 15.0, round(y / 15) * 15.0
+    area = GeoBox((3793, 3112), Affine(15, 0, x - 1556 * 15, 0, -15, y + 1896 * 15), "EPSG:32611")
+    chip = GeoBox((256, 256), Affine(15, 0, x, 0, -15, y), "EPSG:32611")
+    x, y = Transformer.from_crs("EPSG:4326", "EPSG:5070", always_xy=True).transform(LON, LAT)
+    wide = GeoBox((127, 160), Affine(1000, 0, x - 80_000, 0, -1000, y + 63_000), "EPSG:5070")
+    one = [item for item in items if item.id.startswith("32611")]
+    return {
+        "a": {"items": items, "bands": list(BANDS), "geobox": area, "groupby": "time"},
+        "b": {"items": items, "bands": [BANDS[0]], "geobox": chip, "groupby": "id"},
+        "c": {"items": items, "bands": [BANDS[0]], "geobox": wide, "groupby": "time"},
+        "d": {"items": one, "bands": list(BANDS), "geobox": area, "groupby": "time"},
+    }
+
+
+CONFIG = {"made": {"assets": {"*": {"data_type": "uint8", "nodata": 0}}, "warnings": "ignore"}}
+WORDS = {
+    "a": "3 bands, 12 dates, two zones",
+    "b": "24 chips of 256 x 256",
+    "c": "overview of 1 km",
+    "d": "3 bands, one zone",
+}
+GOALS = {"a": (4.0, 3.0), "b": (8.0, None), "c": (8.0, None), "d": (2.5, 1.8)}
+
+
+def by_odc(options: dict[str, Any], **more: Any) -> Any:
+    import odc.stac
+
+    return odc.stac.load(stac_cfg=CONFIG, **{**options, **more})
+
+
+def codec_alone(options: dict[str, Any]) -> Any:
+    """Return a function that unpacks every tile that a load needs, and adds up its differences, with two threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from stacaster.rasters import render as module
+    from stacaster.rasters.codecs import place, scratch, unpack
+
+    work: list[tuple[Any, bytes]] = []
+    seen: set[tuple[str, int]] = set()
+    original = module._unpacked
+
+    def noting(level: Any, reads: Any, tiles: Any) -> Any:
+        for (row, col), tile in zip(tiles, tiles, strict=True):
+            number = row * level.across + col
+            key = (str(reads.path), int(level.offsets[number]))
+            if key not in seen and level.counts[number]:
+                seen.add(key)
+                work.append((level, next(reads.tiles([(key[1], int(level.counts[number]))])).tobytes()))
+            del tile
+        return original(level, reads, tiles)
+
+    import stacaster
+
+    module._unpacked = noting
+    try:
+        stacaster.load(**{**options, "pool": 1})
+    finally:
+        module._unpacked = original
+
+    def one(entry: tuple[Any, bytes]) -> None:
+        level, data = entry
+        shape = (level.tile_height, level.tile_width)
+        target = scratch("piece", shape[0] * shape[1]).view(level.dtype).reshape(shape)
+        place(unpack(data, level), level, target, fast=True)
+
+    def run() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(one, work, chunksize=8))
+
+    return run
+
+
+def bench_speed(folder: Path, row: Any, interleaved: Any) -> None:
+    """Whole cubes, chips and overviews: ours, odc-stac with our driver, odc-stac as it is, and the codec alone."""
+    import stacaster
+
+    for name, options in workloads(make_scenes(folder)).items():
+        # Loops are compiled and headers read before the clock starts; peers' files are in the cache of the disk, too.
+        stacaster.load(**options)
+        ours, driven, peer, codec = interleaved(
+            lambda options=options: stacaster.load(**options),
+            lambda options=options: by_odc(options, driver="stacaster.driver", pool=2),
+            lambda options=options: by_odc(options, pool=2),
+            codec_alone(options),
+        )
+        times, most = GOALS[name]
+        said = f"{name}: {WORDS[name]}"
+        row(f"{said} / odc.stac.load", ms(ours), ms(peer), peer / ours, f">= {times:g}")
+        row("  odc.stac.load with our driver / without", ms(driven), ms(peer), peer / driven, "")
+        row("  ours / codec alone", ms(ours), ms(codec), ours / codec, "" if most is None else f"<= {most:g}")
+
+
+def ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from stacaster.pictures import write_picture
     from stacaster.products import all_products
     from stacaster.publish import PublishReport, publish
+    from stacaster.rasters import driver
     from stacaster.register import register
     from stacaster.remote import RemoteFile, open_remote
     from stacaster.report_page import write_report
@@ -160,6 +161,7 @@ __all__ = [
     "download_stacks",
     "draw_footprints",
     "draw_tiles",
+    "driver",
     "export",
     "export_composite",
     "export_index",

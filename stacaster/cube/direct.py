@@ -1,7 +1,7 @@
 """Stored numbers, or physical values, straight into the arrays of an eager cube.
 
-odc-stac fills each array, reads into another and joins the two; here each value is written once. What the cube looks like
-is still asked of odc-stac.
+odc-stac fills each array, reads into another and joins the two; here each value is written once. What the cube looks
+like is still asked of odc-stac.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube.lattice import asset_geobox
+from stacaster.cube.lattice import asset_geobox, may_meet
 from stacaster.cube.report import LoadReport, ReportingDriver, problem_of
 from stacaster.cube.selection import moment_of
 from stacaster.http import without_queries
@@ -33,7 +33,18 @@ Convert = Callable[[str, str, "float | None"], "Sequence[NDArray[np.float32]] | 
 do."""
 
 _PLACE = ("crs", "resolution", "anchor", "align", "geobox", "like", "bbox", "x", "y")
-_KNOWN = {*_PLACE, "resampling", "dtype", "stac_cfg", "driver", "patch_url", "pool", "use_overviews", "nodata", "chunks"}
+_KNOWN = {
+    *_PLACE,
+    "resampling",
+    "dtype",
+    "stac_cfg",
+    "driver",
+    "patch_url",
+    "pool",
+    "use_overviews",
+    "nodata",
+    "chunks",
+}
 _GROUPS = (None, "time", "solar_day")
 _THREADS = min(4, os.cpu_count() or 1)
 # Pixels of a cube that one task works on.
@@ -74,8 +85,8 @@ def read_directly(
         convert: Gives tables from stored numbers to physical values, for one slice an item.
 
     Returns:
-        The cube; with an attribute ``converted`` on bands that hold physical values. None when the request has something
-        that is left to odc-stac.
+        The cube; with an attribute ``converted`` on bands that hold physical values. None when the request has
+        something that is left to odc-stac.
 
     Raises:
         ValueError: odc-stac does not know the grid or a band.
@@ -126,7 +137,7 @@ def read_directly(
         _Work(items, cube, report, ctx, goes_on=driver.goes_on, patch=arguments.get("patch_url")).run(
             parts, arguments.get("pool")
         )
-    made = mk_dataset(
+    made: xr.Dataset = mk_dataset(
         cube, times, load_cfg, lambda _shape, _dtype, name, ydim: arrays[name],  # noqa: ARG005 - its own names
         template=parsed[0].collection.meta_for(list(bands)),
     )  # fmt: skip
@@ -160,7 +171,7 @@ class _Work:
         self._goes_on, self._patch = goes_on, patch
         self._addresses: dict[tuple[int, str], str] = {}
         self._failed: set[tuple[int, str]] = set()
-        self._near = _near(items, cube)
+        self._near = may_meet(items, cube)
 
     def run(self, parts: Sequence[_Part], pool: Any) -> None:
         """Read all parts with several threads."""
@@ -211,7 +222,9 @@ class _Work:
             reader = Reader(_source(self._address(place), part.cfg), self._ctx)
             table = None if part.tables is None else part.tables[number]
             try:
-                found = reader.fill(part.cfg, target, rows, table=table, keep=not is_empty, by_rasterio=number in by_rasterio)
+                found = reader.fill(
+                    part.cfg, target, rows, table=table, keep=not is_empty, by_rasterio=number in by_rasterio
+                )
             except Exception as error:
                 if number not in by_rasterio and reader.is_damaged:
                     by_rasterio.add(number)
@@ -257,35 +270,3 @@ def _source(address: str, cfg: Any) -> Any:
     from odc.loader import RasterSource
 
     return RasterSource(address, meta=cfg.meta)
-
-
-def _near(items: Sequence[pystac.Item], cube: GeoBox) -> list[bool]:
-    """Tell which items may meet the cube, by their boxes in degrees; in doubt they do."""
-    high, wide = cube.shape.yx
-    along = np.linspace(0, 1, 33)
-    cols = np.concatenate([along, along, along * 0, along * 0 + 1]) * wide
-    rows = np.concatenate([along * 0, along * 0 + 1, along, along]) * high
-    x, y = cube.transform * (cols, rows)
-    if cube.crs is None:
-        return [True] * len(items)
-    if not cube.crs.geographic:
-        x, y = cube.crs.transformer_to_crs("EPSG:4326")(x, y)
-    lon, lat = np.asarray(x), np.asarray(y)
-    span = np.ptp(lon), np.ptp(lat)
-    # A cube around a pole, over the antimeridian or of half the world has no plain box.
-    if not (np.isfinite(lon).all() and np.isfinite(lat).all()) or span[0] > 90 or np.abs(lat).max() > 80:
-        return [True] * len(items)
-    if np.abs(lon).max() > 180:
-        return [True] * len(items)
-    margin = 0.05 + 0.05 * max(span)
-    west, east, south, north = lon.min() - margin, lon.max() + margin, lat.min() - margin, lat.max() + margin
-    found = []
-    for item in items:
-        box = item.bbox
-        if box is None or len(box) != 4 or box[0] > box[2]:
-            found.append(True)
-        else:
-            is_over = west < -180 or east > 180
-            found.append(bool(box[1] <= north and box[3] >= south and (is_over or (box[0] <= east and box[2] >= west))))
-    return found
-

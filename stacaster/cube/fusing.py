@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ FIRST_VALID = "stacaster.cube.fusing.first_valid"
 """Name of the function that joins complex bands, as odc-stac takes it."""
 
 _AT_A_TIME = 65_536
+_THREADS = min(4, os.cpu_count() or 1)
 
 
 def first_valid(target: NDArray[Any], source: NDArray[Any]) -> None:
@@ -97,26 +100,53 @@ def _any_valid(bands: Sequence[xr.DataArray]) -> xr.DataArray:
     import xarray as xr
 
     nothing = [nothing_of(band) for band in bands]
+    threads = _THREADS if isinstance(bands[0].data, np.ndarray) else 1
     found: xr.DataArray = xr.apply_ufunc(
-        _any_but, *bands, kwargs={"nothing": nothing}, dask="parallelized", output_dtypes=["uint8"], keep_attrs=False
+        _any_but,
+        *bands,
+        kwargs={"nothing": nothing, "threads": threads},
+        dask="parallelized",
+        output_dtypes=["uint8"],
+        keep_attrs=False,
     )
     return found
 
 
-def _any_but(*bands: NDArray[Any], nothing: Sequence[Any]) -> NDArray[np.uint8]:
+def _any_but(*bands: NDArray[Any], nothing: Sequence[Any], threads: int) -> NDArray[np.uint8]:
     times, rows, columns = bands[0].shape
-    found = np.zeros((times, rows, columns), dtype=bool)
+    found = np.empty((times, rows, columns), dtype=bool)
     step = max(1, _AT_A_TIME // columns)
-    for time in range(times):
-        for start in range(0, rows, step):
-            part = found[time, start : start + step]
-            for band, empty in zip(bands, nothing, strict=True):
-                values = band[time, start : start + step]
-                if empty is None:
-                    part[...] = True
-                else:
-                    part |= ~np.isnan(values) if empty != empty else values != empty  # noqa: PLR0124 - NaN
+    # Memory that is touched for the first time takes longest, which several threads do side by side.
+    share = max(step, -(-rows // threads))
+    parts = [(time, start, min(start + share, rows)) for time in range(times) for start in range(0, rows, share)]
+
+    def work(part: tuple[int, int, int]) -> None:
+        time, first, last = part
+        for start in range(first, last, step):
+            here = slice(start, min(start + step, last))
+            for number, (band, empty) in enumerate(zip(bands, nothing, strict=True)):
+                _note_valid(found[time, here], band[time, here], empty, is_first=number == 0)
+
+    if threads == 1 or len(parts) == 1:
+        for part in parts:
+            work(part)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, parts))
     return found.view("uint8")
+
+
+def _note_valid(found: NDArray[np.bool_], values: NDArray[Any], empty: Any, *, is_first: bool) -> None:
+    if empty is None:
+        found[...] = True
+        return
+    # NaN is not itself.
+    other = values if empty != empty else empty  # noqa: PLR0124
+    compare = np.equal if empty != empty else np.not_equal  # noqa: PLR0124
+    if is_first:
+        compare(values, other, out=found)
+    else:
+        found |= compare(values, other)
 
 
 def _joined(cube: xr.Dataset, group: Sequence[int]) -> xr.Dataset:

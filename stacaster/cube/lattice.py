@@ -99,3 +99,34 @@ def _snap(reference: Affine, edges: Sequence[float], crs: Any) -> GeoBox:
     origin_y = reference.f + first_row * reference.e
     transform = Affine(reference.a, 0.0, origin_x, 0.0, reference.e, origin_y)
     return GeoBox((max(1, last_row - first_row), max(1, last_col - first_col)), transform, crs)
+
+
+def may_meet(items: Sequence[pystac.Item], cube: GeoBox) -> list[bool]:
+    """Tell which items may meet a cube, by their boxes in degrees; in doubt they do."""
+    high, wide = cube.shape.yx
+    along = np.linspace(0, 1, 33)
+    cols = np.concatenate([along, along, along * 0, along * 0 + 1]) * wide
+    rows = np.concatenate([along * 0, along * 0 + 1, along, along]) * high
+    x, y = cube.transform * (cols, rows)
+    if cube.crs is None:
+        return [True] * len(items)
+    if not cube.crs.geographic:
+        x, y = cube.crs.transformer_to_crs("EPSG:4326")(x, y)
+    lon, lat = np.asarray(x), np.asarray(y)
+    span = np.ptp(lon), np.ptp(lat)
+    # A cube around a pole, over the antimeridian or of half the world has no plain box.
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()) or span[0] > 90 or np.abs(lat).max() > 80:
+        return [True] * len(items)
+    if np.abs(lon).max() > 180:
+        return [True] * len(items)
+    margin = 0.05 + 0.05 * max(span)
+    west, east, south, north = lon.min() - margin, lon.max() + margin, lat.min() - margin, lat.max() + margin
+    found = []
+    for item in items:
+        box = item.bbox
+        if box is None or len(box) != 4 or box[0] > box[2]:
+            found.append(True)
+        else:
+            is_over = west < -180 or east > 180
+            found.append(bool(box[1] <= north and box[3] >= south and (is_over or (box[0] <= east and box[2] >= west))))
+    return found

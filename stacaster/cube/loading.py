@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -26,7 +26,7 @@ from stacaster.cube.selection import (
     types_to_state,
     with_types,
 )
-from stacaster.cube.units import Constants, Units, check_units, read_constants, to_units
+from stacaster.cube.units import Constants, Units, check_units, read_constants, tables_of, to_units
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.transport.signed import sign
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+    from stacaster.cube.direct import Convert
     from stacaster.cube.report import LoadReport
 
 _PLACE_OPTIONS = ("crs", "resolution", "anchor", "geobox", "like")
@@ -109,7 +110,7 @@ def carry_out(request: Request) -> xr.Dataset:
     """Return the cube that was asked for."""
     cube = read_cube(
         request.items, request.needed, by_item=request.by_item, groupby=request.groupby, arguments=request.arguments,
-        report=request.report,
+        report=request.report, convert=request.convert,
     )  # fmt: skip
     if request.by_item:
         stored = cube
@@ -168,6 +169,15 @@ class Request:
             return True
         return len(parts_of(self.items, self.needed)) > 1
 
+    @property
+    def convert(self) -> Convert | None:
+        """Gives physical values of stored numbers, where no stored number is needed beside them."""
+        if self.units in {"dn", "sigma0"} or self.masking.names:
+            return None
+        return lambda band, kind, nodata: tables_of(
+            self.items, band, self.units, self.constants, kind=kind, nodata=nodata
+        )
+
 
 def read_request(
     items: Iterable[pystac.Item],
@@ -181,7 +191,7 @@ def read_request(
     **options: Any,
 ) -> Request:
     """Check the arguments of ``load``; see there."""
-    from stacaster.cube.report import LoadReport, ReportingDriver
+    from stacaster.cube.report import LoadReport, ReportingDriver, driver_named, remembering
 
     ours = {key: options.pop(key) for key in list(options) if key in OWN_OPTIONS}
     _check_options(options)
@@ -224,11 +234,11 @@ def read_request(
     places |= {item.assets[key].href: (item.id, key) for item in chosen for key in keys if key in item.assets}
     goes_on = report and not ours.get("strict", False)
     if arguments.get("driver") is None or isinstance(arguments["driver"], str):
-        arguments["driver"] = ReportingDriver(found, goes_on=goes_on, driver=_driver(arguments.get("driver")))
+        arguments["driver"] = ReportingDriver(found, goes_on=goes_on, driver=driver_named(arguments.get("driver")))
     if any(href.startswith("https://") or href.endswith(".vrt") for href in places):
         arguments.setdefault("patch_url", sign)
     if "patch_url" in arguments:
-        arguments["patch_url"] = _remembering(arguments["patch_url"], places)
+        arguments["patch_url"] = remembering(arguments["patch_url"], places)
     if isinstance(options.get("resampling"), Mapping):
         arguments["resampling"] = {names.get(name, name): how for name, how in options["resampling"].items()}
     fusers = complex_fusers(types)
@@ -278,32 +288,6 @@ def _with_bits(cube: xr.Dataset) -> xr.Dataset:
     bits = masks.as_bits(found)
     bits.attrs["grid_mapping"] = "spatial_ref"
     return cube.drop_vars([PREFIX + name for name in found]).assign(masks=bits)
-
-
-def _remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]) -> Callable[[str], str]:
-    """Return a function that patches addresses, and remembers of which item and band each is."""
-
-    def patched(href: str) -> str:
-        address = patch(href)
-        if href in places:
-            places[address] = places[href]
-        return address
-
-    return patched
-
-
-def _driver(name: str | None) -> Any:
-    """Return a reader driver by name; our own by default."""
-    if name is None:
-        from stacaster.rasters import Driver
-
-        return Driver()
-    from odc.loader import reader_driver
-
-    try:
-        return reader_driver(name)
-    except ValueError as error:
-        raise UsageError(f"driver={name!r} is not known; rio, zarr, or stacaster.driver") from error
 
 
 def _refuse_place(options: Mapping[str, Any]) -> None:

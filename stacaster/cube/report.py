@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from stacaster.cube.lattice import asset_geobox
+from stacaster.errors import UsageError
 from stacaster.http import without_queries
 
 if TYPE_CHECKING:
@@ -232,3 +233,29 @@ class _Reader:
     def _fallback(self) -> str | None:
         found = getattr(self._inner, "left_to_rasterio", None)
         return None if found is None else without_queries(found)
+
+
+def remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]) -> Callable[[str], str]:
+    """Return a function that patches addresses, and remembers of which item and band each is."""
+
+    def patched(href: str) -> str:
+        address = patch(href)
+        if href in places:
+            places[address] = places[href]
+        return address
+
+    return patched
+
+
+def driver_named(name: str | None) -> Any:
+    """Return a reader driver by name; our own by default."""
+    if name is None:
+        from stacaster.rasters import Driver
+
+        return Driver()
+    from odc.loader import reader_driver
+
+    try:
+        return reader_driver(name)
+    except ValueError as error:
+        raise UsageError(f"driver={name!r} is not known; rio, zarr, or stacaster.driver") from error

@@ -120,7 +120,8 @@ def to_units(
     """Return one band in physical units, float32 (complex numbers stay complex), with NaN where there is no data.
 
     Args:
-        stored: Stored numbers, dimensions (time, y, x); slice ``i`` is ``items[i]``.
+        stored: Stored numbers, dimensions (time, y, x); slice ``i`` is ``items[i]``. With an attribute ``converted`` it
+            holds physical values already, and gets their attributes.
         items: One item a slice.
         band: Asset key.
         units: What to return; not ``dn``.
@@ -135,12 +136,28 @@ def to_units(
     nodata = stored.attrs.get("nodata")
     scenes = [_scene(item, band, units, known, nodata) for item in items]
     # Complex numbers have no scale: they are what they are.
-    values = stored.data if stored.dtype.kind == "c" else _converted(stored.data, scenes)
-    result: xr.DataArray = stored.copy(data=values)
+    is_done = stored.dtype.kind == "c" or stored.attrs.get("converted")
+    result: xr.DataArray = stored.copy(data=stored.data if is_done else _converted(stored.data, scenes))
     kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
     result.attrs = kept | attributes(items, band, units, quantity) | _sources(items, band, units, known, quantity)
     result.encoding = {}
     return result
+
+
+def tables_of(
+    items: Sequence[pystac.Item], band: str, units: Units, constants: Constants, *, kind: str, nodata: float | None
+) -> list[NDArray[np.float32]] | None:
+    """Return the physical value of every number of a data type, for each item; None where there are too many numbers.
+
+    Raises:
+        LoadError: See ``to_units``.
+        UsageError: See ``to_units``.
+    """
+    dtype = np.dtype(kind)
+    if dtype.kind not in "ui" or dtype.itemsize > _TABLE_BYTES:
+        return None
+    require_one_unit(items, band, units)
+    return [_table(_scene(item, band, units, constants, nodata), dtype.str) for item in items]
 
 
 def _converted(data: Any, scenes: Sequence[_Scene]) -> Any:

@@ -1,7 +1,7 @@
 """Photons worked on here: surface heights, vegetation, densities, grids. Pure functions of tables of photons.
 
 Tables come from ``Catalog.points("atl03_photons")``: a row a photon, with ``item_id``, ``beam``, ``x_atc``, ``height``.
-Compiled loops need ``stacaster[points]``.
+Loops over photons are compiled.
 """
 
 from __future__ import annotations

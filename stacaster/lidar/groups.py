@@ -71,12 +71,5 @@ def chosen_confidence(photons: pd.DataFrame, surface: int | Sequence[int] | None
 
 
 def kernels() -> ModuleType:
-    """Return the compiled loops.
-
-    Raises:
-        UsageError: numba is not installed.
-    """
-    try:
-        return importlib.import_module("stacaster.lidar.kernels")
-    except ImportError as error:
-        raise UsageError("this needs numba; pip install 'stacaster[points]'") from error
+    """Return the compiled loops; numba takes a while to import."""
+    return importlib.import_module("stacaster.lidar.kernels")

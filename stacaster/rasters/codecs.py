@@ -44,9 +44,13 @@ def unpack(data: Any, level: Level) -> NDArray[Any]:
     shape = (level.tile_height, level.tile_width)
     size = shape[0] * shape[1] * kind.itemsize
     if level.compression == "none":
-        found = np.frombuffer(data, dtype="uint8")
+        found: Any = np.frombuffer(data, dtype="uint8")
     else:
-        decode = {"zstd": imagecodecs.zstd_decode, "deflate": imagecodecs.deflate_decode, "lzw": imagecodecs.lzw_decode}
+        decode: dict[str, Any] = {
+            "zstd": imagecodecs.zstd_decode,
+            "deflate": imagecodecs.deflate_decode,
+            "lzw": imagecodecs.lzw_decode,
+        }
         target = scratch("tile", size)
         try:
             found = decode[level.compression](data, out=target)
@@ -57,7 +61,9 @@ def unpack(data: Any, level: Level) -> NDArray[Any]:
     return np.frombuffer(found, dtype=kind).reshape(shape)
 
 
-def place(tile: NDArray[Any], level: Level, target: NDArray[Any], *, row: int = 0, col: int = 0, fast: bool = False) -> None:
+def place(
+    tile: NDArray[Any], level: Level, target: NDArray[Any], *, row: int = 0, col: int = 0, fast: bool = False
+) -> None:
     """Write pixels of an unpacked tile into an array.
 
     Args:

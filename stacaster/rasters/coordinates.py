@@ -57,7 +57,9 @@ class Places:
         self._cells: dict[tuple[int, int], Cell] = {}
         self._lock = threading.Lock()
 
-    def at(self, cols: NDArray[np.float64], rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(
+        self, cols: NDArray[np.float64], rows: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return exact places of points given in pixels of the cube; infinite where there is none."""
         a, b, c, d, e, f = tuple(self._transform)[:6]
         x, y = a * cols + b * rows + c, d * cols + e * rows + f

@@ -39,15 +39,15 @@ class Reads(Protocol):
 
 
 class _Local:
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor, self.path = descriptor, path
 
     def head(self, offset: int, size: int) -> bytes:
         return os.pread(self._descriptor, size, offset)
 
     def tiles(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Any]:
         for offset, size in ranges:
-            target = scratch("packed", size)
+            target: Any = scratch("packed", size)
             if os.preadv(self._descriptor, [target], offset) != size:
                 raise DamagedTileError("the file ends before a tile does")
             yield target
@@ -67,7 +67,7 @@ def opened(address: str) -> Iterator[tuple[Opened, Reads]]:
     path = _path_of(address)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        reads = _Local(descriptor)
+        reads = _Local(descriptor, path)
         state = os.fstat(descriptor)
         mark = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
         with _lock:

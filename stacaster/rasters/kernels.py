@@ -36,7 +36,7 @@ def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> N
 
 
 @njit(nogil=True, cache=True)
-def nearest(
+def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
     table: Any, target: NDArray[Any], outside: Any, keep: bool,
 ) -> bool:  # fmt: skip

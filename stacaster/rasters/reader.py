@@ -16,9 +16,10 @@ from odc.loader._rio import RioDriver, rio_env, rio_read
 
 from stacaster.rasters.codecs import DamagedTileError
 from stacaster.rasters.files import opened
-from stacaster.rasters.render import Block, block_in, render, view_of
+from stacaster.rasters.render import Block, render
 from stacaster.rasters.tiff import UnsupportedError
 from stacaster.rasters.values import rule_for
+from stacaster.rasters.views import block_in, view_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +44,8 @@ class Context:
 class Driver(RioDriver):  # type: ignore[misc]
     """Reader driver for ``odc.stac.load(items, driver="stacaster.driver")``.
 
-    Tiled GeoTIFFs of one band (uncompressed, LZW, deflate or zstd) on an unrotated grid are read here; other files, other
-    resamplings and whatever fails go to odc-loader's own driver, which uses rasterio.
+    Tiled GeoTIFFs of one band (uncompressed, LZW, deflate or zstd) on an unrotated grid are read here; other files,
+    other resamplings and whatever fails go to odc-loader's own driver, which uses rasterio.
     """
 
     @contextmanager

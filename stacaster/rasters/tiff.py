@@ -227,7 +227,9 @@ def _epsg(tags: Mapping[int, Any]) -> int | None:
     listed = tags.get(_GEO_KEYS)
     if listed is None or len(listed) < 8:
         raise UnsupportedError("it says no CRS")
-    keys = {int(key): (int(where), int(value)) for key, where, _, value in listed[4 : len(listed) // 4 * 4].reshape(-1, 4)}
+    keys = {
+        int(key): (int(where), int(value)) for key, where, _, value in listed[4 : len(listed) // 4 * 4].reshape(-1, 4)
+    }
     if keys.get(1025, (0, 1))[1] != 1:
         raise UnsupportedError("its pixels are points")
     for key, (where, value) in keys.items():

@@ -118,7 +118,9 @@ class Rule:
         Raises:
             UnsupportedError: There is none.
         """
-        if self.nodata is not None and (self._remaps or self.table is not None or same_nodata(self.nodata, self.outside)):
+        if self.nodata is not None and (
+            self._remaps or self.table is not None or same_nodata(self.nodata, self.outside)
+        ):
             return self.nodata
         if self.source.startswith("float"):
             return math.nan

@@ -11,9 +11,9 @@ import rasterio
 from affine import Affine
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
+from odc.geo.overlap import compute_reproject_roi
 from odc.loader import RasterLoadParams, RasterSource
 from odc.loader._rio import pick_overview
-from odc.geo.overlap import compute_reproject_roi
 from rasterio.enums import Resampling
 
 from stacaster.rasters.reader import Context, Reader
@@ -58,7 +58,7 @@ def made_values(wanted: Wanted) -> np.ndarray:
     rows, cols = wanted.shape
     field_ = np.sin(np.arange(rows) / 9)[:, None] * 40 + np.cos(np.arange(cols) / 7)[None] * 40 + 100
     values = (field_ + chance.normal(0, 6, wanted.shape)).clip(1, 250)
-    found = values.astype(wanted.dtype)
+    found: np.ndarray = values.astype(wanted.dtype)
     if wanted.nodata is not None:
         found[chance.random(wanted.shape) < 0.2] = wanted.nodata
     return found

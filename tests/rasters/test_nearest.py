@@ -33,12 +33,13 @@ def files(draw: Any) -> Wanted:
     dtype = draw(st.sampled_from(DTYPES))
     is_float = dtype.startswith("float")
     shape = draw(st.tuples(st.integers(1, 400), st.integers(1, 400)))
+    overviews = draw(st.sampled_from([(), (2, 4), (2, 4, 8), (3,)])) if min(shape) > 8 else ()
     compress = draw(st.sampled_from(["zstd", "deflate", "lzw", "none"]))
     nodata = draw(st.sampled_from([0, 7, None, *([float("nan"), -9999.0] if is_float else [])]))
     return Wanted(
         dtype=dtype, shape=shape, crs=draw(st.sampled_from(sorted(PLACES))), nodata=nodata, compress=compress,
         predictor=draw(st.sampled_from([1, 3] if is_float else [1, 2])), block=draw(st.sampled_from([16, 64, 256])),
-        overviews=draw(st.sampled_from([(), (2, 4), (2, 4, 8), (3,)])) if min(shape) > 8 else (), flip=draw(st.booleans()), seed=draw(st.integers(0, 9)),
+        overviews=overviews, flip=draw(st.booleans()), seed=draw(st.integers(0, 9)),
     )  # fmt: skip
 
 

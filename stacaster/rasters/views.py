@@ -1,0 +1,121 @@
+"""How a file is seen from a cube: which overview, and where the pixels of the cube lie in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from affine import Affine
+from odc.geo import CRS
+from odc.geo.geobox import GeoBox
+
+from stacaster.rasters.coordinates import BOUND, CELL, Places, is_straight, places_of
+from stacaster.rasters.files import Opened
+from stacaster.rasters.tiff import Image, Level
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """How a file is seen from a cube; blocks of the cube share it, so that they agree."""
+
+    level: int
+    """Position among the levels of the file; 0 is full resolution."""
+    straight: Affine | None
+    """Pixels of the cube to pixels of the level, where rows and columns stay rows and columns."""
+    places: Places | None
+    """Else the places of the cube's pixels in the CRS of the file."""
+    to_pixels: Affine
+    """From that CRS to pixels of the level."""
+
+
+@lru_cache(maxsize=512)
+def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None:
+    """Return how a file is seen from a cube; None when it lies outside.
+
+    The overview is the one that odc-stac takes: the smallest that is not coarser than the cube.
+    """
+    image, crs = opened.image, opened.crs
+    full = image.levels[0]
+    if is_straight(cube, crs):
+        whole = ~image.transform * cube.transform
+        scale = min(abs(whole.a), abs(whole.e))
+        level = _level_for(image, scale) if use_overviews else 0
+        to_pixels = ~image.transform_of(level)
+        return View(level=level, straight=to_pixels * cube.transform, places=None, to_pixels=to_pixels)
+    tolerance = BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e))
+    places = places_of(cube, crs, tolerance)
+    middle = _middle(image, cube, crs, full)
+    if middle is None:
+        return None
+    scale = _scale_at(places, ~image.transform, *middle)
+    level = _level_for(image, scale) if use_overviews and math.isfinite(scale) else 0
+    return View(level=level, straight=None, places=places, to_pixels=~image.transform_of(level))
+
+
+def _level_for(image: Image, scale: float) -> int:
+    from odc.loader._reader import pick_overview
+
+    # As odc-geo reads a scale: whole numbers that are missed by a little are meant.
+    nearest = round(scale)
+    shrink = nearest if abs(scale - nearest) < 1e-3 else int(scale)
+    found = pick_overview(max(shrink, 1), image.factors) if shrink > 1 else None
+    return 0 if found is None else int(found) + 1
+
+
+def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, float] | None:
+    """Return the middle (column, row) of what of the cube a file covers; None when it covers nothing."""
+    from_source = None if crs == cube.crs else crs.transformer_to_crs(cube.crs)
+    along = np.linspace(0.0, 1.0, 9)
+    nothing, all_of = np.zeros(9), np.ones(9)
+    cols = np.concatenate([along, along, nothing, all_of, [0.5]]) * full.width
+    rows = np.concatenate([nothing, all_of, along, along, [0.5]]) * full.height
+    transform = image.transform
+    x, y = transform.a * cols + transform.c, transform.e * rows + transform.f
+    if crs.geographic:
+        x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
+    if from_source is not None:
+        x, y = from_source(x, y)
+    back = ~cube.transform
+    x, y = np.asarray(x), np.asarray(y)
+    cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
+    good = np.isfinite(cols) & np.isfinite(rows)
+    high, wide = cube.shape.yx
+    if not good.any():
+        return wide / 2, high / 2
+    left, right = max(0.0, float(cols[good].min())), min(float(wide), float(cols[good].max()))
+    top, low = max(0.0, float(rows[good].min())), min(float(high), float(rows[good].max()))
+    # Edges bend; what only just lies outside is looked at more closely later.
+    if good.all() and (left > right + wide or top > low + high):
+        return None
+    return (left + right) / 2, (top + low) / 2
+
+
+def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> float:
+    """Return how many pixels of the file one of the cube is long, on the shorter side."""
+    cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
+    x, y = places.at(cols, rows)
+    x, y = to_pixels.a * x, to_pixels.e * y
+    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
+    if not all(math.isfinite(value) for value in tuple(across)[:6]):
+        return math.nan
+    from odc.geo.overlap import get_scale_from_linear_transform
+
+    return float(min(get_scale_from_linear_transform(across).xy))
+
+
+def block_in(cube: GeoBox | None, box: GeoBox) -> tuple[GeoBox, slice, slice]:
+    """Return the cube that a block belongs to, and its rows and columns; the block itself when it is of no cube."""
+    high, wide = box.shape.yx
+    if cube is not None and cube.crs == box.crs:
+        offset = ~cube.transform * box.transform
+        row, col = round(offset.f), round(offset.c)
+        rest = (offset.a - 1, offset.b, offset.d, offset.e - 1, (offset.c - col) / CELL, (offset.f - row) / CELL)
+        if (
+            max(abs(value) for value in rest) < 1e-6
+            and 0 <= row <= cube.shape.y - high
+            and 0 <= col <= cube.shape.x - wide
+        ):
+            return cube, slice(row, row + high), slice(col, col + wide)
+    return box, slice(0, high), slice(0, wide)
