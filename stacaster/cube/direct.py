@@ -20,6 +20,7 @@ from stacaster.cube.report import LoadReport, ReportingDriver, problem_of
 from stacaster.cube.selection import moment_of
 from stacaster.http import without_queries
 from stacaster.rasters import Driver
+from stacaster.rasters.network import is_remote
 from stacaster.rasters.reader import Reader
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _KNOWN = {
 }
 _GROUPS = (None, "time", "solar_day")
 _THREADS = min(4, os.cpu_count() or 1)
+_OVER_THE_NETWORK = 24
 # Pixels of a cube that one task works on.
 _AT_A_TIME = 32 << 20
 _FEWEST_ROWS = 256
@@ -176,6 +178,8 @@ class _Work:
     def run(self, parts: Sequence[_Part], pool: Any) -> None:
         """Read all parts with several threads."""
         threads = pool if isinstance(pool, int) else _THREADS
+        if pool is None and any(is_remote(asset.href) for item in self._items for asset in item.assets.values()):
+            threads = _OVER_THE_NETWORK
         pieces = [piece for part in parts for piece in self._pieces(part, len(parts), threads)]
         if isinstance(pool, ThreadPoolExecutor):
             self._all(pool, pieces)

@@ -1,11 +1,11 @@
-"""Bytes of files on this disk, and their headers, which are kept."""
+"""Bytes of files, and their headers, which are kept."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from odc.geo import CRS
 
 from stacaster.rasters.codecs import DamagedTileError, scratch
+from stacaster.rasters.network import HEAD, ChangedError, RemoteFile, is_remote
 from stacaster.rasters.tiff import Image, UnsupportedError, read_header
 
 _KEPT = 4096
@@ -54,16 +55,21 @@ class _Local:
 
 
 @contextmanager
-def opened(address: str) -> Iterator[tuple[Opened, Reads]]:
+def opened(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Reads]]:
     """Open a file.
 
     Args:
-        address: Path or ``file://`` address.
+        address: Path, or address with ``file://``, ``https://``, ``http://`` or ``s3://``.
+        env: Settings of GDAL.
 
     Raises:
         UnsupportedError: It is nothing that this reader knows.
         OSError: It cannot be opened.
     """
+    if is_remote(address):
+        with _opened_remote(address, env) as found:
+            yield found
+        return
     path = _path_of(address)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -75,12 +81,33 @@ def opened(address: str) -> Iterator[tuple[Opened, Reads]]:
         if kept is None or kept[0] != mark:
             if any(os.path.exists(path + suffix) for suffix in _SIDECARS):  # noqa: PTH110 - text is faster here
                 raise UnsupportedError("a file beside it says more")
-            image = read_header(_buffered(reads.head))
+            image = read_header(_buffered(reads.head, _HEAD))
             kept = (mark, Opened(image, _crs_of(image, path)))
             keep_header(path, kept)
         yield kept[1], reads
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def _opened_remote(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Reads]]:
+    file = RemoteFile(address, env)
+    with _lock:
+        kept = _headers.get(address)
+    if kept is None:
+        image = read_header(_buffered(file.head, HEAD))
+        if image.epsg is None:
+            raise UnsupportedError("its CRS is not said by a code")
+        kept = (file.mark, Opened(image, _known_crs(image.epsg)))
+        keep_header(address, kept)
+    else:
+        file.mark = kept[0]
+    try:
+        yield kept[1], file
+    except ChangedError:
+        with _lock:
+            _headers.pop(address, None)
+        raise UnsupportedError("it changed while it was read") from None
 
 
 def keep_header(key: str, kept: tuple[Any, Opened]) -> None:
@@ -92,12 +119,17 @@ def keep_header(key: str, kept: tuple[Any, Opened]) -> None:
             _headers.popitem(last=False)
 
 
-def _buffered(read: Any) -> Any:
-    """Return a reader of bytes that reads the beginning once."""
-    start = read(0, _HEAD)
+def _buffered(read: Any, least: int) -> Any:
+    """Return a reader of bytes that reads so many at once, and keeps them."""
+    kept: list[tuple[int, bytes]] = []
 
     def wanted(offset: int, size: int) -> bytes:
-        return bytes(start[offset : offset + size] if offset + size <= len(start) else read(offset, size))
+        for start, data in kept:
+            if start <= offset and offset + size <= start + len(data):
+                return data[offset - start : offset - start + size]
+        data = read(offset, max(size, least))
+        kept.append((offset, data))
+        return bytes(data[:size])
 
     return wanted
 

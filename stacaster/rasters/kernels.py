@@ -103,3 +103,118 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
                         target[i, at + m] = outside
             j += last - first
     return found
+
+
+@njit(nogil=True, cache=True)
+def _is_missing(value: float, nodata: float, has_nodata: bool) -> bool:
+    """Tell whether a value is the fill value, which may be NaN."""
+    return has_nodata and (value == nodata or (np.isnan(nodata) and np.isnan(value)))
+
+
+@njit(nogil=True, cache=True)
+def _bilinear(window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool) -> float:
+    """Return the mean of the four pixels around a place, of those that are there and hold a value."""
+    high, wide = window.shape
+    left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
+    right, low = x - 0.5 - left, y - 0.5 - top
+    total, weights = 0.0, 0.0
+    for i in range(2):
+        for j in range(2):
+            row, col = top + i, left + j
+            if 0 <= row < high and 0 <= col < wide:
+                value = np.float64(window[row, col])
+                weight = (low if i else 1 - low) * (right if j else 1 - right)
+                if weight > 0 and not _is_missing(value, nodata, has_nodata):
+                    total += weight * value
+                    weights += weight
+    return total / weights if weights > 1e-5 else np.nan
+
+
+@njit(nogil=True, cache=True)
+def _cubic_weights(at: float, weights: NDArray[np.float64]) -> None:
+    """Write Keys' weights (a = -0.5) of four pixels around a place a share of a pixel right of the second."""
+    weights[0] = at * (-0.5 + at * (1.0 - 0.5 * at))
+    weights[1] = 1.0 + at * at * (-2.5 + 1.5 * at)
+    weights[2] = at * (0.5 + at * (2.0 - 1.5 * at))
+    weights[3] = at * at * (-0.5 + 0.5 * at)
+
+
+@njit(nogil=True, cache=True)
+def _cubic(
+    window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool, work: NDArray[np.float64]
+) -> float:
+    """Return Keys' convolution of sixteen pixels; bilinear where one of them is missing, as GDAL."""
+    high, wide = window.shape
+    left, top = int(np.floor(x - 0.5)), int(np.floor(y - 0.5))
+    if left < 1 or top < 1 or left + 2 >= wide or top + 2 >= high:
+        return float(_bilinear(window, x, y, nodata, has_nodata))
+    _cubic_weights(x - 0.5 - left, work[0])
+    _cubic_weights(y - 0.5 - top, work[1])
+    total = 0.0
+    for i in range(4):
+        for j in range(4):
+            value = np.float64(window[top - 1 + i, left - 1 + j])
+            if _is_missing(value, nodata, has_nodata):
+                return float(_bilinear(window, x, y, nodata, has_nodata))
+            total += work[1, i] * work[0, j] * value
+    return total
+
+
+@njit(nogil=True, cache=True)
+def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
+    xs: NDArray[np.float64],
+    ys: NDArray[np.float64],
+    step: int,
+    row: int,
+    col: int,
+    window: NDArray[Any],
+    nodata: float,
+    has_nodata: bool,
+    is_cubic: bool,
+    target: NDArray[np.float64],
+) -> bool:
+    """Interpolate for a part of a cell, as ``nearest`` picks; a place whose own pixel is missing gets NaN.
+
+    Args:
+        xs: Columns of the window at the nodes of the cell.
+        ys: Rows.
+        step: Pixels between nodes.
+        row: First row of the target in the cell.
+        col: First column.
+        window: Pixels of the source.
+        nodata: Its fill value.
+        has_nodata: Whether there is one.
+        is_cubic: Cubic convolution in place of bilinear interpolation.
+        target: Takes the values.
+
+    Returns:
+        Whether the source has a pixel for one of the target.
+    """
+    high, wide = window.shape
+    work = np.empty((2, 4))
+    found = False
+    for i in range(target.shape[0]):
+        above = (row + i) // step
+        share = (row + i - above * step) / step
+        for j in range(target.shape[1]):
+            node = (col + j) // step
+            along = (col + j - node * step) / step
+            x, y = xs[above, node], ys[above, node]
+            if step > 1:
+                x += share * (xs[above + 1, node] - x)
+                y += share * (ys[above + 1, node] - y)
+                right, low = xs[above, node + 1], ys[above, node + 1]
+                right += share * (xs[above + 1, node + 1] - right)
+                low += share * (ys[above + 1, node + 1] - low)
+                x += along * (right - x)
+                y += along * (low - y)
+            target[i, j] = np.nan
+            if 0 <= x + TIE < wide and 0 <= y + TIE < high:
+                found = True
+                value = np.float64(window[int(y + TIE), int(x + TIE)])
+                if not _is_missing(value, nodata, has_nodata):
+                    if is_cubic:
+                        target[i, j] = _cubic(window, x, y, nodata, has_nodata, work)
+                    else:
+                        target[i, j] = _bilinear(window, x, y, nodata, has_nodata)
+    return found

@@ -165,9 +165,9 @@ class Reader:
         src = self.src
         if src.subdataset is not None or src.band != 1:
             raise UnsupportedError("one band of several is wanted")
-        with opened(src.uri) as (file, reads):
+        with opened(src.uri, self.ctx.env) as (file, reads):
             view = view_of(file, block.cube, use_overviews=cfg.use_overviews)
-            rule = rule_for(file.image, cfg, is_bent=view is None or view.straight is None)
+            rule = rule_for(file.image, cfg, is_bent=view is None or (view.straight is None and cfg.nearest))
             if table is not None:
                 rule = rule.with_table(table)
             return render(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 _WINDOW_BYTES = 96 << 20
 _SMALLEST_BLOCK = 64
+_RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3}
+"""How many pixels around a place each looks at."""
+# Of pixels smaller than this GDAL takes the mean of more.
+_FINEST = 1 / 0.95
 _TIE = 1e-6
 
 
@@ -51,7 +55,7 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
         reads: Gives its packed tiles.
         block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
         rule: What becomes of values.
-        resampling: ``nearest``.
+        resampling: ``nearest``, ``bilinear`` or ``cubic``.
         use_overviews: Whether a cube coarser than the file may be read from an overview.
 
     Returns:
@@ -61,14 +65,16 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
         UnsupportedError: This is left to rasterio.
         DamagedTileError: A tile cannot be read.
     """
-    if resampling != "nearest":
+    if resampling not in _RESAMPLINGS:
         raise UnsupportedError(f"resampling is {resampling}")
     view = view_of(opened, block.cube, use_overviews=use_overviews)
     found = False
-    if view is not None and view.straight is not None:
+    if view is not None and view.straight is not None and (resampling == "nearest" or view.is_aligned):
         found = _render_straight(opened.image.levels[view.level], reads, block, rule, view.straight)
     elif view is not None:
-        found = _render_bent(opened.image.levels[view.level], reads, block, rule, view)
+        if resampling != "nearest" and not view.scale <= _FINEST:
+            raise UnsupportedError(f"resampling is {resampling}, of pixels that are smaller than those of the cube")
+        found = _render_bent(opened.image.levels[view.level], reads, block, rule, view, resampling)
     if not found and not rule.keep:
         block.pixels[...] = rule.outside
     return found
@@ -98,7 +104,10 @@ def _render_straight(level: Level, reads: Reads, block: Block, rule: Rule, strai
     step = max(1, int(_WINDOW_BYTES / (np.dtype(level.dtype).itemsize * (np.ptp(cols) + level.tile_width))))
     for start, stop in _pieces(rows, step):
         part = rows[start:stop]
-        window = _window(level, reads, (int(part.min()), int(part.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
+        window = _window(
+            level, reads, (int(part.min()), int(part.max()) + 1), (int(cols.min()), int(cols.max()) + 1),
+            missing=rule.missing(level),
+        )  # fmt: skip
         picked = np.take(window.pixels[part - window.top], cols - window.left, axis=1)
         rule.put(picked, target[start:stop])
     return True
@@ -191,14 +200,13 @@ def _window(
     return _Window(pixels[: level.height - top, : level.width - left], top, left)
 
 
-def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View) -> bool:
-    assert view.places is not None
+def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
     parts = []
     for cell, rows, cols in view.places.cells(block.rows, block.cols):
         x = cell.x * view.to_pixels.a + view.to_pixels.c
         y = cell.y * view.to_pixels.e + view.to_pixels.f
         parts.append((cell, rows, cols, x, y))
-    tiles = _tiles_touched(level, parts)
+    tiles = _tiles_touched(level, parts, _RESAMPLINGS[resampling])
     if not tiles:
         return False
     downs, acrosses = [row for row, _ in tiles], [col for _, col in tiles]
@@ -206,20 +214,29 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
     cols_of = (min(acrosses) * level.tile_width, min((max(acrosses) + 1) * level.tile_width, level.width))
     size = (rows_of[1] - rows_of[0]) * (cols_of[1] - cols_of[0]) * np.dtype(level.dtype).itemsize
     if size > _WINDOW_BYTES and max(block.pixels.shape) > _SMALLEST_BLOCK:
-        return _in_quarters(level, reads, block, rule, view)
-    from stacaster.rasters.kernels import nearest
+        return _in_quarters(level, reads, block, rule, view, resampling)
+    from stacaster.rasters.kernels import interpolate, nearest
 
     window = _window(level, reads, rows_of, cols_of, tiles, rule.missing(level))
     found = False
-    for cell, rows, cols, x, y in parts:
+    for cell, rows, cols, in_x, in_y in parts:
         target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
-        found |= rule.pick(
-            nearest, x - window.left, y - window.top, cell.step, rows.start, cols.start, window.pixels, target
-        )
+        x, y = in_x - window.left, in_y - window.top
+        if resampling == "nearest":
+            found |= rule.pick(nearest, x, y, cell.step, rows.start, cols.start, window.pixels, target)
+            continue
+        held = np.empty(target.shape)
+        nodata = np.nan if rule.nodata is None else float(rule.nodata)
+        is_inside = interpolate(
+            x, y, cell.step, rows.start, cols.start, window.pixels, nodata, rule.nodata is not None,
+            resampling == "cubic", held,
+        )  # fmt: skip
+        found |= bool(is_inside)
+        rule.blend(held, target)
     return found
 
 
-def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View) -> bool:
+def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
     high, wide = block.pixels.shape
     found = False
     for rows in {slice(0, high // 2), slice(high // 2, high)}:
@@ -227,7 +244,7 @@ def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
             if rows.start == rows.stop or cols.start == cols.stop:
                 continue
             part = block.part(rows, cols)
-            inside = _render_bent(level, reads, part, rule, view)
+            inside = _render_bent(level, reads, part, rule, view, resampling)
             if not inside and not rule.keep:
                 part.pixels[...] = rule.outside
             found |= inside
@@ -238,16 +255,18 @@ def _in_block(start: int, part: slice, of: slice) -> slice:
     return slice(start + part.start - of.start, start + part.stop - of.start)
 
 
-def _tiles_touched(level: Level, parts: Sequence[tuple[Cell, slice, slice, Any, Any]]) -> list[tuple[int, int]]:
-    """Return the tiles that any pixel of the cells may fall into."""
+def _tiles_touched(
+    level: Level, parts: Sequence[tuple[Cell, slice, slice, Any, Any]], around: int
+) -> list[tuple[int, int]]:
+    """Return the tiles that any pixel of the cells may fall into, or come so many pixels near to."""
     touched = np.zeros((level.down, level.across), dtype=bool)
     for cell, rows, cols, all_x, all_y in parts:
         step = cell.step
         more = 2 if step > 1 else 1
         down = slice(rows.start // step, (rows.stop - 1) // step + more)
         across = slice(cols.start // step, (cols.stop - 1) // step + more)
-        left, right = _bounds(all_x[down, across], step, level.width)
-        top, low = _bounds(all_y[down, across], step, level.height)
+        left, right = _bounds(all_x[down, across], step, level.width, around)
+        top, low = _bounds(all_y[down, across], step, level.height, around)
         inside = (right >= 0) & (left < level.width) & (low >= 0) & (top < level.height)
         first, last = np.maximum(top, 0) // level.tile_height, np.minimum(low, level.height - 1) // level.tile_height
         start, stop = np.maximum(left, 0) // level.tile_width, np.minimum(right, level.width - 1) // level.tile_width
@@ -261,12 +280,13 @@ def _tiles_touched(level: Level, parts: Sequence[tuple[Cell, slice, slice, Any, 
     return [(int(row), int(col)) for row, col in np.argwhere(touched)]
 
 
-def _bounds(values: NDArray[np.float64], step: int, size: int) -> tuple[NDArray[Any], NDArray[Any]]:
+def _bounds(values: NDArray[np.float64], step: int, size: int, around: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the smallest and largest pixel of each square between nodes, as whole numbers beside -1 and the size."""
-    known = np.where(np.isfinite(values), values, -2.0)
+    known = np.where(np.isfinite(values), values, -2.0 - around)
     if step == 1:
         low = high = known
     else:
         four = (known[:-1, :-1], known[1:, :-1], known[:-1, 1:], known[1:, 1:])
         low, high = np.minimum.reduce(four), np.maximum.reduce(four)
-    return np.clip(np.floor(low - _TIE), -2, size + 1), np.clip(np.floor(high + 2 * _TIE), -2, size + 1)
+    first, last = np.floor(low - _TIE) - around, np.floor(high + 2 * _TIE) + around
+    return np.clip(first, -2, size + 1), np.clip(last, -2, size + 1)

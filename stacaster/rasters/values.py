@@ -112,6 +112,27 @@ class Rule:
         self.put(held, target)
         return bool(found)
 
+    def blend(self, held: NDArray[np.float64], target: NDArray[Any]) -> None:
+        """Write interpolated values, NaN where there is none, as GDAL does: rounded, and never the fill value."""
+        lost = np.isnan(held)
+        kind = np.dtype(self.source if self.table is not None else self.target)
+        if kind.kind == "f":
+            values = held.astype(kind)
+        else:
+            limits = np.iinfo(kind)
+            values = np.floor(np.where(lost, 0, held) + 0.5).clip(limits.min, limits.max).astype(kind)
+            fill = self.nodata if self.table is not None else self.fill
+            if fill is not None:
+                values[values == fill] = int(fill) + (1 if fill == limits.min else -1)
+        if self.table is not None:
+            physical = self.table[values.view(f"u{kind.itemsize}")]
+            physical[lost] = self.outside
+            lost, values = np.isnan(physical), physical
+        where = ~lost & nodata_mask(target, self.outside) if self.keep else ~lost
+        if not self.keep:
+            target[...] = self.outside
+        np.copyto(target, values, where=where)
+
     def missing_value(self) -> Any:
         """Return a stored number that becomes ``outside``.
 
@@ -148,7 +169,7 @@ def rule_for(image: Image, cfg: Any, *, is_bent: bool) -> Rule:
     Args:
         image: The file.
         cfg: ``RasterLoadParams`` of odc-loader.
-        is_bent: Whether pixels come to another grid, where GDAL treats fill differently.
+        is_bent: Whether nearest pixels come to another grid, where GDAL treats fill differently.
 
     Raises:
         UnsupportedError: GDAL would clamp or round, or do more than is known here.
@@ -163,7 +184,7 @@ def rule_for(image: Image, cfg: Any, *, is_bent: bool) -> Rule:
         if not (float(nodata).is_integer() and limits.min <= nodata <= limits.max):
             raise UnsupportedError(f"its fill value {nodata} is none of {source}")
     fill = resolve_dst_nodata(target, cfg, nodata)
-    if nodata is None and fill is not None and is_bent and np.dtype(source).kind in "ui" and target.kind in "ui":
-        raise UnsupportedError("it states no fill value, and GDAL moves values away from the one of the cube")
+    if is_bent and fill is not None and not same_nodata(nodata, fill) and target.kind in "ui":
+        raise UnsupportedError("its fill value is not that of the cube, and GDAL moves values away from that")
     outside = resolve_dst_fill_value(target, cfg, resolve_src_nodata(cfg.fill_value, cfg))
     return Rule(source=source, target=target.name, nodata=nodata, fill=fill, outside=outside)

@@ -24,10 +24,14 @@ class View:
     """Position among the levels of the file; 0 is full resolution."""
     straight: Affine | None
     """Pixels of the cube to pixels of the level, where rows and columns stay rows and columns."""
-    places: Places | None
-    """Else the places of the cube's pixels in the CRS of the file."""
+    places: Places
+    """Places of the cube's pixels in the CRS of the file."""
     to_pixels: Affine
     """From that CRS to pixels of the level."""
+    scale: float
+    """How many pixels of the level one of the cube is long, on the longer side."""
+    is_aligned: bool
+    """Whether pixels of the cube are pixels of the level, within the bound."""
 
 
 @lru_cache(maxsize=512)
@@ -38,20 +42,37 @@ def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None
     """
     image, crs = opened.image, opened.crs
     full = image.levels[0]
+    places = places_of(cube, crs, BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e)))
     if is_straight(cube, crs):
         whole = ~image.transform * cube.transform
         scale = min(abs(whole.a), abs(whole.e))
         level = _level_for(image, scale) if use_overviews else 0
         to_pixels = ~image.transform_of(level)
-        return View(level=level, straight=to_pixels * cube.transform, places=None, to_pixels=to_pixels)
-    tolerance = BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e))
-    places = places_of(cube, crs, tolerance)
+        straight = to_pixels * cube.transform
+        return View(
+            level=level, straight=straight, places=places, to_pixels=to_pixels,
+            scale=max(abs(straight.a), abs(straight.e)), is_aligned=_is_aligned(straight, cube),
+        )  # fmt: skip
     middle = _middle(image, cube, crs, full)
     if middle is None:
         return None
-    scale = _scale_at(places, ~image.transform, *middle)
-    level = _level_for(image, scale) if use_overviews and math.isfinite(scale) else 0
-    return View(level=level, straight=None, places=places, to_pixels=~image.transform_of(level))
+    shorter, _ = _scale_at(places, ~image.transform, *middle)
+    level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
+    to_pixels = ~image.transform_of(level)
+    _, longer = _scale_at(places, to_pixels, *middle)
+    return View(level=level, straight=None, places=places, to_pixels=to_pixels, scale=longer, is_aligned=False)
+
+
+def _is_aligned(straight: Affine, cube: GeoBox) -> bool:
+    high, wide = cube.shape.yx
+    corners = (straight * (0.5, 0.5), straight * (wide - 0.5, high - 0.5))
+    first = [math.floor(at) + 0.5 for at in corners[0]]
+    last = [first[0] + wide - 1, first[1] + high - 1]
+    return all(
+        abs(at - meant) < BOUND
+        for corner, wanted in zip(corners, (first, last), strict=True)
+        for at, meant in zip(corner, wanted, strict=True)
+    )
 
 
 def _level_for(image: Image, scale: float) -> int:
@@ -92,17 +113,18 @@ def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, f
     return (left + right) / 2, (top + low) / 2
 
 
-def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> float:
-    """Return how many pixels of the file one of the cube is long, on the shorter side."""
+def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> tuple[float, float]:
+    """Return how many pixels of the file one of the cube is long, on the shorter and on the longer side."""
     cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
     x, y = places.at(cols, rows)
     x, y = to_pixels.a * x, to_pixels.e * y
     across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
     if not all(math.isfinite(value) for value in tuple(across)[:6]):
-        return math.nan
+        return math.nan, math.nan
     from odc.geo.overlap import get_scale_from_linear_transform
 
-    return float(min(get_scale_from_linear_transform(across).xy))
+    sides = get_scale_from_linear_transform(across).xy
+    return float(min(sides)), float(max(sides))
 
 
 def block_in(cube: GeoBox | None, box: GeoBox) -> tuple[GeoBox, slice, slice]:

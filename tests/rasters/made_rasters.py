@@ -89,7 +89,10 @@ def read_level(path: Path, level: int) -> tuple[np.ndarray, Affine]:
 
 def level_of_odc(path: Path, source: GeoBox, cube: GeoBox) -> tuple[int, float]:
     """Return the level that odc-stac takes for a whole cube, and how much coarser the cube is."""
-    found = compute_reproject_roi(source, cube)
+    try:
+        found = compute_reproject_roi(source, cube)
+    except (AssertionError, ValueError):
+        return 0, 1.0  # where it finds no scale
     with rasterio.open(path) as dataset:
         index = pick_overview(found.read_shrink, dataset.overviews(1)) if found.read_shrink > 1 else None
     return (0 if index is None else index + 1), float(found.scale)

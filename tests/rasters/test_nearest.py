@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from affine import Affine
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
@@ -24,6 +24,9 @@ from tests.rasters.made_rasters import (
     read_cube,
     read_level,
 )
+
+PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Without looking for the smallest failing case, which takes minutes."""
 
 DTYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 
@@ -82,7 +85,7 @@ def allowed(values: np.ndarray, col: np.ndarray, row: np.ndarray, found: np.ndar
     return good
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_pixel_is_the_nearest_one(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     wanted = data.draw(files())
