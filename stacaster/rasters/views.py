@@ -118,9 +118,9 @@ def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> tupl
     cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
     x, y = places.at(cols, rows)
     x, y = to_pixels.a * x, to_pixels.e * y
-    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
-    if not all(math.isfinite(value) for value in tuple(across)[:6]):
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan, math.nan
+    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
     from odc.geo.overlap import get_scale_from_linear_transform
 
     sides = get_scale_from_linear_transform(across).xy
