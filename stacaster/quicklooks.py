@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,38 @@ _SIZE = 320
 _PERCENT = (2.0, 98.0)
 
 
+class WrittenBands(Mapping[str, Path]):
+    """Paths of the bands of a granule while they are written; who looks one up waits until it is there.
+
+    Args:
+        names: Names of all bands.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._paths: dict[str, Future[Path]] = {name: Future() for name in names}
+
+    def add(self, name: str, path: Path) -> None:
+        """Say that a band is there."""
+        self._paths[name].set_result(path)
+
+    def close(self) -> None:
+        """Let nobody wait for a band that will not come."""
+        for future in self._paths.values():
+            future.cancel()
+
+    def __getitem__(self, name: str) -> Path:
+        return self._paths[name].result()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._paths
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
 def write_quicklooks(
     renders: Mapping[str, Mapping[str, Any]], bands: Mapping[str, Path], folder: Path
 ) -> dict[str, dict[str, Any]]:
@@ -34,7 +67,7 @@ def write_quicklooks(
 
     Args:
         renders: Of the product: one or three ``assets`` each; the first that can be drawn becomes the thumbnail.
-        bands: COG of each band.
+        bands: COG of each band; looking one up may wait until it is written.
         folder: Where to write.
 
     Returns:

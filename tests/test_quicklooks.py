@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from rasterio.errors import NotGeoreferencedWarning
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import WriteError
-from stacaster.quicklooks import write_quicklooks
+from stacaster.quicklooks import WrittenBands, write_quicklooks
 
 
 def pixels_of(path: str | Path) -> np.ndarray:
@@ -99,3 +100,17 @@ def test_a_lost_picture_is_found(catalog: Catalog, tmp_path: Path) -> None:
     shutil.copytree(catalog.root, root)
     next(root.rglob("thumbnail.png")).unlink()
     assert any("thumbnail" in str(problem) for problem in stacaster.check_catalog(root))
+
+
+def test_pictures_wait_for_their_bands_and_not_for_those_that_never_come(tmp_path: Path) -> None:
+    bands = WrittenBands(["a", "b"])
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(lambda: bands["a"])
+        assert not waiting.done() and "a" in bands and "c" not in bands and list(bands) == ["a", "b"]
+        bands.add("a", tmp_path / "a.tif")
+        assert waiting.result() == tmp_path / "a.tif"
+        never = beside.submit(lambda: bands["b"])
+        bands.close()
+        with pytest.raises(CancelledError):
+            never.result()
+    assert bands["a"] == tmp_path / "a.tif" and len(bands) == 2

@@ -54,13 +54,20 @@ class CogJob:
     """What the band is and where it lies."""
 
 
-def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd") -> list[CogAsset]:
+def write_cogs(
+    jobs: Sequence[CogJob],
+    *,
+    threads: int = 1,
+    profile: str = "zstd",
+    done: Callable[[str, Path], None] | None = None,
+) -> list[CogAsset]:
     """Write several bands; of at most ``threads`` of them something is in memory.
 
     Args:
         jobs: Bands; reading happens one band at a time.
         threads: Bands that are packed and verified at once.
         profile: Name of the profile.
+        done: Told name and path of each band as soon as its file is there, by the thread that wrote it.
 
     Returns:
         One asset a job, in order.
@@ -74,7 +81,10 @@ def write_cogs(jobs: Sequence[CogJob], *, threads: int = 1, profile: str = "zstd
 
     def run(job: CogJob, pool: Executor | None = None) -> CogAsset:
         pixels = _locked(job.read, lock)
-        return write_cog(pixels, job.path, scene_band=job.scene_band, profile=profile, pool=pool)
+        asset = write_cog(pixels, job.path, scene_band=job.scene_band, profile=profile, pool=pool)
+        if done is not None:
+            done(job.scene_band.band.name, asset.path)
+        return asset
 
     if threads <= 1:
         return [run(job) for job in jobs]

@@ -94,6 +94,10 @@ def _average_pairs(block: NDArray[Any], nodata: int | float | None, target: NDAr
     total >>= pair.type(2)
     if partial.size:
         total.reshape(-1)[partial] = _divided(*known)
+    if nodata == 0:
+        # Where nothing is valid, the sum is nodata already.
+        target[...] = total
+        return
     _finish(total, count, nodata, target)
 
 

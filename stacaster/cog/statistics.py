@@ -27,7 +27,10 @@ class StatisticsOf:
     def __init__(self, data_type: np.dtype[Any], nodata: int | float | None) -> None:
         self._type, self._nodata, self._seen = data_type, nodata, 0
         self._lowest = _HISTOGRAM.get(data_type.name)
-        self._counts = np.zeros(0 if self._lowest is None else 1 << (8 * data_type.itemsize), dtype=np.int64)
+        # Bytes are counted in pairs, which takes half the time; those without a partner for themselves.
+        self._counts = np.zeros(0 if self._lowest is None else 1 << 16, dtype=np.int64)
+        self._single = np.zeros(256, dtype=np.int64)
+        self._space = np.empty(0, dtype=np.intp)
         self._total, self._mean, self._squares = 0, 0.0, 0.0
         self._low, self._high = math.inf, -math.inf
 
@@ -39,10 +42,21 @@ class StatisticsOf:
         for start in range(0, strip.shape[0], _ROWS):
             block = strip[start : start + _ROWS]
             if self._lowest is not None:
-                unsigned = np.ascontiguousarray(block.view(f"u{block.dtype.itemsize}")).ravel()
-                self._counts += _counts(unsigned, self._counts.size)
+                self._count(np.ascontiguousarray(block).reshape(-1))
             else:
                 self._add_moments(block)
+
+    def _count(self, values: NDArray[Any]) -> None:
+        if values.size % 2 and values.itemsize == 1:
+            self._single[values[-1:].view(np.uint8)] += 1
+            values = values[:-1]
+        numbers = values.view("<u2")
+        if self._space.size < numbers.size:
+            self._space = np.empty(numbers.size, dtype=np.intp)
+        # NumPy counts numbers of this type without a copy of its own.
+        space = self._space[: numbers.size]
+        space[...] = numbers
+        self._counts += np.bincount(space, minlength=1 << 16)
 
     def _add_moments(self, block: NDArray[Any]) -> None:
         """Merge mean and squared deviations of blocks (Chan, Golub, LeVeque 1983): no difference of large sums.
@@ -74,6 +88,9 @@ class StatisticsOf:
 
     def _of_histogram(self) -> BandStatistics | None:
         counts = self._counts
+        if self._type.itemsize == 1:
+            pairs = counts.reshape(256, 256)
+            counts = pairs.sum(axis=0) + pairs.sum(axis=1) + self._single
         values = np.arange(counts.size, dtype=np.int64)
         if self._lowest:
             values[counts.size // 2 :] -= counts.size
@@ -89,18 +106,6 @@ class StatisticsOf:
         second = sum(int(v) * int(v) * int(n) for v, n in zip(values, counts, strict=True))
         moments = first / total, (second * total - first * first) / (total * total)
         return _made((int(values.min()), int(values.max())), moments, total, self._seen)
-
-
-def _counts(values: NDArray[Any], size: int) -> NDArray[np.int64]:
-    """Return how often each value occurs; bytes are counted in pairs, which takes half the time."""
-    if values.dtype != np.uint8:
-        return np.bincount(values, minlength=size)
-    even = values.size // 2 * 2
-    pairs = np.bincount(values[:even].view(np.uint16), minlength=1 << 16).reshape(256, 256)
-    counts: NDArray[np.int64] = pairs.sum(axis=0) + pairs.sum(axis=1)
-    if values.size > even:
-        counts[values[-1]] += 1
-    return counts
 
 
 def _made(limits: tuple[float, float], moments: tuple[float, float], total: int, size: int) -> BandStatistics:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from stacaster.convert.whole import keep_files
 from stacaster.errors import ReadError, UsageError
 from stacaster.hulls import HullOf
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
-from stacaster.quicklooks import write_quicklooks
+from stacaster.quicklooks import WrittenBands, write_quicklooks
 from stacaster.readers import open_tracks
 from stacaster.version import __version__
 
@@ -150,12 +150,19 @@ def _write(
         CogJob(read=reading(granule, band, hull), path=target / f"{band.band.name}.tif", scene_band=band)
         for band, hull in zip(scene.bands, hulls, strict=True)
     ]
-    written = write_cogs(jobs, threads=int(task["threads"]), profile=str(task["profile"]))
-    assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
-    geometry, bbox = _place(scene, hulls, granule.content)
-    item = stac.build_item(product, scene, assets={**assets, **files}, geometry=geometry, bbox=bbox, **made)
-    paths = {name: asset.path for name, asset in assets.items()}
-    item["assets"] |= write_quicklooks(product.renders, paths, target)
+    there = WrittenBands(band.band.name for band in scene.bands)
+    with ThreadPoolExecutor(1) as beside:
+        # Pictures of the bands that are there are made while others are written.
+        pictures = beside.submit(write_quicklooks, product.renders, there, target)
+        try:
+            threads, profile = int(task["threads"]), str(task["profile"])
+            written = write_cogs(jobs, threads=threads, profile=profile, done=there.add)
+        finally:
+            there.close()
+        assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
+        geometry, bbox = _place(scene, hulls, granule.content)
+        item = stac.build_item(product, scene, assets={**assets, **files}, geometry=geometry, bbox=bbox, **made)
+        item["assets"] |= pictures.result()
     return item
 
 

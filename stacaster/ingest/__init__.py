@@ -201,8 +201,8 @@ def _run(
         workers=min(settings.workers, len(granules)),
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,
-        # odc-geo imports it to recognise its arrays; no worker has any.
-        hidden=["dask"],
+        # odc-geo imports dask to recognise its arrays, rasterio boto3 for buckets; no worker has any of them.
+        hidden=["dask", "boto3"],
     )
     # The packages of a commit are imported while the workers import theirs.
     preload = Thread(target=_preload, daemon=True)

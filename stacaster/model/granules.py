@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -98,8 +99,14 @@ class GranuleContent:
 
     def find_all(self, name: str) -> list[OdlObject]:
         """Return the ODL objects of this name (any case) in any metadata attribute, in file order."""
-        wanted = name.upper()
-        return [item for item in self.objects if item.name.upper() == wanted]
+        return list(self._by_name.get(name.upper(), ()))
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Sequence[OdlObject]]:
+        found: dict[str, list[OdlObject]] = {}
+        for item in self.objects:
+            found.setdefault(item.name.upper(), []).append(item)
+        return found
 
     def find(self, name: str) -> Any | None:
         """Return the value of the first ODL object of this name, or None."""

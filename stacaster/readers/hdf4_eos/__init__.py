@@ -16,7 +16,7 @@ from stacaster.model import GranuleContent, Lattice, Layer
 from stacaster.odl import OdlObject
 from stacaster.readers.hdf4_eos.direct import DirectFile
 from stacaster.readers.hdf4_eos.layout import LayoutError, check_layout
-from stacaster.readers.hdf4_eos.structure import read_metadata, read_vgroups
+from stacaster.readers.hdf4_eos.structure import read_metadata, read_text, read_vgroups
 from stacaster.sidecars import read_ecs_sidecar
 
 if TYPE_CHECKING:
@@ -178,8 +178,8 @@ class Hdf4Granule:
         found = []
         for index in range(self._sd.info()[1]):
             attribute = self._sd.attr(index)
-            name, _, _ = attribute.info()
-            found.append((name, attribute.get()))
+            name, kind, length = attribute.info()
+            found.append((name, read_text(self._sd, index, length) if kind == SDC.CHAR else attribute.get()))
         return found
 
     def _layer(self, index: int, members: Mapping[int, str], structure: Sequence[OdlObject]) -> Layer | None:
