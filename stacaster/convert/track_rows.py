@@ -53,6 +53,7 @@ class Beam:
 
             self._area = shapely.geometry.shape(dict(area))
             shapely.prepare(self._area)
+        self._is_whole = False
         self.segments = self._segments_of_rows()
         self._epoch = icesat2.epoch_of(granule.content)
         self.classes: tuple[NDArray[Any], NDArray[Any]] | None = None
@@ -70,6 +71,7 @@ class Beam:
             return None
         count = self.granule.read(self.name, table.segment_count)[0].astype(np.int64)
         first = np.concatenate([[0], np.cumsum(count)[:-1]]) if count.size else count
+        self._is_whole = int(count.sum()) == self.count > 0
         if int(count.sum()) != self.count:
             if table.segment_first is None or table.segment_first not in self._shapes:
                 raise self._unfit(int(count.sum()))
@@ -88,6 +90,11 @@ class Beam:
         """Return the segment of each row; -1 for rows of no segment."""
         assert self.segments is not None
         first, count = self.segments
+        if self._is_whole:
+            ends = first + count
+            begin, last = (int(place) for place in np.searchsorted(ends, (rows.start, rows.stop - 1), side="right"))
+            inside = np.minimum(ends[begin : last + 1], rows.stop) - np.maximum(first[begin : last + 1], rows.start)
+            return np.repeat(np.arange(begin, last + 1), inside)
         used = np.flatnonzero(count > 0)
         used = used[np.argsort(first[used], kind="stable")]
         place = np.arange(rows.start, rows.stop)

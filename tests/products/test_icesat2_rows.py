@@ -14,6 +14,7 @@ import pytest
 import shapely
 
 from stacaster import products
+from stacaster.convert import track_rows
 from stacaster.convert.track_strips import footprint, thinned
 from stacaster.convert.tracks import Tracks, write_tracks
 from stacaster.errors import ReadError
@@ -213,3 +214,26 @@ def test_strips_hold_every_point() -> None:
             assert shape.area < 4 * 0.001 and not shapely.intersects(shape, shapely.Point(x.mean(), -31 + 3 * 0.6))
     one, _ = footprint({"gt1l": [thinned(np.array([20.0]), np.array([50.0]))]})
     assert shapely.geometry.shape(one).area == pytest.approx(0.001**2 / np.cos(np.radians(50)), rel=0.1)
+
+
+@pytest.mark.parametrize("rows", [37, 100])
+def test_rows_do_not_depend_on_how_many_are_read_at_once(
+    granules: Sequence[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    with h5py.File(granules[0], "r+") as file:
+        for beam in SCENE.beams[1:]:
+            del file[beam]
+        # Segments without photons at the beginning, between and at the end.
+        counts = file["gt1l/geolocation/segment_ph_cnt"][()]
+        for empty, other in ((0, 1), (18, 17), (19, 20), (-1, -2)):
+            counts[other] += counts[empty]
+            counts[empty] = 0
+        file["gt1l/geolocation/segment_ph_cnt"][...] = counts
+        ids = file["gt1l/geolocation/segment_id"][()]
+    _, whole = written(granules[0], tmp_path / "whole")
+    assert np.array_equal(whole["photons"].segment_id, np.repeat(ids, counts))
+    monkeypatch.setattr(track_rows, "_ROWS", rows)
+    _, parts = written(granules[0], tmp_path / "parts")
+    one, other = (table["photons"].drop(columns="confidence") for table in (parts, whole))
+    assert one.equals(other)
+    assert np.array_equal(np.stack(list(parts["photons"].confidence)), np.stack(list(whole["photons"].confidence)))
