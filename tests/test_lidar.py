@@ -144,6 +144,28 @@ def test_flags_say_why_a_fit_stopped() -> None:
     assert {0, 1, 2, 4} <= seen
 
 
+def test_quartiles_of_signal_within_background() -> None:
+    """Also where the quartiles pass each other, and half of the signal around the middle is taken."""
+    from stacaster.lidar import kernels
+
+    chance = np.random.default_rng(4)
+    passed = 0
+    for _ in range(400):
+        count = int(chance.integers(4, 40))
+        # Within a window the quartiles cannot pass each other; residuals beyond it make them.
+        r = np.sort(chance.uniform(-10, 10, count) if chance.random() < 0.5 else chance.uniform(5, 30, count))
+        signal = float(chance.uniform(1.01, count))
+        rate = (count - signal) / 20.0
+        first = next((i for i in range(count) if i + 1.5 >= 0.25 * signal + (r[i] + 10) * rate), count)
+        last = next((i for i in reversed(range(count)) if i - 0.5 <= 0.75 * signal + (r[i] + 10) * rate), -1)
+        if last < first:
+            passed += 1
+            first = math.trunc(count / 2 - signal / 4 + 0.5) - 1
+            last = math.trunc(count / 2 + signal / 4 + 0.5)
+        assert kernels.quartiles(r, -10.0, rate, signal) == (first, last)
+    assert passed > 3
+
+
 def test_fitted_heights_are_those_of_a_known_surface() -> None:
     """Of a sloping surface with noise above and below: heights, slopes and the errors that are stated for them."""
     chance = np.random.default_rng(21)
