@@ -61,6 +61,7 @@ TABLE: tuple[tuple[str, type, str], ...] = (
     ("heights", str, "Heights of the DEM above the geoid or the ellipsoid."),
     ("geoid", str, "File with the EGM2008 geoid. [default: what PROJ finds]"),
     ("catalog", str, "Catalog that takes the granules and the DEM. [default: none]"),
+    ("keep_files", bool, "Take granules into the catalog as they come, without COGs."),
     ("neighbours", int, "Pairs: each granule with so many that follow."),
     ("max_days", float, "Pairs: longest time between two."),
     ("workers", int, "Files at a time."),

@@ -104,7 +104,8 @@ def rings(annotations: Sequence[Annotation], *, lines: tuple[float, float] | Non
         right = [pair[1][1:] for _, pair in sorted(sides.items())]
         left = [pair[0][1:] for _, pair in sorted(sides.items(), reverse=True)]
         ring = [(p.longitude, p.latitude) for p in first] + right + [(p.longitude, p.latitude) for p in last] + left
-        found[note.swath] = np.array(ring, dtype=np.float64)
+        # Images of both polarisations share their grid; pictures of waves share their swath.
+        found[note.grid[0]] = np.array(ring, dtype=np.float64)
     return list(found.values())
 
 

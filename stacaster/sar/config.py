@@ -91,6 +91,7 @@ class StackConfig:
     heights: Annotated[str, "Heights of the DEM above the geoid or the ellipsoid."] = "geoid"
     geoid: Annotated[str | None, "File with the EGM2008 geoid. [default: what PROJ finds]"] = None
     catalog: Annotated[str | None, "Catalog that takes the granules and the DEM. [default: none]"] = None
+    keep_files: Annotated[bool, "Take granules into the catalog as they come, without COGs."] = False
     neighbours: Annotated[int, "Pairs: each granule with so many that follow."] = 2
     max_days: Annotated[float | None, "Pairs: longest time between two."] = None
     workers: Annotated[int, "Files at a time."] = 4

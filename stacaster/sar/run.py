@@ -123,7 +123,9 @@ def stack(
     report = None
     if asked.catalog is not None:
         report = ingest(
-            [path for path in files.report.files if path.suffix != ".json"], catalog=asked.catalog,
+            [path for path in files.report.files if path.suffix != ".json"],
+            catalog=asked.catalog,
+            keep_files=asked.keep_files,
             progress=lambda done, total, outcome: tell("ingest", outcome.granule, done, total),
         )  # fmt: skip
     return StackResult(

@@ -181,8 +181,13 @@ def test_credentials_of_the_netrc_are_read_and_nothing_is_written(
     assert netrc.stat().st_mtime_ns == before.st_mtime_ns and stat.S_IMODE(netrc.stat().st_mode) == 0o600
 
 
+# The transfer itself is the common one, whose whole matrix stands with it.
 OF_THE_CATALOGUE = ("cut 50", "page", "foreign", "429 seconds", "404", "500")
-MATRIX = [(service, name) for service in ("list", "file") for name in (*FAULTS, "corrupt")]
+OF_FILES = ("cut 0", "cut 99", "reset", "stall 99", "no length", "page", "foreign", "plain http", "401", "403", "404",
+            "503", "429 seconds", "corrupt")  # fmt: skip
+OF_LISTS = ("cut 0", "cut 50", "cut 99", "reset", "stall 0", "wrong length", "no length", "page", "foreign", "401",
+            "403", "404", "500", "503", "429 seconds", "429 date", "corrupt")  # fmt: skip
+MATRIX = [("list", name) for name in OF_LISTS] + [("file", name) for name in OF_FILES]
 MATRIX += [("catalogue", name) for name in OF_THE_CATALOGUE]
 
 

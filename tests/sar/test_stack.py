@@ -240,3 +240,14 @@ def test_items_form_the_same_stacks(radar: Radar, tmp_path: Path) -> None:
     theirs = {b.id: b.perpendicular for b in stacaster.find_stacks().baselines()[0].baselines}
     assert mine.keys() == theirs.keys()
     assert all(mine[key] == pytest.approx(theirs[key], abs=0.6) for key in mine)
+
+
+def test_search_download_and_ingest_in_one_go(radar: Radar, tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    one: dict[str, Any] = {"catalog": root, "cache_dir": tmp_path / "cache", "limit": 1}
+    assert not stacaster.ingest_search("SENTINEL-1", attributes={"processingLevel": "SLC"}, **one).failed
+    assert not stacaster.ingest_search("SLC-BURST", **one).failed
+    found = {item.collection_id: item for item in stacaster.open_catalog(root).search().items()}
+    assert set(found) == {"sentinel-1-slc", "sentinel-1-bursts"}
+    again = stacaster.ingest_search("SLC-BURST", **one)
+    assert [outcome.status for outcome in again.outcomes] == ["skipped"]
