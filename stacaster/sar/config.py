@@ -20,7 +20,6 @@ _ALIASES = {
     "polarisation": "polarization", "limit": "max_results", "path": "relative_orbit", "direction": "flight_direction",
     "orbit": "absolute_orbit", "intersects": "intersects_with", "workdir": "output", "min_faraday_rotation":
     "min_faraday", "max_faraday_rotation": "max_faraday", "latest": "latest_n", "earliest": "earliest_n",
-    "doi": "collection",
 }  # fmt: skip
 # Options that become conditions of a search under another name.
 _CONDITIONS = {
@@ -171,6 +170,10 @@ class StackConfig:
             if not re.fullmatch(r"[GR][A-Z]{3}", level):
                 raise UsageError("dataset NISAR needs a processing_level such as GSLC, GCOV, GUNW or RSLC")
             return f"NISAR_{'L1' if level[0] == 'R' else 'L2'}_{level}"
+        if "BURST" in name.upper() and (self.frame, self.asf_frame) != (None, None):
+            raise UsageError(
+                "bursts have no frame; full_burst_id (100_213456_IW2) or relative_burst_id names the place"
+            )
         return name
 
     def _level(self) -> list[str]:

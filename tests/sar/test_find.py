@@ -94,6 +94,8 @@ def test_bad_input_names_what_there_is(radar: Radar, tmp_path: Path) -> None:
         stacaster.find_stacks(relative_orbit=list(range(1, 100)))
     with pytest.raises(UsageError, match="no WKT"):
         stacaster.find_stacks(intersects_with="POLYGON((1 2, 3")
+    with pytest.raises(UsageError, match="bursts have no frame"):
+        stacaster.find_stacks(dataset="SLC-BURST", frame=466)
     with pytest.raises(UsageError, match="processing_level such as"):
         stacaster.find_stacks(dataset="NISAR")
     (tmp_path / "x.toml").write_text("datset = 'ALOS'\n")

@@ -6,7 +6,7 @@ import datetime as dt
 import importlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -157,26 +157,24 @@ class _Search:
         mission = mission_of(granule)
         assert mission is not None
         start, end = granule.start - self._margin, granule.end + self._margin
-        problems: list[str] = []
-        kinds: dict[str, str] = {}
+        problems: list[tuple[str, StacasterError]] = []
         for kind in KINDS:
+            reason = None if kind == KINDS[0] else _why(problems)
             path = self._cached(mission, kind, start, end)
             if path is not None:
-                return OrbitOutcome(granule=granule.id, path=path, kind=kind, place="cache", reason=_why(kinds))
+                return OrbitOutcome(granule=granule.id, path=path, kind=kind, place="cache", reason=reason)
             for name, place in self._places.items():
                 try:
                     path = self._from(place, mission, kind, start, end)
                 except StacasterError as error:
-                    problems.append(f"{name}: {error}")
-                    kinds.setdefault("error", type(error).__name__)
+                    problems.append((name, error))
                     continue
                 if path is not None:
-                    return OrbitOutcome(granule=granule.id, path=path, kind=kind, place=name, reason=_why(kinds))
-            kinds[kind] = "not found"
-        said = f"; {'; '.join(problems)}" if problems else ""
+                    return OrbitOutcome(granule=granule.id, path=path, kind=kind, place=name, reason=reason)
         span = f"{start:%Y-%m-%dT%H:%M:%S} to {end:%Y-%m-%dT%H:%M:%S}"
-        text = f"no {' or '.join(KINDS)} of {mission} covers {span} at {', '.join(self._places)}{said}"
-        return OrbitOutcome(granule=granule.id, reason=text, error=kinds.get("error", "NothingFoundError"))
+        text = f"no {' or '.join(KINDS)} of {mission} covers {span} at {', '.join(self._places)}{_said(problems)}"
+        error_name = type(problems[0][1]).__name__ if problems else "NothingFoundError"
+        return OrbitOutcome(granule=granule.id, reason=text, error=error_name)
 
     def _cached(self, mission: str, kind: str, start: dt.datetime, end: dt.datetime) -> Path | None:
         names = [path.name for path in self._folder.glob(f"{mission}_OPER_AUX_{kind}_*.EOF")]
@@ -217,8 +215,14 @@ def _best(orbits: Iterable[OrbitFile], kind: str, start: dt.datetime, end: dt.da
     return sorted(fitting, key=lambda orbit: (orbit.created, orbit.start), reverse=True)
 
 
-def _why(kinds: Mapping[str, str]) -> str | None:
-    return "there is no precise orbit yet" if "POEORB" in kinds else None
+def _why(problems: Sequence[tuple[str, StacasterError]]) -> str:
+    """Return why an orbit is no precise one."""
+    return f"no precise orbit could be had{_said(problems)}" if problems else "there is no precise orbit yet"
+
+
+def _said(problems: Sequence[tuple[str, StacasterError]]) -> str:
+    texts = dict.fromkeys(f"{name}: {error}" for name, error in problems)
+    return f"; {'; '.join(texts)}" if texts else ""
 
 
 def read_orbit(path: Path) -> tuple[StateVector, ...]:

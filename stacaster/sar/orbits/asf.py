@@ -13,7 +13,7 @@ from stacaster.fetch import TransferRules
 from stacaster.http import RetryPolicy, new_session, request
 from stacaster.model import GranuleFile
 from stacaster.sar.orbits import FoundOrbit
-from stacaster.sar.orbits.transfers import fetch_file
+from stacaster.sar.transfers import fetch_file
 
 BASE = "https://s1qc.asf.alaska.edu"
 """The server; ``aux_poeorb/`` and ``aux_resorb/`` hold the files."""

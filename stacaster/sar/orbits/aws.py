@@ -11,7 +11,7 @@ from stacaster.http import RetryPolicy
 from stacaster.model import GranuleFile
 from stacaster.sar.buckets import PublicBucket
 from stacaster.sar.orbits import FoundOrbit
-from stacaster.sar.orbits.transfers import fetch_file
+from stacaster.sar.transfers import fetch_file
 
 BUCKET = "s1-orbits"
 """Name of the bucket."""

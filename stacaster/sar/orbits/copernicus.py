@@ -17,7 +17,7 @@ from stacaster.fetch import TransferRules
 from stacaster.http import SHORT_PATIENCE, RetryPolicy, error_text, new_session, request
 from stacaster.model import GranuleFile
 from stacaster.sar.orbits import FoundOrbit
-from stacaster.sar.orbits.transfers import fetch_file
+from stacaster.sar.transfers import fetch_file
 
 if TYPE_CHECKING:
     from requests.cookies import RequestsCookieJar
