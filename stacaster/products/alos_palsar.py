@@ -10,8 +10,6 @@ import datetime as dt
 import re
 from typing import Any
 
-import numpy as np
-
 from stacaster.errors import ReadError
 from stacaster.hulls import outline
 from stacaster.instruments import radar
@@ -97,6 +95,8 @@ def _moments(content: GranuleContent, facts: dict[str, str], umm: dict[str, Any]
 
 def _corners(facts: dict[str, str]) -> dict[str, Any] | None:
     """Return the outline of the four corners of the work report."""
+    import numpy as np
+
     for prefix in ("Img_ImageScene", "Brs_ImageScene"):
         try:
             ring = [(float(facts[f"{prefix}{c}Longitude"]), float(facts[f"{prefix}{c}Latitude"])) for c in _CORNERS]

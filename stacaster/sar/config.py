@@ -171,9 +171,7 @@ class StackConfig:
                 raise UsageError("dataset NISAR needs a processing_level such as GSLC, GCOV, GUNW or RSLC")
             return f"NISAR_{'L1' if level[0] == 'R' else 'L2'}_{level}"
         if "BURST" in name.upper() and (self.frame, self.asf_frame) != (None, None):
-            raise UsageError(
-                "bursts have no frame; full_burst_id (100_213456_IW2) or relative_burst_id names the place"
-            )
+            raise UsageError("bursts have no frame; full_burst_id (100_213456_IW2) names the place")
         return name
 
     def _level(self) -> list[str]:
