@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ def height(longitude: Any, latitude: Any) -> Any:
     return 900.0 + 40.0 * np.mod(longitude, 360) + 25.0 * latitude
 
 
+@lru_cache(maxsize=16)
 def tile_bytes(tile: Tile) -> bytes:
     """Return a tile as the bucket has it: the first height stands at the north-western corner of its degree."""
     x, y = 1 / tile.columns, 1 / 3600

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,7 @@ class QualityControl:
         return ranged(request, self.files[name])
 
 
+@lru_cache(maxsize=32)
 def orbit_file(
     scene: Sentinel1Scene,
     kind: str = "POEORB",
