@@ -6,9 +6,9 @@ unpacked here. Datasets with filters other than deflate and shuffle are left to 
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -127,7 +127,9 @@ def _filters(dataset: h5py.Dataset) -> tuple[int, ...] | None:
         return None
     created = dataset.id.get_create_plist()
     found = tuple(created.get_filter(number)[0] for number in range(created.get_nfilters()))
-    return found if set(found) <= {_DEFLATE, _SHUFFLE} else None
+    # Packed twice is nothing that anybody writes: the library reads it.
+    is_known = set(found) <= {_DEFLATE, _SHUFFLE} and len(set(found)) == len(found)
+    return found if is_known else None
 
 
 def _by_library(dataset: h5py.Dataset, window: Window) -> Iterator[NDArray[Any]]:
@@ -174,11 +176,11 @@ def _place(
         raise ChunkError(f"the file ends within the chunk at {chunk.origin} of {name}")
     data: Any = content
     kind = result.dtype
+    size = int(np.prod(sizes)) * kind.itemsize
     for number in reversed(range(len(filters))):
         if chunk.skipped >> number & 1:
             continue
-        data = _inflated(data, name, chunk) if filters[number] == _DEFLATE else _unshuffled(data, kind.itemsize)
-    size = int(np.prod(sizes)) * kind.itemsize
+        data = _inflated(data, size, name, chunk) if filters[number] == _DEFLATE else _unshuffled(data, kind.itemsize)
     if len(data) != size:
         raise ChunkError(f"the chunk at {chunk.origin} of {name} has {len(data)} bytes instead of {size}")
     values = np.frombuffer(data, dtype=kind).reshape(sizes)
@@ -190,11 +192,13 @@ def _place(
     result[tuple(target)] = values[tuple(inside)]
 
 
-def _inflated(data: Any, name: str, chunk: _Chunk) -> bytes:
+def _inflated(data: Any, size: int, name: str, chunk: _Chunk) -> Any:
+    """Unpack a chunk with libdeflate, which takes less than half the time of zlib but has to know the size."""
+    codecs: Any = importlib.import_module("imagecodecs")
     try:
-        return zlib.decompress(data)
-    except zlib.error as error:
-        raise ChunkError(f"the chunk at {chunk.origin} of {name} is damaged") from error
+        return codecs.deflate_decode(data, out=size)
+    except RuntimeError as error:
+        raise OSError(f"the chunk at {chunk.origin} of {name} is damaged: {error}") from error
 
 
 def _unshuffled(data: Any, size: int) -> Any:
