@@ -95,7 +95,7 @@ def _opened(file: Any, name: str) -> Iterator[h5py.File]:
     try:
         with h5py.File(file, "r") as opened:
             yield opened
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         place = (None, file) if isinstance(file, Remembering) else (file, None)
         raise failure("its structure cannot be read", error, name, *place) from error
 

@@ -36,11 +36,19 @@ PROVIDERS = (
 
 
 def epoch_of(content: GranuleContent) -> dt.datetime:
-    """Return the moment in UTC that ``delta_time`` counts from: GPS seconds of the file less the leap seconds."""
+    """Return the moment in UTC that ``delta_time`` counts from: GPS seconds of the file less the leap seconds.
+
+    Raises:
+        ReadError: The file states a number that is no moment.
+    """
     stated = content.attributes.get("ancillary_data/atlas_sdp_gps_epoch")
     if not isinstance(stated, (int, float)):
         return EPOCH
-    return _GPS_EPOCH + dt.timedelta(seconds=float(stated) - _LEAP_SECONDS)
+    try:
+        return _GPS_EPOCH + dt.timedelta(seconds=float(stated) - _LEAP_SECONDS)
+    except (OverflowError, ValueError) as error:
+        text = f"ancillary_data/atlas_sdp_gps_epoch is {stated}, which is no moment"
+        raise ReadError(text, granule=content.name) from error
 
 
 def microseconds(seconds: NDArray[Any], epoch: dt.datetime) -> NDArray[Any]:

@@ -105,10 +105,12 @@ class TrackFile(OpenHdf5):
 
     def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
         """Return description and unit of a dataset; see ``model.OpenTracks``."""
-        attributes = self.file[f"{beam}/{path}"].attrs
-        words = [
-            _plain(attributes[name]) if name in attributes else None for name in ("long_name", "description", "units")
-        ]
+        names = ("long_name", "description", "units")
+        try:
+            attributes = self.file[f"{beam}/{path}"].attrs
+            words = [_plain(attributes[name]) if name in attributes else None for name in names]
+        except (OSError, RuntimeError, KeyError, ValueError) as error:
+            raise self.failure(f"the attributes of {beam}/{path} cannot be read", error) from error
         return str(words[0] or words[1] or "") or None, None if words[2] is None else str(words[2])
 
     def _facts(self, beams: Sequence[str]) -> dict[str, Any]:

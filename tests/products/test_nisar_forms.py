@@ -16,8 +16,10 @@ import rasterio
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.errors import LoadError, ReadError, UsageError
+from stacaster.errors import LoadError, ReadError, StacasterError, UsageError
 from stacaster.hdf5_files import stated_size
+from stacaster.samples.icesat2 import DEFAULT_SCENES as TRACKS
+from stacaster.samples.icesat2 import write_icesat2
 from stacaster.samples.nisar import DEFAULT_SCENES, OLDER_SCENES, write_nisar
 from stacaster.sources.newest import version_of
 from tests.stac_schemas import check
@@ -248,6 +250,32 @@ def test_damaged_files_are_told_in_our_own_words(tmp_path: Path) -> None:
         failed += text is not None
         assert text is None or not FOREIGN.search(text), (place, text)
     assert failed > 10
+
+
+def test_damaged_files_are_listed_or_refused(tmp_path: Path) -> None:
+    """Bytes of the structure overwritten: lists of datasets and trees of tracks, or a reason in our own words."""
+    grids = write_nisar(replace(SCENE, kind="GUNW"), tmp_path)
+    tracks = write_icesat2(replace(TRACKS[0], segments=4, photons=5), tmp_path)[0]
+    damaged, chance, failed = tmp_path / "x.h5", np.random.default_rng(5), 0
+    reads: dict[Path, list[Any]] = {
+        grids: [stacaster.list_variables],
+        tracks: [stacaster.list_variables, stacaster.read_tracks],
+    }
+    for path in (grids, tracks):
+        content = path.read_bytes()
+        for _ in range(40):
+            changed = bytearray(content)
+            for _ in range(3):
+                place = int(chance.integers(96, min(len(content), 120_000) - 32))
+                changed[place : place + 32] = chance.bytes(32)
+            damaged.write_bytes(bytes(changed))
+            for read in reads[path]:
+                try:
+                    read(damaged)
+                except StacasterError as error:
+                    failed += 1
+                    assert not FOREIGN.search(str(error)), error
+    assert failed > 20
 
 
 def refused(path: Path) -> str | None:
