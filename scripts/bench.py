@@ -99,29 +99,14 @@ def rio_cogeo_default(bands: list[tuple[str, Any]], folder: Path) -> None:
 
 
 def bench_load(folder: Path) -> None:
-    """Our load against odc.stac.load with the same arguments."""
-    import odc.stac
+    """Cubes against odc-stac and the codec, in units, over a slow line, and their memory."""
+    from scripts import bench_load as module
 
-    import stacaster
-
-    granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
-    stacaster.ingest(granules, catalog=folder / "load")
-    catalog = stacaster.open_catalog(folder / "load")
-    items, config = list(catalog.search().items()), catalog.stac_cfg()
-    bands = ["B01", "B02", "B03N"]
-
-    def plain() -> None:
-        odc.stac.load(items, bands=bands, stac_cfg=config)
-
-    mine, physical, said, peer = interleaved(
-        lambda: stacaster.load(items, bands=bands),
-        lambda: stacaster.load(items, bands=bands, units="radiance"),
-        lambda: stacaster.load(items, bands=bands, report=True, n_obs=True),
-        plain,
-    )
-    row("load 3 bands, dn / odc.stac.load", f"{mine:.2f} s", f"{peer:.2f} s", mine / peer, "<= 1.05")
-    row("load 3 bands, radiance / odc.stac.load", f"{physical:.2f} s", f"{peer:.2f} s", physical / peer, "<= 1.3")
-    row("load with report and n_obs / without", f"{said:.2f} s", f"{mine:.2f} s", said / mine, "<= 1.1")
+    module.bench_units(folder, row, interleaved)
+    items = module.make_scenes(folder / "scenes")
+    module.bench_speed(items, row, interleaved)
+    module.bench_memory(items, folder, row)
+    module.bench_line(items, row)
 
 
 def bench_stream(folder: Path) -> None:

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import pickle
 import shutil
+import statistics
 import struct
+import subprocess
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +185,11 @@ def codec_alone(options: dict[str, Any]) -> Any:
     return run
 
 
-def bench_speed(folder: Path, row: Any, interleaved: Any) -> None:
+def bench_speed(items: list[Any], row: Any, interleaved: Any) -> None:
     """Whole cubes, chips and overviews: ours, odc-stac with our driver, odc-stac as it is, and the codec alone."""
     import stacaster
 
-    for name, options in workloads(make_scenes(folder)).items():
+    for name, options in workloads(items).items():
         # Loops are compiled and headers read before the clock starts; peers' files are in the cache of the disk, too.
         stacaster.load(**options)
         ours, driven, peer, codec = interleaved(
@@ -201,3 +207,130 @@ def bench_speed(folder: Path, row: Any, interleaved: Any) -> None:
 
 def ms(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms"
+
+
+def bench_units(folder: Path, row: Any, interleaved: Any) -> None:
+    """Our load against odc.stac.load with the same arguments."""
+    import odc.stac
+
+    import stacaster
+
+    granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
+    stacaster.ingest(granules, catalog=folder / "load")
+    catalog = stacaster.open_catalog(folder / "load")
+    items, config = list(catalog.search().items()), catalog.stac_cfg()
+    bands = ["B01", "B02", "B03N"]
+
+    def plain() -> None:
+        odc.stac.load(items, bands=bands, stac_cfg=config)
+
+    mine, physical, said, peer = interleaved(
+        lambda: stacaster.load(items, bands=bands),
+        lambda: stacaster.load(items, bands=bands, units="radiance"),
+        lambda: stacaster.load(items, bands=bands, report=True, n_obs=True),
+        plain,
+    )
+    row("load 3 bands, dn / odc.stac.load", f"{mine:.2f} s", f"{peer:.2f} s", mine / peer, "<= 1.05")
+    row("load 3 bands, radiance / odc.stac.load", f"{physical:.2f} s", f"{peer:.2f} s", physical / peer, "<= 1.3")
+    row("load with report and n_obs / without", f"{said:.2f} s", f"{mine:.2f} s", said / mine, "<= 1.1")
+
+
+PEAK = """
+import pickle, resource, sys
+import numpy, odc.stac, stacaster
+from stacaster.rasters import kernels
+options = pickle.load(open(sys.argv[1], "rb"))
+before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024
+cube = stacaster.load(**options)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, sum(band.nbytes for band in cube.data_vars.values()))
+"""
+
+
+def bench_memory(items: list[Any], folder: Path, row: Any) -> None:
+    """Peak memory of the largest load, beside the cube itself."""
+    for name, options in workloads(items).items():
+        if name in {"a", "d"}:
+            (folder / "options.pkl").write_bytes(pickle.dumps(options))
+            line = [sys.executable, "-W", "ignore", "-c", PEAK, str(folder / "options.pkl")]
+            peak, cube = map(int, subprocess.run(line, check=True, capture_output=True, text=True).stdout.split())
+            more = peak / 1024 - cube / 2**20
+            row(f"{name}: peak memory beside the cube / 300 MB", f"{more:.0f} MB", "300 MB", more / 300, "<= 1")
+
+
+LATENCY_S = 0.03
+
+
+def serve(folder: str) -> None:
+    """Serve a folder to whoever reads the address from standard output, slowly; the first part of a path is any."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            time.sleep(LATENCY_S)
+            path = Path(folder) / self.path.rpartition("/")[2]
+            if not path.is_file():
+                self.send_error(404)
+                return
+            size, span = path.stat().st_size, self.headers.get("Range")
+            first, _, last = (span or "bytes=0-").removeprefix("bytes=").partition("-")
+            start, end = int(first), min(size, int(last) + 1 if last else size)
+            self.send_response(206 if span else 200)
+            if span:
+                self.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
+            self.send_header("ETag", f'"{path.stat().st_mtime_ns:x}"')
+            self.send_header("Last-Modified", "Sat, 30 Aug 2003 00:43:02 GMT")
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(end - start))
+            self.end_headers()
+            if self.command == "GET":
+                with path.open("rb") as file:
+                    file.seek(start)
+                    self.wfile.write(file.read(end - start))
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+def bench_line(items: list[Any], row: Any) -> None:
+    """The chips over a line of 30 ms: ours against odc-stac with Dask's threads, every address new in each run."""
+    import dask
+
+    import stacaster
+
+    home = str(Path(items[0].assets[BANDS[0]].href).parent)
+    server = subprocess.Popen([sys.executable, "-m", "scripts.bench_load", home], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    options = workloads(items)["b"]
+    taken: dict[str, list[float]] = {"ours": [], "dask": []}
+    try:
+        for number in range(5):
+            for name, times in taken.items():
+                moved = [item.clone() for item in items]
+                for item in moved:
+                    for asset in item.assets.values():
+                        asset.href = f"http://127.0.0.1:{port}/{name}{number}/{Path(asset.href).name}"
+                started = time.perf_counter()
+                if name == "ours":
+                    stacaster.load(**{**options, "items": moved})
+                else:
+                    with dask.config.set(scheduler="threads", num_workers=24):
+                        by_odc({**options, "items": moved}, chunks={}).compute()
+                times.append(time.perf_counter() - started)
+    finally:
+        server.terminate()
+        server.wait()
+    ours, peer = (statistics.median(times[1:]) for times in taken.values())
+    row("b over 30 ms / odc.stac.load, 24 threads of Dask", ms(ours), ms(peer), peer / ours, ">= 2")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
