@@ -50,7 +50,7 @@ _GROUPS = (None, "time", "solar_day")
 _THREADS = min(4, os.cpu_count() or 1)
 _OVER_THE_NETWORK = 24
 # Pixels of a cube that one task works on.
-_AT_A_TIME = 32 << 20
+_AT_A_TIME = 16 << 20
 _FEWEST_ROWS = 256
 
 

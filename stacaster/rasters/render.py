@@ -20,7 +20,7 @@ from stacaster.rasters.views import View, view_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_WINDOW_BYTES = 96 << 20
+_WINDOW_BYTES = 64 << 20
 _SMALLEST_BLOCK = 64
 _RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3}
 """How many pixels around a place each looks at."""
