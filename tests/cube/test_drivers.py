@@ -21,8 +21,10 @@ DRIVERS = ["stacaster.driver", "rio"]
 BOX = GeoBox((300, 280), Affine(30, 0, 300000, 0, -30, 6500000), "EPSG:32754")
 
 
-def scenes(folder: Path) -> list[Any]:
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
     """Two dates; the second has two scenes that overlap."""
+    folder = tmp_path_factory.mktemp("scenes")
     chance = np.random.default_rng(2)
     found = []
     for number, (days, shift) in enumerate([(0, 0), (16, 0), (16, 120)]):
@@ -37,8 +39,8 @@ def scenes(folder: Path) -> list[Any]:
 @pytest.mark.parametrize("chunks", [None, {"x": 100, "y": 90}])
 @pytest.mark.parametrize("units", ["dn", "radiance"])
 @pytest.mark.parametrize("groupby", ["time", "id", "solar_day"])
-def test_the_same_cube_on_the_pixels_of_the_scenes(tmp_path: Path, chunks: Any, units: Any, groupby: str) -> None:
-    items = scenes(tmp_path)
+def test_the_same_cube_on_the_pixels_of_the_scenes(scenes: list[Any], chunks: Any, units: Any, groupby: str) -> None:
+    items = scenes
     ours, theirs = (
         stacaster.load(items, native=True, units=units, groupby=groupby, chunks=chunks, driver=driver, n_obs=True,
                        source=True).compute() for driver in DRIVERS
@@ -50,8 +52,8 @@ def test_the_same_cube_on_the_pixels_of_the_scenes(tmp_path: Path, chunks: Any, 
 
 @pytest.mark.parametrize("units", ["dn", "brightness_temperature"])
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear", "average"])
-def test_chunks_change_no_pixel_of_another_grid(tmp_path: Path, units: Any, resampling: str) -> None:
-    items = scenes(tmp_path)
+def test_chunks_change_no_pixel_of_another_grid(scenes: list[Any], units: Any, resampling: str) -> None:
+    items = scenes
     options = {"bands": ["B13"], "crs": "EPSG:3577", "resolution": 29, "units": units, "resampling": resampling}
     eager, report = stacaster.load(items, report=True, **options)
     lazy = stacaster.load(items, chunks={"x": 70, "y": 110}, **options).compute()
@@ -83,8 +85,8 @@ def test_a_damaged_tile_is_never_a_zero(tmp_path: Path, driver: str, chunks: Any
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_plain_odc_stac(tmp_path: Path, driver: str) -> None:
-    items = scenes(tmp_path)
+def test_plain_odc_stac(scenes: list[Any], driver: str) -> None:
+    items = scenes
     config = {
         "made": stacaster.cube.collection_config({key: asset.to_dict() for key, asset in items[0].assets.items()})
     }
