@@ -20,8 +20,6 @@ from stacaster.samples.icesat2 import TrackScene, write_icesat2
 from stacaster.samples.icesat2 import surface as truth
 from tests.stac_schemas import check
 
-numba = pytest.importorskip("numba")
-
 
 def photons(x: Any, h: Any, **columns: Any) -> pd.DataFrame:
     along = np.asarray(x, dtype=float)
