@@ -45,7 +45,7 @@ def draw_footprints(
         output: ``.html`` (hovering shows names; nothing is loaded from elsewhere) or ``.png`` (needs matplotlib).
         area: GeoJSON geometry of the area that was asked for.
         basemap: File on this disk that is drawn below: land or borders (polygons or lines), or heights, as shaded
-            terrain; default is the graticule alone.
+            terrain; ``none`` for the graticule alone. Default are the countries of Natural Earth, 1:110,000,000.
 
     Returns:
         The file.

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 _RASTERS = (".tif", ".tiff", ".vrt")
 _PIXELS = 900
+NO_BASEMAP = "none"
+"""Word for a map without anything below."""
+_WORLD = Path(__file__).with_name("land.geojson")
+# Natural Earth, 1:110,000,000, public domain: a coast may be some kilometres beside its place.
 _SUN = (315.0, 45.0)
 
 
@@ -37,15 +41,16 @@ def read_basemap(path: str | os.PathLike[str] | None, bounds: Bounds) -> Basemap
     """Return what lies within bounds.
 
     Args:
-        path: File with polygons or lines, or a raster of heights; None for nothing.
+        path: File with polygons or lines, or a raster of heights; None for the countries of Natural Earth at
+            1:110,000,000, which are part of this package; ``none`` for nothing.
         bounds: West, south, east, north in degrees.
 
     Raises:
         UsageError: The file cannot be read.
     """
-    if path is None:
+    if path == NO_BASEMAP:
         return Basemap()
-    file = Path(path)
+    file = _WORLD if path is None else Path(path)
     if not file.exists():
         raise UsageError(f"basemap is {os.fspath(path)!r}, which is no file")
     return _terrain(file, bounds) if file.suffix.lower() in _RASTERS else _land(file, bounds)

@@ -229,6 +229,8 @@ def test_stacks_have_colours_and_counts(radar: Radar, tmp_path: Path) -> None:
     assert orange.sum() > 50 and blue.sum() > 50
     with pytest.raises(UsageError, match="which is no file"):
         stacaster.draw_footprints(both, tmp_path / "y.html", basemap=tmp_path / "no.gpkg")
+    assert 'class="land"' in stacaster.draw_footprints(both, tmp_path / "w.html").read_text()
+    assert 'class="land"' not in stacaster.draw_footprints(both, tmp_path / "n.html", basemap="none").read_text()
 
 
 def test_items_form_the_same_stacks(radar: Radar, tmp_path: Path) -> None:

@@ -60,7 +60,11 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
 )
 @options.search_options
 @options.output_option
-@click.option("--basemap", metavar="FILE", help="Drawn below: land or borders (polygons), or heights as terrain.")
+@click.option(
+    "--basemap",
+    metavar="FILE",
+    help="Drawn below: polygons, or heights as terrain; none for nothing. Default: countries, coarse.",
+)
 @options.overwrite_option
 def footprints(product: str | None, output: str, basemap: str | None, overwrite: bool, **conditions: Any) -> int:
     """Draw the granules that a search finds, with the area, to .html or .png."""
