@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def _compiled(function: Loop) -> Loop:
+    """Compile a loop when it is first called, and keep it on disk where there is a place to write."""
+    try:
+        kept: Loop = njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        # Neither the package nor the home of the user can be written to.
+        kept = njit(nogil=True)(function)
+    return kept
+
+
 TIE = 1e-6
 """Pixels. A place this close below the edge of a pixel belongs to the next one, so that rounding decides nothing."""
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def add_up(tile: NDArray[Any], target: NDArray[Any], row: int, col: int) -> None:
     """Undo differences along rows; ``target`` takes what lies from ``row`` and ``col`` on."""
     rows, cols = target.shape
@@ -26,7 +40,7 @@ def add_up(tile: NDArray[Any], target: NDArray[Any], row: int, col: int) -> None
             target[i, j] = value
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> None:
     """Write the entry of a table for each code."""
     rows, cols = target.shape
@@ -35,7 +49,7 @@ def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> N
             target[i, j] = table[np.uint64(codes[i, j])]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
     table: Any, target: NDArray[Any], outside: Any, keep: bool,
@@ -105,13 +119,13 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     return found
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _is_missing(value: float, nodata: float, has_nodata: bool) -> bool:
     """Tell whether a value is the fill value, which may be NaN."""
     return has_nodata and (value == nodata or (np.isnan(nodata) and np.isnan(value)))
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _bilinear(window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool) -> float:
     """Return the mean of the four pixels around a place, of those that are there and hold a value."""
     high, wide = window.shape
@@ -130,7 +144,7 @@ def _bilinear(window: NDArray[Any], x: float, y: float, nodata: float, has_nodat
     return total / weights if weights > 1e-5 else np.nan
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _cubic_weights(at: float, weights: NDArray[np.float64]) -> None:
     """Write Keys' weights (a = -0.5) of four pixels around a place a share of a pixel right of the second."""
     weights[0] = at * (-0.5 + at * (1.0 - 0.5 * at))
@@ -139,7 +153,7 @@ def _cubic_weights(at: float, weights: NDArray[np.float64]) -> None:
     weights[3] = at * at * (-0.5 + 0.5 * at)
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def _cubic(
     window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool, work: NDArray[np.float64]
 ) -> float:
@@ -160,7 +174,7 @@ def _cubic(
     return total
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64],
     ys: NDArray[np.float64],
