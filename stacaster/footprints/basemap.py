@@ -52,7 +52,7 @@ def read_basemap(path: str | os.PathLike[str] | None, bounds: Bounds) -> Basemap
         return Basemap()
     file = _WORLD if path is None else Path(path)
     if not file.exists():
-        raise UsageError(f"basemap is {os.fspath(path)!r}, which is no file")
+        raise UsageError(f"basemap is {os.fspath(file)!r}, which is no file")
     return _terrain(file, bounds) if file.suffix.lower() in _RASTERS else _land(file, bounds)
 
 
