@@ -115,7 +115,7 @@ def target(prefix: str = "aster/v1") -> str:
 
 def names(s3: Proxy) -> list[str]:
     found = open_objects(target())
-    return sorted(name for name in found.sizes() if not name.startswith(".stacaster/"))
+    return sorted(name for name, _ in found.sizes() if not name.startswith(".stacaster/"))
 
 
 def local_names(catalog: Catalog) -> list[str]:
@@ -241,6 +241,70 @@ def test_an_interrupted_run_goes_on(s3: Proxy, copy: Catalog) -> None:
     stacaster.publish(target(), catalog=copy.root)
     assert names(s3) == local_names(copy)
     assert len(stacaster.open_catalog(target()).search()) == 8
+
+
+def test_the_receipt_is_read_line_by_line_and_in_its_old_form(copy: Catalog, tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    stacaster.publish(place, catalog=copy.root)
+    receipt = place / ".stacaster" / "published.json"
+    text = receipt.read_text()
+    known = json.loads(text)["objects"]
+    assert sorted(known) == local_names(copy) and len(text.splitlines()) == len(known) + 2
+    for kept in (json.dumps({"objects": known}), text):
+        receipt.write_text(kept)
+        (place / "others.txt").write_text("of others")
+        again = stacaster.publish(place, catalog=copy.root, delete=True)
+        assert (again.uploaded, again.deleted, again.unchanged) == ((), (), len(known))
+        assert receipt.read_text() == kept, "nothing changed, so nothing is written"
+    for broken in ("", "[]", text[:-5], text.replace(": ", ":: ", 1), '{"objects": [1]}'):
+        receipt.write_text(broken)
+        plan = stacaster.publish(place, catalog=copy.root, delete=True, dry_run=True)
+        assert sorted(plan.uploaded) == sorted(known) and plan.stale == (), broken
+    assert (place / "others.txt").exists()
+
+
+MANY = """
+import json, resource, sys
+from pathlib import Path
+from stacaster.objects import open_objects
+from stacaster.publish.contents import Entry
+from stacaster.publish.receipt import RECEIPT, Receipt
+
+root, count = Path(sys.argv[1]), int(sys.argv[2])
+objects = open_objects(root / "out")
+
+def names():
+    return (f"aster-l1t-003/2003/AST_L1T_{n:09d}/AST_L1T_{n:09d}_B01.tif" for n in range(count))
+
+def entry(name):
+    return Entry(name=name, stage=0, size=1, mark="1220" + "a" * 64, content_type="", content=bytes)
+
+receipt, some = Receipt(objects, root), []
+for name in names():
+    some.append(entry(name))
+    if len(some) == 1000:
+        assert len(receipt.missing(some)) == len(some)
+        receipt.add(some)
+        some = []
+receipt.save()
+receipt.close()
+(root / "objects.sqlite").unlink()
+objects.sizes = lambda: ((name, 1) for name in names())
+again = Receipt(objects, root)
+assert again.missing([entry(next(names()))]) == []
+stale = again.stale()
+assert len(stale) == count - 1 and stale[-1] == stale[count - 2] and f"{count - 1:09d}_B01" in stale[-1]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_a_receipt_of_many_objects_needs_little_memory(tmp_path: Path) -> None:
+    peaks = []
+    for count in (1_000, 100_000):
+        (tmp_path / str(count)).mkdir()
+        command = [sys.executable, "-c", MANY, str(tmp_path / str(count)), str(count)]
+        peaks.append(int(subprocess.run(command, check=True, capture_output=True, text=True).stdout) / 1024)
+    assert peaks[1] < peaks[0] + 20, f"as Python objects so many entries need 40 MB: {peaks}"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """The item table: all items of a collection as stac-geoparquet, and of a catalog in a DuckDB database."""
 
-from stacaster.item_table.connection import DATABASE, RECENT, close_databases, item_columns, quoted, run_sql
+from stacaster.item_table.connection import DATABASE, RECENT, item_columns, quoted, run_sql
 from stacaster.item_table.cql2 import column_of
 from stacaster.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.item_table.find import FoundItem, ItemQuery, find_items
 from stacaster.item_table.growth import PartChanges, change_parts, contradictions
+from stacaster.item_table.kept import close_databases
 from stacaster.item_table.parts import (
     FIRST_PART,
     has_small_parts,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -36,7 +34,7 @@ _SETTINGS = {
     "temp_directory": "",
 }
 _LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
-_PATIENCE, _KEPT_OPEN = 50, 4
+_PATIENCE, _KEPT_STATEMENTS = 50, 200
 
 
 @dataclass(frozen=True)
@@ -49,10 +47,26 @@ class Tables:
     """Whether there are recent rows."""
     state: tuple[Any, ...]
     """What tells this state of the files from another."""
-    columns: tuple[str, ...]
-    """Columns of the view ``items``."""
+    columns: Mapping[str, str]
+    """Types of the columns of the view ``items``, as SQL names them, by name."""
     source: str
     """What the items are read from: the view ``items``, or its only table, which is faster."""
+    statements: dict[str, duckdb.Statement] = field(default_factory=dict)
+    """Queries of ours by their text: to parse one costs a tenth of a search."""
+
+    def statement(self, query: str) -> duckdb.Statement:
+        """Return a query of ours as a statement that can be executed again and again.
+
+        Raises:
+            duckdb.Error: The text is no query.
+        """
+        found = self.statements.get(query)
+        if found is None:
+            (found,) = self.raw.cursor().extract_statements(query)
+            if len(self.statements) >= _KEPT_STATEMENTS:
+                self.statements.clear()
+            self.statements[query] = found
+        return found
 
     @cached_property
     def crossing(self) -> NDArray[np.float64]:
@@ -74,7 +88,8 @@ def _mark(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _state(database: Path) -> tuple[Any, ...]:
+def state_of(database: Path) -> tuple[Any, ...]:
+    """Return what tells this state of the files of a database from another."""
     return os.fspath(database), _mark(database), _mark(database.with_name(RECENT))
 
 
@@ -103,15 +118,20 @@ def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> Non
     connection.execute(f"attach '{in_text(path)}' as {name} (read_only)")
 
 
-def _connect(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str, PointView] | None = None) -> Tables:
-    """Open a database beside any connection that the user's own code has to the same file."""
-    state = _state(database)
+def connect_to(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str, PointView] | None = None) -> Tables:
+    """Open a database, locked down, beside any connection that the user's own code has to the same file.
+
+    Raises:
+        CatalogError: It cannot be opened.
+    """
+    state = state_of(database)
     # DuckDB refuses a second set of settings for a file that the process has open, but not a second instance of it.
     connection = duckdb.connect(":memory:", config=dict(_SETTINGS))
     try:
         sources = attached(connection, database)
         _join_views(connection)
-        columns = tuple(connection.sql("select * from items limit 0").columns)
+        items = connection.sql("select * from items limit 0")
+        columns = dict(zip(items.columns, map(str, items.types), strict=True))
         source = _only_table(connection) or "items"
         for name, table in tables.items():
             _lay_beside(connection, name, with_bounds(table) if points else table)
@@ -171,7 +191,7 @@ def open_tables(
     Raises:
         CatalogError: The database cannot be opened.
     """
-    opened = _connect(database, tables or {}, points)
+    opened = connect_to(database, tables or {}, points)
     try:
         yield opened
     finally:
@@ -210,7 +230,7 @@ def run_sql(
             raise UsageError(f"SQL: {error}") from error
         if not kinds <= _QUERIES:
             raise UsageError("SQL: only queries are allowed, nothing that makes, changes or sets something")
-        return _run(opened.raw, query, parameters)
+        return table_of(opened.raw, query, parameters)
 
 
 _QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
@@ -226,7 +246,12 @@ def item_columns(database: Path) -> list[str]:
         return list(opened.columns)
 
 
-def _run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any]) -> pa.Table:
+def table_of(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[Any]) -> pa.Table:
+    """Run a query.
+
+    Raises:
+        UsageError: The query is wrong; the message is DuckDB's.
+    """
     try:
         relation = connection.sql(query, params=list(parameters) or None)
         if relation is None:
@@ -234,64 +259,3 @@ def _run(connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence
         return relation.to_arrow_table()
     except (duckdb.Error, pa.ArrowException) as error:
         raise UsageError(f"SQL: {error}") from error
-
-
-def close_databases() -> None:
-    """Close the databases that ``ask`` keeps open."""
-    with _lock:
-        _kept.clear()
-
-
-_kept: OrderedDict[str, Tables] = OrderedDict()
-_lock = Lock()
-
-
-def ask(database: Path, query: str, parameters: Sequence[Any] = ()) -> pa.Table:
-    """Run a query of our own; the database stays open until its files change.
-
-    The text must be ours: what one query leaves behind, the next one sees.
-
-    Raises:
-        UsageError: The query is wrong.
-        CatalogError: The database cannot be opened.
-    """
-    cursor = kept_open(database).raw.cursor()
-    try:
-        return _run(cursor, query, parameters)
-    finally:
-        cursor.close()
-
-
-def ask_rows(database: Path, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """Run a query of our own that has few rows; faster than ``ask`` by a millisecond.
-
-    Raises:
-        UsageError: The query is wrong.
-        CatalogError: The database cannot be opened.
-    """
-    cursor = kept_open(database).raw.cursor()
-    try:
-        rows: list[tuple[Any, ...]] = cursor.execute(query, list(parameters)).fetchall()
-    except duckdb.Error as error:
-        raise UsageError(f"SQL: {error}") from error
-    finally:
-        cursor.close()
-    return rows
-
-
-def kept_open(database: Path) -> Tables:
-    """Return the open database as its files are now.
-
-    Raises:
-        CatalogError: The database cannot be opened.
-    """
-    key = os.fspath(database)
-    with _lock:
-        opened = _kept.get(key)
-        if opened is None or opened.state != _state(database):
-            _kept.pop(key, None)
-            opened = _kept[key] = _connect(database, {})
-            while len(_kept) > _KEPT_OPEN:
-                _kept.popitem(last=False)
-        _kept.move_to_end(key)
-        return opened

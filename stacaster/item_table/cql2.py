@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ _TEMPORAL = {
     "t_equals": "{a0} = {b0} and {a1} = {b1}",
 }
 _TIME_COLUMNS = {"datetime": ("start_datetime", "end_datetime")}
+_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)")
 _FIRST, _LAST = dt.datetime(1, 1, 1), dt.datetime(9999, 12, 31)
 
 
@@ -45,22 +47,22 @@ class Condition:
     """Values for the question marks in it."""
 
 
-def compile_filter(tree: Any, *, columns: Sequence[str], spatial: SpatialTest) -> Condition:
+def compile_filter(tree: Any, *, columns: Mapping[str, str], spatial: SpatialTest) -> Condition:
     """Return a CQL2 filter as a condition.
 
     Args:
         tree: From ``parse_filter``.
-        columns: Columns of the item table.
+        columns: Types of the columns of the item table by name.
         spatial: Tests footprints.
 
     Raises:
         UsageError: The filter is wrong; the message says where and why.
     """
-    compiler = _Compiler(list(columns), spatial)
+    compiler = _Compiler(columns, spatial)
     return Condition(compiler.condition(tree), compiler.values)
 
 
-def column_of(name: str, columns: Sequence[str]) -> str:
+def column_of(name: str, columns: Collection[str]) -> str:
     """Return the column that holds a property such as ``eo:cloud_cover`` or ``properties.eo:cloud_cover``.
 
     Raises:
@@ -106,7 +108,7 @@ def _depth(text: str) -> int:
 
 
 class _Compiler:
-    def __init__(self, columns: Sequence[str], spatial: SpatialTest) -> None:
+    def __init__(self, columns: Mapping[str, str], spatial: SpatialTest) -> None:
         self._columns, self._spatial = columns, spatial
         self.values: list[Any] = []
 
@@ -130,22 +132,42 @@ class _Compiler:
             return f"(not {self.condition(*self._of(arguments, 1, name))})"
         if name in _COMPARED:
             left, right = self._of(arguments, 2, name)
+            self._agree(left, right)
             return f"({self.value(left)} {_COMPARED[name]} {self.value(right)})"
         if name == "isnull":
             return f"({self.value(*self._of(arguments, 1, name))} is null)"
         if name == "between":
             value, low, high = self._of(arguments, 3, name)
+            self._agree(value, low, high)
             return f"({self.value(value)} between {self.value(low)} and {self.value(high)})"
         if name == "like":
             value, pattern = self._of(arguments, 2, name)
+            self._agree(value, pattern)
             return f"({self.value(value)} like {self.value(pattern)} escape '\\')"
         if name == "in":
             value, choices = self._of(arguments, 2, name)
             if not isinstance(choices, Sequence) or isinstance(choices, str) or not choices:
                 raise UsageError("'in' needs a list with a value")
+            self._agree(value, *choices)
             return f"({self.value(value)} in ({', '.join(self.value(choice) for choice in choices)}))"
         known = sorted({*_COMPARED, *_SPATIAL, *_TEMPORAL, "and", "or", "not", "between", "like", "in", "isNull"})
         raise UsageError(f"the filter uses {name!r}, which is not among {', '.join(known)}")
+
+    def _agree(self, *nodes: Any) -> None:
+        """Refuse to compare numbers with text: what DuckDB makes of that depends on the rows."""
+        kinds = {kind: node for node in nodes if (kind := self._kind(node))}
+        if {"number", "text"} <= set(kinds):
+            number, text = _shown(kinds["number"]), _shown(kinds["text"])
+            raise UsageError(f"the filter compares {number}, a number, with {text}, which is text")
+
+    def _kind(self, node: Any) -> str | None:
+        """Return whether a node is number or text; None where neither is certain."""
+        if isinstance(node, Mapping) and "property" in node:
+            kind = self._columns[column_of(str(node["property"]), self._columns)]
+            return "text" if kind == "VARCHAR" else "number" if _NUMBERS.fullmatch(kind) else None
+        if isinstance(node, bool):
+            return None
+        return "text" if isinstance(node, str) else "number" if isinstance(node, (int, float)) else None
 
     def value(self, node: Any) -> str:
         """Return a node that is a number, text, time or property."""
@@ -236,5 +258,7 @@ def _moment(text: str, *, end: bool = False) -> dt.datetime:
 
 
 def _shown(node: Any) -> str:
+    if isinstance(node, Mapping) and set(node) == {"property"}:
+        return str(node["property"])
     text = json.dumps(node, default=str)
     return text if len(text) < 80 else text[:77] + "..."

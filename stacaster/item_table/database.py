@@ -155,10 +155,13 @@ def _writing_soon(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with _engine_lock, _failing_as_ours(path):
         own = os.getpid()
         if own not in _engines:
-            _engines[own] = duckdb.connect(":memory:", config={**_WRITER, "temp_directory": ""})
+            _engines[own] = duckdb.connect(
+                ":memory:", config={**_WRITER, "temp_directory": "", "force_compression": "uncompressed"}
+            )
         connection = _engines[own]
         try:
-            connection.execute(f"attach '{in_text(path)}' as written")
+            # The file is new and nobody's before it is whole: no log of writes, no search for the best compression.
+            connection.execute(f"attach '{in_text(path)}' as written (recovery_mode no_wal_writes)")
             connection.execute("use written")
             yield connection
             connection.execute("use memory")

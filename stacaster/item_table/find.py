@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any
 
 from stacaster.areas import bounds_of
 from stacaster.errors import UsageError
-from stacaster.item_table.connection import Tables, ask, ask_rows, kept_open, quoted
+from stacaster.item_table.connection import Tables, quoted
 from stacaster.item_table.cql2 import column_of, compile_filter, parse_filter
+from stacaster.item_table.kept import ask, ask_rows, kept_open
 
 BBox = tuple[float, float, float, float]
 _ORDER = ("start_datetime", "collection", "id")
@@ -65,18 +66,18 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
     """
     tree = None if query.filter is None else parse_filter(query.filter)
     opened = kept_open(database)
-    rows_of, values = _rows_touching(query.bbox, opened)
-    tests = _conditions(query, values)
+    tests, values = _touching_plainly(query.bbox, opened)
+    tests += _conditions(query, values)
     order: Sequence[str] = ()
     if query.filter is not None or query.sortby:
         columns = opened.columns
         if query.filter is not None:
             found = compile_filter(tree, columns=columns, spatial=partial(_spatial, database))
-            tests.append(found.sql)
+            tests.append(f"({found.sql})")
             values += found.values
         if query.sortby:
             order = [*(_ordered(name, columns) for name in query.sortby), *_ORDER]
-    text = f"select {', '.join(_ORDER)}, href from {rows_of} where {' and '.join(tests or ['true'])}"  # noqa: S608 - only literals and quoted columns
+    text = f"select {', '.join(_ORDER)}, href from {opened.source} where {' and '.join(tests or ['true'])}"  # noqa: S608 - only literals and quoted columns
     if query.limit is not None:
         order = order or _ORDER
         values.append(query.limit)
@@ -116,24 +117,24 @@ def _conditions(query: ItemQuery, values: list[Any]) -> list[str]:
     return tests
 
 
-def _ordered(name: str, columns: Sequence[str]) -> str:
+def _ordered(name: str, columns: Collection[str]) -> str:
     column = column_of(name.lstrip("+-").strip(), columns)
     direction = "desc" if name.startswith("-") else "asc"
     return f"{quoted(column)} {direction} nulls last"
 
 
-def _rows_touching(bbox: BBox | None, opened: Tables) -> tuple[str, list[Any]]:
-    """Return the rows whose boxes touch a box, as the source of a query with its values."""
+def _touching_plainly(bbox: BBox | None, opened: Tables) -> tuple[list[str], list[Any]]:
+    """Return conditions for rows whose boxes touch a box, with their values; the simplest ones that are right."""
     if bbox is None:
-        return opened.source, []
+        return [], []
     west, south, east, north = bbox
-    # Plain comparisons let DuckDB skip blocks of rows, but miss items across the antimeridian.
+    # Plain comparisons let DuckDB skip blocks of rows, but miss items across the antimeridian. They stand beside the
+    # other conditions: to plan a query inside a query costs a fifth of the whole search.
     x0, y0, x1, y1 = opened.crossing
-    is_plain = west <= east and not bool(((y0 <= north) & (y1 >= south) & ((x0 <= east) | (x1 >= west))).any())
-    text, values = ("ymin <= ? and ymax >= ? and xmin <= ? and xmax >= ?", [north, south, east, west])
-    if not is_plain:
-        text, values = _touching(bbox)
-    return f"(select * from {opened.source} where {text})", values  # noqa: S608 - literals
+    if west <= east and not bool(((y0 <= north) & (y1 >= south) & ((x0 <= east) | (x1 >= west))).any()):
+        return ["ymin <= ? and ymax >= ? and xmin <= ? and xmax >= ?"], [north, south, east, west]
+    text, values = _touching(bbox)
+    return [text], values
 
 
 def _touching(bbox: BBox) -> tuple[str, list[Any]]:

@@ -22,6 +22,8 @@ PART_ROWS = 50_000
 """Rows of a full part."""
 
 _ROW_GROUP = 5_000
+# Hrefs and checksums are all different, and zstd finds what repeats: dictionaries made files larger and slower.
+_WRITTEN: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
 _NAME = re.compile(r"items(?:-(\d{4,}))?\.parquet")
 
 
@@ -96,7 +98,7 @@ def write_items_parquet(table: pa.Table, path: Path, *, collection: Mapping[str,
     collections = {str(collection["id"]): dict(collection)}
     # One row group is written for each chunk of the table.
     chunked = pa.Table.from_batches(table.to_batches(max_chunksize=_ROW_GROUP), schema=table.schema)
-    stac_arrow.to_parquet(chunked, path, collections=collections, compression="zstd")
+    stac_arrow.to_parquet(chunked, path, collections=collections, **_WRITTEN)
 
 
 def name_addresses(path: Path, address: str) -> None:
@@ -112,7 +114,7 @@ def name_addresses(path: Path, address: str) -> None:
     columns = {name: _with_addresses(table[name].combine_chunks(), address) for name in named}
     for name, column in columns.items():
         table = table.set_column(table.schema.get_field_index(name), name, column)
-    with pq.ParquetWriter(path, table.schema.with_metadata(items), compression="zstd") as writer:
+    with pq.ParquetWriter(path, table.schema.with_metadata(items), **_WRITTEN) as writer:
         writer.write_table(table, row_group_size=_ROW_GROUP)
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from stacaster.errors import UsageError
-from stacaster.item_table.connection import ask, quoted
+from stacaster.item_table.connection import quoted
 from stacaster.item_table.cql2 import column_of
+from stacaster.item_table.kept import ask
 from stacaster.model import format_datetime
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -23,14 +24,17 @@ class Objects(Protocol):
     address: str
     """Address or path, without a ``/`` at its end."""
 
-    def sizes(self) -> dict[str, int]:
-        """Return the size in bytes of every object by name."""
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size in bytes of every object, a page at a time."""
 
     def mark(self, name: str) -> str | None:
         """Return what changes when an object changes, or None where there is none."""
 
     def read(self, name: str) -> bytes:
         """Return the content of an object."""
+
+    def read_to(self, name: str, path: Path) -> None:
+        """Write the content of an object into a file, piece by piece."""
 
     def put(self, name: str, content: bytes | Path, *, content_type: str) -> None:
         """Write an object, whole or not at all."""

@@ -35,12 +35,14 @@ class BucketObjects:
     def _scheme(self) -> str:
         return self.address.partition("://")[0]
 
-    def sizes(self) -> dict[str, int]:
-        """Return the size in bytes of every object by name."""
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size in bytes of every object, a page at a time."""
         import obstore
 
         with self._understood(""):
-            return {entry["path"]: int(entry["size"]) for chunk in obstore.list(self._store) for entry in chunk}
+            for chunk in obstore.list(self._store):
+                for entry in chunk:
+                    yield entry["path"], int(entry["size"])
 
     def mark(self, name: str) -> str | None:
         """Return the entity tag of an object, or its time and size."""
@@ -59,6 +61,16 @@ class BucketObjects:
 
         with self._understood(name):
             return bytes(obstore.get(self._store, name).bytes())
+
+    def read_to(self, name: str, path: Path) -> None:
+        """Write the content of an object into a file, piece by piece."""
+        import obstore
+
+        with self._understood(name):
+            content = obstore.get(self._store, name).stream()
+            with path.open("wb") as file:
+                for piece in content:
+                    file.write(piece)
 
     def put(self, name: str, content: bytes | Path, *, content_type: str) -> None:
         """Write an object; large files go up in parts, and appear when the last one has arrived."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from stacaster.errors import NothingFoundError, SpaceError, WriteError, is_space_error
@@ -15,13 +16,11 @@ class FolderObjects:
         self._root = root.absolute()
         self.address = self._root.as_posix()
 
-    def sizes(self) -> dict[str, int]:
-        """Return the size in bytes of every file by name."""
-        found = {}
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size in bytes of every file."""
         for path in self._root.rglob("*"):
             if path.is_file() and not path.name.endswith(".part"):
-                found[path.relative_to(self._root).as_posix()] = path.stat().st_size
-        return found
+                yield path.relative_to(self._root).as_posix(), path.stat().st_size
 
     def mark(self, name: str) -> str | None:
         """Return what changes when a file changes."""
@@ -39,6 +38,15 @@ class FolderObjects:
             raise NothingFoundError(f"{self._root.name} has no {name}") from error
         except OSError as error:
             raise WriteError(f"{name} cannot be read: {error.strerror}") from error
+
+    def read_to(self, name: str, path: Path) -> None:
+        """Copy a file."""
+        try:
+            shutil.copyfile(self._root / name, path)
+        except FileNotFoundError as error:
+            raise NothingFoundError(f"{self._root.name} has no {name}") from error
+        except OSError as error:
+            raise WriteError(f"{name} cannot be copied: {error.strerror}") from error
 
     def put(self, name: str, content: bytes | Path, *, content_type: str) -> None:
         """Write a file; it appears under its name when it is complete."""

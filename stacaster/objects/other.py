@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from stacaster.errors import AuthError, NothingFoundError, UsageError, WriteError
@@ -22,15 +22,15 @@ class OtherObjects:
         self._root = self._root.rstrip("/")
         self.address = address.rstrip("/")
 
-    def sizes(self) -> dict[str, int]:
-        """Return the size in bytes of every file by name."""
-        with _understood(self.address):
-            try:
-                found = self._files.find(self._root, detail=True)
-            except FileNotFoundError:
-                return {}
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield name and size in bytes of every file, folder by folder."""
         start = len(self._root) + 1
-        return {path[start:]: int(info["size"] or 0) for path, info in found.items()}
+        with _understood(self.address), suppress(FileNotFoundError):
+            for folder, _, files in self._files.walk(self._root, detail=True, on_error="raise"):
+                for name, info in files.items():
+                    # An address of a file gives a file without a name.
+                    if name:
+                        yield f"{folder.rstrip('/')}/{name}"[start:], int(info["size"] or 0)
 
     def mark(self, name: str) -> str | None:
         """Return what changes when a file changes."""
@@ -43,6 +43,11 @@ class OtherObjects:
         """Return the content of a file."""
         with _understood(name):
             return bytes(self._files.cat_file(f"{self._root}/{name}"))
+
+    def read_to(self, name: str, path: Path) -> None:
+        """Write the content of a file into one on this disk, piece by piece."""
+        with _understood(name):
+            self._files.get_file(f"{self._root}/{name}", str(path))
 
     def put(self, name: str, content: bytes | Path, *, content_type: str) -> None:
         """Write a file."""

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from stacaster.catalog import settle
 from stacaster.config import catalog_path
-from stacaster.errors import CatalogError, NothingFoundError
+from stacaster.errors import CatalogError
 from stacaster.objects import Objects, open_objects
 from stacaster.publish.contents import ASSETS, ITEMS, CatalogChangedError, Entry, Snapshot, take_snapshot
+from stacaster.publish.receipt import Names, Receipt
 from stacaster.store import CatalogStore
 
 __all__ = ["PublishReport", "publish"]
 
 Progress = Callable[[int, int, str], None]
 """Called now and then with the number of items done, their number, and the place of the last one."""
-
-RECEIPT = ".stacaster/published.json"
-"""Object that says what was published, for the next time; readers do not need it."""
 
 _THREADS = 8
 _ITEMS_AT_A_TIME = 64
@@ -38,20 +35,20 @@ class PublishReport:
 
     target: str
     """Where it was published."""
-    uploaded: tuple[str, ...]
-    """Objects that were written, in their order."""
+    uploaded: Sequence[str]
+    """Objects that were written, in their order; the names lie on disk, as there may be millions."""
     unchanged: int
     """Objects that were there already."""
-    deleted: tuple[str, ...]
+    deleted: Sequence[str]
     """Objects that were deleted."""
-    stale: tuple[str, ...]
+    stale: Sequence[str]
     """Objects of an earlier catalog that ``delete`` would delete."""
     size: int
     """Bytes that were written."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
-        return dict(vars(self))
+        return {**vars(self), "uploaded": list(self.uploaded), "deleted": list(self.deleted), "stale": list(self.stale)}
 
     def __repr__(self) -> str:
         return (
@@ -98,54 +95,39 @@ def publish(
     settle(store)
     for _ in range(_TRIES):
         with store.staging() as staging:
-            run = _Run(objects, take_snapshot(store, staging, base_url=base_url), progress)
-            try:
-                return run.plan() if dry_run else run.carry_out(delete=delete)
-            except (CatalogChangedError, FileNotFoundError):
-                continue  # publish the state of now
+            snapshot = take_snapshot(store, staging, base_url=base_url)
+            with closing(Receipt(objects, staging)) as receipt:
+                run = _Run(objects, snapshot, receipt, progress)
+                try:
+                    return run.plan() if dry_run else run.carry_out(delete=delete)
+                except (CatalogChangedError, FileNotFoundError):
+                    continue  # publish the state of now
     raise CatalogError(f"{store.root.name} is changed all the time; publish it when nothing is removed or replaced")
 
 
 class _Run:
-    def __init__(self, objects: Objects, snapshot: Snapshot, progress: Progress | None) -> None:
-        self._objects, self._snapshot, self._progress = objects, snapshot, progress
-        self._there = objects.sizes()
-        self._known: dict[str, str] = self._receipt()
-        # What is left of these at the end is no longer part of the catalog.
-        self._stale = set(self._known) & set(self._there)
-        self._lock = threading.Lock()
-        self._saved = time.monotonic()
-        self._written: list[str] = []
+    def __init__(self, objects: Objects, snapshot: Snapshot, receipt: Receipt, progress: Progress | None) -> None:
+        self._objects, self._snapshot, self._receipt, self._progress = objects, snapshot, receipt, progress
+        self._is_saved, self._next_save = True, time.monotonic() + _RECEIPT_S
+        self._written = Names()
         self._size = self._unchanged = 0
 
-    def _receipt(self) -> dict[str, str]:
-        try:
-            known = json.loads(self._objects.read(RECEIPT))
-            return {str(name): str(mark) for name, mark in known["objects"].items()}
-        except (NothingFoundError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
-
-    def _changed(self, entries: Iterable[Entry]) -> list[Entry]:
+    def _changed(self, entries: Sequence[Entry]) -> list[Entry]:
         """Return what the target lacks."""
-        found = []
-        for entry in entries:
-            self._stale.discard(entry.name)
-            if self._known.get(entry.name) == entry.mark and self._there.get(entry.name) == entry.size:
-                self._unchanged += 1
-            else:
-                found.append(entry)
+        found = self._receipt.missing(entries)
+        self._unchanged += len(entries) - len(found)
         return found
 
     def _steps(self) -> Iterator[list[Entry]]:
         """Yield what may be uploaded side by side, step after step; some items at a time are in memory."""
         total = len(self._snapshot.items)
         for start in range(0, total, _ITEMS_AT_A_TIME):
-            numbers = range(start, min(start + _ITEMS_AT_A_TIME, total))
-            entries = self._changed(entry for number in numbers for entry in self._snapshot.item_entries(number))
+            places = self._snapshot.items.slice(start, _ITEMS_AT_A_TIME).to_pylist()
+            entries = self._changed([entry for row in places for entry in self._snapshot.item_entries(**row)])
             for stage in (ASSETS, ITEMS):
                 yield [entry for entry in entries if entry.stage == stage]
             if self._progress is not None:
-                self._progress(numbers[-1] + 1, total, self._snapshot.items[numbers[-1]][0])
+                self._progress(start + len(places), total, places[-1]["href"])
         entries = self._changed(self._snapshot.fixed)
         for stage in sorted({entry.stage for entry in entries}):
             yield [entry for entry in entries if entry.stage == stage]
@@ -154,24 +136,26 @@ class _Run:
         """Say what would be done."""
         for entries in self._steps():
             self._count(entries)
-        return self._report(())
+        return self._report(Names(), self._receipt.stale())
 
     def carry_out(self, *, delete: bool) -> PublishReport:
         """Upload, then delete."""
-        # Fails at once where nothing may be written.
-        self._save()
+        if not self._receipt.is_there:
+            # Fails at once where nothing may be written.
+            self._save()
         with ThreadPoolExecutor(_THREADS) as pool:
             for entries in self._steps():
                 self._upload(pool, entries)
-        self._save()
-        gone = sorted(self._stale, key=lambda name: (not name.endswith(".json"), name.count("/"), name))
-        for name in gone if delete else ():
-            # Documents go before what they lead to.
+        self._save_if_needed()
+        gone = self._receipt.stale()
+        if not delete:
+            return self._report(Names(), gone)
+        for name in gone:
             self._objects.delete(name)
-            self._known.pop(name, None)
-        if delete and gone:
-            self._save()
-        return self._report(gone if delete else ())
+            self._receipt.drop(name)
+            self._is_saved = False
+        self._save_if_needed()
+        return self._report(gone, Names())
 
     def _upload(self, pool: ThreadPoolExecutor, entries: Sequence[Entry]) -> None:
         waiting = [pool.submit(self._put, entry) for entry in entries]
@@ -183,31 +167,37 @@ class _Run:
             for future in waiting:
                 future.cancel()
             raise
+        self._receipt.add(entries)
         self._count(entries)
-        if time.monotonic() - self._saved > _RECEIPT_S:
-            self._save()
+        self._is_saved = self._is_saved and not entries
+        if time.monotonic() > self._next_save:
+            self._save_if_needed()
 
     def _put(self, entry: Entry) -> None:
         self._objects.put(entry.name, entry.content(), content_type=entry.content_type)
-        with self._lock:
-            self._known[entry.name] = entry.mark
 
     def _count(self, entries: Sequence[Entry]) -> None:
-        self._written += [entry.name for entry in entries]
+        self._written.add(entry.name for entry in entries)
         self._size += sum(entry.size for entry in entries)
 
-    def _save(self) -> None:
-        self._saved = time.monotonic()
-        with self._lock:
-            text = json.dumps({"objects": self._known})
-        self._objects.put(RECEIPT, text.encode(), content_type="application/json")
+    def _save_if_needed(self) -> None:
+        if not self._is_saved:
+            self._save()
 
-    def _report(self, gone: Sequence[str]) -> PublishReport:
+    def _save(self) -> None:
+        started = time.monotonic()
+        self._receipt.save()
+        self._is_saved = True
+        # A receipt of millions of objects takes its time: that is kept below a twentieth of the whole.
+        ended = time.monotonic()
+        self._next_save = ended + max(_RECEIPT_S, 20 * (ended - started))
+
+    def _report(self, gone: Names, stale: Names) -> PublishReport:
         return PublishReport(
             target=self._objects.address,
-            uploaded=tuple(self._written),
+            uploaded=self._written,
             unchanged=self._unchanged,
-            deleted=tuple(gone),
-            stale=tuple(sorted(self._stale - set(gone))),
+            deleted=gone,
+            stale=stale,
             size=self._size,
         )

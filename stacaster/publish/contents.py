@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
+import pyarrow as pa
 
 from stacaster import item_table, stac
 from stacaster.checksums import digest_file
@@ -54,19 +55,22 @@ class Snapshot:
     """The catalog's files."""
     fixed: list[Entry]
     """Tables and documents."""
-    items: list[tuple[str, str | None]]
-    """Place of the document and fingerprint of each item."""
+    items: pa.Table
+    """Place of the document (``href``) and fingerprint (``mark``) of each item."""
     address: str | None
     """Address that links and assets name, or None."""
 
-    def item_entries(self, number: int) -> list[Entry]:
+    def item_entries(self, href: str, mark: str | None) -> list[Entry]:
         """Return the files of an item, then its document.
+
+        Args:
+            href: Place of the document.
+            mark: Fingerprint of the item.
 
         Raises:
             CatalogChangedError: It was replaced or removed.
             CatalogError: A file is missing or damaged, or lies outside the catalog.
         """
-        href, fingerprint = self.items[number]
         try:
             text = (self.store.root / href).read_bytes()
             document = orjson.loads(text)
@@ -74,7 +78,7 @@ class Snapshot:
             raise CatalogChangedError(href) from error
         except (OSError, ValueError) as error:
             raise CatalogError(f"{href} cannot be read; 'stacaster doctor --fix' mends the catalog") from error
-        if document["properties"].get("stacaster:fingerprint") != fingerprint:
+        if document["properties"].get("stacaster:fingerprint") != mark:
             raise CatalogChangedError(href)
         return list(_item_entries(self.store, href, text, document, self.address))
 
@@ -112,7 +116,7 @@ def take_snapshot(store: CatalogStore, staging: Path, *, base_url: str | None) -
     return Snapshot(
         store=store,
         fixed=[_fixed(folder, name, address) for name in names],
-        items=list(zip(rows["href"].to_pylist(), rows["mark"].to_pylist(), strict=True)),
+        items=rows,
         address=address,
     )
 

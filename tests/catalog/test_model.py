@@ -1,4 +1,7 @@
-"""A model of a catalog and the catalog itself, step by step: they say the same, whatever happens in between."""
+"""A model of a catalog and the catalog itself, step by step: they say the same, whatever happens in between.
+
+The longer form is run by hand: ``MODEL_RUNS_STEPS=200x30 pytest tests/catalog/test_model.py --hypothesis-seed=1``.
+"""
 
 from __future__ import annotations
 
