@@ -199,8 +199,8 @@ class _Import:
             text = orjson.dumps([entry.document, self.copy], option=orjson.OPT_SORT_KEYS)
             properties["stacaster:fingerprint"] = multihash(hashlib.sha256(text).hexdigest())
         folder.mkdir(parents=True)
-        place = self.store.root / item["collection"] / year_of(item) / item["id"] / f"{item['id']}.json"
-        if not _has(place, properties["stacaster:fingerprint"]):
+        place = f"{item['collection']}/{year_of(item)}/{item['id']}/{item['id']}.json"
+        if not _has(self.store.root / place, properties["stacaster:fingerprint"]):
             self._take_assets(entry, item, folder)
         (folder / f"{item['id']}.json").write_bytes(as_json(item))
         return StagedItem(item=item, folder=folder)
