@@ -260,5 +260,7 @@ def _moment(text: str, *, end: bool = False) -> dt.datetime:
 def _shown(node: Any) -> str:
     if isinstance(node, Mapping) and set(node) == {"property"}:
         return str(node["property"])
+    if isinstance(node, float):
+        return f"{node:g}"
     text = json.dumps(node, default=str)
     return text if len(text) < 80 else text[:77] + "..."
