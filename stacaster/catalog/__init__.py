@@ -307,7 +307,10 @@ def open_catalog(path: str | os.PathLike[str]) -> Catalog:
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{os.fspath(path)} holds no catalog.json; 'stacaster ingest' makes a catalog")
     if not (root / DATABASE).is_file():
-        raise CatalogError(f"{os.fspath(path)} is a STAC catalog but has no {DATABASE}; it was not made by stacaster")
+        lost = (root / ".stacaster").is_dir() or any(root.glob("*/items.parquet"))
+        ours = "'stacaster doctor --fix' makes it anew"
+        others = "it was not made by stacaster, and 'stacaster import' takes its items"
+        raise CatalogError(f"{os.fspath(path)} is a STAC catalog but has no {DATABASE}; {ours if lost else others}")
     return Catalog(root)
 
 

@@ -140,7 +140,9 @@ def connect_to(database: Path, tables: Mapping[str, pa.Table], points: Mapping[s
             connection.execute(f"set {name} = {value}")
     except duckdb.Error as error:
         connection.close()
-        raise CatalogError(f"{database.name} cannot be opened: {error}") from error
+        reason = str(error).partition("\n")[0]
+        text = f"{database.name} cannot be opened: {reason}; 'stacaster doctor --fix' makes it anew"
+        raise CatalogError(text) from error
     return Tables(connection, len(sources) > 1, state, columns, source)
 
 

@@ -237,13 +237,17 @@ def test_what_is_no_catalog(tmp_path: Path, catalog: Catalog) -> None:
     with pytest.raises(CatalogError, match=r"holds no catalog\.json"):
         stacaster.open_catalog(tmp_path)
     (tmp_path / "catalog.json").write_text("{}")
-    with pytest.raises(CatalogError, match=r"no index\.duckdb"):
+    with pytest.raises(CatalogError, match=r"no index\.duckdb; it was not made by stacaster, and 'stacaster import'"):
         stacaster.open_catalog(tmp_path)
     (tmp_path / "index.duckdb").write_bytes(b"no database")
-    with pytest.raises(CatalogError, match="cannot be opened"):
+    with pytest.raises(CatalogError, match=r"cannot be opened.*doctor --fix"):
         stacaster.open_catalog(tmp_path).search()
     copy = tmp_path / "copy"
     shutil.copytree(catalog.root, copy)
+    (copy / "index.duckdb").rename(tmp_path / "kept")
+    with pytest.raises(CatalogError, match=r"no index\.duckdb; 'stacaster doctor --fix' makes it anew"):
+        stacaster.open_catalog(copy)
+    (tmp_path / "kept").rename(copy / "index.duckdb")
     (copy / "catalog.json").write_text("{")
     with pytest.raises(CatalogError, match=r"catalog\.json of the catalog cannot be read"):
         _ = stacaster.open_catalog(copy).collections
