@@ -189,7 +189,7 @@ def test_bad_files_cost_themselves_only(tmp_path: Path, signature: Signature) ->
         "login.hdf": "is an HTML page, most likely a login page",
         "noise.hdf": "unknown format",
         "half.hdf": "truncated",
-        "hdf5.hdf": "the HDF5 library cannot open it",
+        "hdf5.hdf": "it cannot be opened: it is damaged",
         "missing.hdf": "cannot be opened",
     }
     for name, text in words.items():
