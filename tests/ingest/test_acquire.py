@@ -144,7 +144,12 @@ def test_twin_by_hand(tmp_path: Path, repository: Path) -> None:
             assert stack["count"] == 5 and stack["lattices"] == "" and all("P05023" in name for name in stack["ids"])
         finally:
             twin.send_signal(signal.SIGINT)
-            twin.wait(timeout=30)
+            try:
+                twin.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                # Where SIGINT is ignored, leaving the block would wait for ever.
+                twin.kill()
+                raise
 
 
 def test_machines_of_a_cluster_download_and_ingest(service: Any, tmp_path: Path, signature: Signature) -> None:
