@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +22,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # A stray setting of the person who runs the tests must not change their result.
 for _name in [name for name in os.environ if name.startswith("STACASTER_") and not name.startswith("STACASTER_TEST")]:
     del os.environ[_name]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Jobs that a shell started with "&" ignore Ctrl-C, and so would the programs that are interrupted here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
