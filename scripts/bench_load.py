@@ -148,7 +148,7 @@ def codec_alone(options: dict[str, Any]) -> Any:
     from concurrent.futures import ThreadPoolExecutor
 
     from stacaster.rasters import render as module
-    from stacaster.rasters.codecs import place, scratch, unpack
+    from stacaster.rasters.codecs import restored, unpack
 
     work: list[tuple[Any, bytes]] = []
     seen: set[tuple[str, int]] = set()
@@ -174,9 +174,7 @@ def codec_alone(options: dict[str, Any]) -> Any:
 
     def one(entry: tuple[Any, bytes]) -> None:
         level, data = entry
-        shape = (level.tile_height, level.tile_width)
-        target = scratch("piece", shape[0] * shape[1]).view(level.dtype).reshape(shape)
-        place(unpack(data, level), level, target, fast=True)
+        restored(unpack(data, level), level, slice(None), fast=True)
 
     def run() -> None:
         with ThreadPoolExecutor(2) as pool:
@@ -236,13 +234,15 @@ def bench_units(folder: Path, row: Any, interleaved: Any) -> None:
 
 
 PEAK = """
-import pickle, resource, sys
+import pickle, re, resource, sys
 import numpy, odc.stac, stacaster
 from stacaster.rasters import kernels
 options = pickle.load(open(sys.argv[1], "rb"))
 before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024
 cube = stacaster.load(**options)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, sum(band.nbytes for band in cube.data_vars.values()))
+# The largest size of the process; getrusage would count what its parent had when it forked.
+peak = int(re.search(r"VmHWM:[^0-9]+([0-9]+)", open("/proc/self/status").read())[1])
+print(peak - before, sum(band.nbytes for band in cube.data_vars.values()))
 """
 
 

@@ -16,6 +16,7 @@ from stacaster import calibrate
 from stacaster.backscatter import decibels
 from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.rasters.values import look_up
 
 if TYPE_CHECKING:
     import pystac
@@ -35,7 +36,6 @@ UNITS: tuple[Units, ...] = get_args(Units)
 _UNSCALED = ("physical", "gamma0", "sigma0", "db")
 _TABLE_BYTES = 2
 _TABLES = 256
-_AT_A_TIME = 65_536
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -186,15 +186,12 @@ def _block(
     if result is None:
         result = np.empty(block.shape, dtype="float32")
     kind = block.dtype
-    step = max(1, _AT_A_TIME // block.shape[2])
     for number, scene in enumerate(scenes):
         if kind.kind not in "ui" or kind.itemsize > _TABLE_BYTES:
             result[number] = scene.physical(block[number])
             continue
         table, codes = _table(scene, kind.str), block[number].view(f"u{kind.itemsize}")
-        for start in range(0, block.shape[1], step):
-            # NumPy makes eight bytes of each code on the way; of a few rows they stay in the cache.
-            np.take(table, codes[start : start + step], out=result[number, start : start + step], mode="clip")
+        look_up(codes, table, result[number])
     return result
 
 

@@ -61,37 +61,42 @@ def unpack(data: Any, level: Level) -> NDArray[Any]:
     return np.frombuffer(found, dtype=kind).reshape(shape)
 
 
-def place(
-    tile: NDArray[Any], level: Level, target: NDArray[Any], *, row: int = 0, col: int = 0, fast: bool = False
-) -> None:
-    """Write pixels of an unpacked tile into an array.
+def restored(tile: NDArray[Any], level: Level, rows: slice, *, fast: bool = False) -> NDArray[Any]:
+    """Return rows of an unpacked tile as pixels, whole rows, in memory of this thread.
 
     Args:
-        tile: Of ``unpack``.
+        tile: Of ``unpack``; not to be used again.
         level: What it belongs to.
-        target: Array of shape (rows, cols) of the same type; takes the pixels from ``row`` and ``col`` on.
-        row: First row of the tile.
-        col: First column of the tile.
+        rows: Rows of the tile.
         fast: Use the compiled loop.
     """
-    rows, cols = target.shape
     if level.predictor == 3:
         import imagecodecs
 
         whole = np.frombuffer(scratch("floats", tile.nbytes), dtype=tile.dtype).reshape(tile.shape)
-        tile = imagecodecs.floatpred_decode(tile, axis=-1, out=whole)
-    elif level.predictor == 2:
-        bits = f"u{tile.itemsize}"
-        if fast or "numba" in sys.modules:
-            from stacaster.rasters.kernels import add_up
+        return np.asarray(imagecodecs.floatpred_decode(tile, axis=-1, out=whole))[rows]
+    part = tile[rows]
+    if level.predictor != 2:
+        return part
+    # What is not packed may lie in memory that others read, too.
+    if (fast or "numba" in sys.modules) and level.compression != "none":
+        _add_up(part)
+        return part
+    import imagecodecs
 
-            add_up(tile.view(bits), target.view(bits), row, col)
-            return
-        import imagecodecs
+    bits = f"u{tile.itemsize}"
+    sums = np.frombuffer(scratch("sums", part.nbytes), dtype=bits).reshape(part.shape)
+    imagecodecs.delta_decode(part.view(bits), axis=-1, out=sums)
+    return sums.view(tile.dtype)
 
-        needed = tile[row : row + rows].view(bits)
-        whole = np.frombuffer(scratch("sums", needed.nbytes), dtype=bits).reshape(needed.shape)
-        imagecodecs.delta_decode(needed, axis=-1, out=whole)
-        np.copyto(target, whole[:, col : col + cols].view(tile.dtype))
-        return
-    np.copyto(target, tile[row : row + rows, col : col + cols])
+
+def _add_up(rows: NDArray[Any]) -> None:
+    from stacaster.rasters import kernels
+
+    is_whole = rows.shape[1] * rows.itemsize % 8 == 0 and sys.byteorder == "little"
+    if is_whole and rows.itemsize == 1:
+        kernels.add_up_bytes(rows.view("u8"))
+    elif is_whole and rows.itemsize == 2:
+        kernels.add_up_pairs(rows.view("u8"))
+    else:
+        kernels.add_up(rows.view(f"u{rows.itemsize}"))

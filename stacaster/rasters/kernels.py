@@ -27,17 +27,55 @@ TIE = 1e-6
 
 
 @_compiled
-def add_up(tile: NDArray[Any], target: NDArray[Any], row: int, col: int) -> None:
-    """Undo differences along rows; ``target`` takes what lies from ``row`` and ``col`` on."""
-    rows, cols = target.shape
-    for i in range(rows):
-        value = tile[row + i, 0]
-        value -= value
-        for j in range(col):
-            value += tile[row + i, j]
-        for j in range(cols):
-            value += tile[row + i, col + j]
-            target[i, j] = value
+def add_up(rows: NDArray[Any]) -> None:
+    """Undo differences along rows, in place."""
+    for i in range(rows.shape[0]):
+        value = rows[i, 0]
+        for j in range(1, rows.shape[1]):
+            value += rows[i, j]
+            rows[i, j] = value
+
+
+_EVEN = np.uint64(0x00FF00FF00FF00FF)
+_EACH = np.uint64(0x0001000100010001)
+_EVEN_PAIRS = np.uint64(0x0000FFFF0000FFFF)
+_EACH_PAIR = np.uint64(0x0000000100000001)
+
+
+@_compiled
+def add_up_bytes(words: NDArray[np.uint64]) -> None:
+    """Undo differences of bytes along rows, in place, eight at a time.
+
+    Even and odd bytes get sixteen bits each, so that a multiplication adds up four of them and nothing runs over.
+
+    Args:
+        words: Rows of eight bytes each, the first byte the lowest.
+    """
+    for i in range(words.shape[0]):
+        before = np.uint64(0)
+        for j in range(words.shape[1]):
+            word = words[i, j]
+            odd = (word >> np.uint64(8)) & _EVEN
+            sums = ((word & _EVEN) + odd) * _EACH + before
+            even = (sums - odd) & _EVEN
+            sums &= _EVEN
+            words[i, j] = even | (sums << np.uint64(8))
+            before = (sums >> np.uint64(48)) * _EACH
+
+
+@_compiled
+def add_up_pairs(words: NDArray[np.uint64]) -> None:
+    """Undo differences of numbers of 16 bits along rows, in place, four at a time; as ``add_up_bytes``."""
+    for i in range(words.shape[0]):
+        before = np.uint64(0)
+        for j in range(words.shape[1]):
+            word = words[i, j]
+            odd = (word >> np.uint64(16)) & _EVEN_PAIRS
+            sums = ((word & _EVEN_PAIRS) + odd) * _EACH_PAIR + before
+            even = (sums - odd) & _EVEN_PAIRS
+            sums &= _EVEN_PAIRS
+            words[i, j] = even | (sums << np.uint64(16))
+            before = (sums >> np.uint64(32)) * _EACH_PAIR
 
 
 @_compiled
@@ -49,10 +87,14 @@ def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> N
             target[i, j] = table[np.uint64(codes[i, j])]
 
 
+_ONE = float(1 << 32)
+_WHOLE = np.uint64(32)
+
+
 @_compiled
 def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
-    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
-    table: Any, target: NDArray[Any], outside: Any, keep: bool,
+    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any], high: int,
+    wide: int, table: Any, target: NDArray[Any], outside: Any, keep: bool,
 ) -> bool:  # fmt: skip
     """Take the nearest pixel for a part of a cell.
 
@@ -62,7 +104,9 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
         step: Pixels between nodes; with 1 no value between nodes is worked out, and nodes may be infinite.
         row: First row of the target in the cell.
         col: First column.
-        window: Pixels of the source.
+        window: Pixels of the source, contiguous.
+        high: How many of its rows are pixels.
+        wide: How many of its columns are.
         table: Value of each code of the window, or None.
         target: Takes the pixels.
         outside: What is written where the source has no pixel.
@@ -71,17 +115,16 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     Returns:
         Whether the source has a pixel for one of the target.
     """
-    rows, cols = target.shape
-    high, wide = window.shape
+    flat, pitch = window.reshape(-1), np.uint64(window.shape[1])
     found = False
-    for i in range(rows):
+    for i in range(target.shape[0]):
         above = (row + i) // step
         share = (row + i - above * step) / step
         j = 0
-        while j < cols:
+        while j < target.shape[1]:
             node = (col + j) // step
             first = col + j - node * step
-            last = min(step, first + cols - j)
+            count = min(step - first, target.shape[1] - j)
             x, y, dx, dy = xs[above, node], ys[above, node], 0.0, 0.0
             if step > 1:
                 x += share * (xs[above + 1, node] - x)
@@ -90,32 +133,39 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
                 right += share * (xs[above + 1, node + 1] - right)
                 low += share * (ys[above + 1, node + 1] - low)
                 dx, dy = (right - x) / step, (low - y) / step
-            x += TIE
-            y += TIE
-            x0, x1, y0, y1 = x + first * dx, x + (last - 1) * dx, y + first * dy, y + (last - 1) * dy
-            at = j - first
-            if min(x0, x1) >= 0 and max(x0, x1) < wide and min(y0, y1) >= 0 and max(y0, y1) < high:
+            x += TIE + first * dx
+            y += TIE + first * dy
+            x1, y1 = x + (count - 1) * dx, y + (count - 1) * dy
+            part = target[i, j : j + count]
+            if min(x, x1) >= 0 and max(x, x1) < wide and min(y, y1) >= 0 and max(y, y1) < high:
                 found = True
+                # Whole numbers of 2**-32 pixels; steps are cut towards nothing, so that no place runs over an edge.
+                along, down = np.uint64(x * _ONE), np.uint64(y * _ONE)
+                ahead, lower = np.uint64(np.int64(dx * _ONE)), np.uint64(np.int64(dy * _ONE))
                 if keep:
-                    for m in range(first, last):
-                        if target[i, at + m] == outside:
-                            code = window[np.uint64(np.int64(y + m * dy)), np.uint64(np.int64(x + m * dx))]
-                            target[i, at + m] = code if table is None else table[np.uint64(code)]
+                    for m in range(count):
+                        if part[m] == outside:
+                            code = flat[(down >> _WHOLE) * pitch + (along >> _WHOLE)]
+                            part[m] = code if table is None else table[np.uint64(code)]
+                        along += ahead
+                        down += lower
                 else:
-                    for m in range(first, last):
-                        code = window[np.uint64(np.int64(y + m * dy)), np.uint64(np.int64(x + m * dx))]
-                        target[i, at + m] = code if table is None else table[np.uint64(code)]
+                    for m in range(count):
+                        code = flat[(down >> _WHOLE) * pitch + (along >> _WHOLE)]
+                        part[m] = code if table is None else table[np.uint64(code)]
+                        along += ahead
+                        down += lower
             else:
-                for m in range(first, last):
-                    x0, y0 = x + m * dx, y + m * dy
-                    if 0 <= x0 < wide and 0 <= y0 < high:
+                for m in range(count):
+                    x1, y1 = x + m * dx, y + m * dy
+                    if 0 <= x1 < wide and 0 <= y1 < high:
                         found = True
-                        if not keep or target[i, at + m] == outside:
-                            code = window[np.int64(y0), np.int64(x0)]
-                            target[i, at + m] = code if table is None else table[np.uint64(code)]
+                        if not keep or part[m] == outside:
+                            code = window[np.int64(y1), np.int64(x1)]
+                            part[m] = code if table is None else table[np.uint64(code)]
                     elif not keep:
-                        target[i, at + m] = outside
-            j += last - first
+                        part[m] = outside
+            j += count
     return found
 
 

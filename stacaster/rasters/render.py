@@ -10,7 +10,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from stacaster.rasters.codecs import MANY_PIXELS, place, scratch, unpack
+from stacaster.rasters.codecs import MANY_PIXELS, restored, scratch, unpack
 from stacaster.rasters.coordinates import Cell
 from stacaster.rasters.files import Opened, Reads
 from stacaster.rasters.tiff import Level, UnsupportedError
@@ -146,21 +146,26 @@ def _paste(level: Level, reads: Reads, target: NDArray[Any], rule: Rule, row: in
         part = target[first - row : last - row, start - col : stop - col]
         if tile is None:
             rule.put(np.full(part.shape, rule.missing(level), dtype=level.dtype), part)
-        elif rule.is_plain and part.dtype == tile.dtype:
-            place(tile, level, part, row=first - top, col=start - left, fast=fast)
         else:
-            held = np.frombuffer(scratch("piece", part.size * tile.itemsize), dtype=tile.dtype).reshape(part.shape)
-            place(tile, level, held, row=first - top, col=start - left, fast=fast)
-            rule.put(held, part)
+            pixels = restored(tile, level, slice(first - top, last - top), fast=fast)
+            rule.put(pixels[:, start - left : stop - left], part)
 
 
 @dataclass(frozen=True)
 class _Window:
-    """Pixels of a level, whole tiles."""
+    """Pixels of a level."""
 
-    pixels: NDArray[Any]
+    whole: NDArray[Any]
+    """Whole tiles, contiguous."""
+    high: int
+    wide: int
     top: int
     left: int
+
+    @property
+    def pixels(self) -> NDArray[Any]:
+        """What of the tiles lies in the level."""
+        return self.whole[: self.high, : self.wide]
 
 
 def _tiles_in(level: Level, rows: tuple[int, int], cols: tuple[int, int]) -> list[tuple[int, int]]:
@@ -196,8 +201,10 @@ def _window(
         if tile is None:
             part[...] = missing
         else:
-            place(tile, level, part)
-    return _Window(pixels[: level.height - top, : level.width - left], top, left)
+            rows_of = slice(max(rows[0] - down * high, 0), min(rows[1] - down * high, high))
+            part[rows_of] = restored(tile, level, rows_of)
+    high, wide = min(shape[0], level.height - top), min(shape[1], level.width - left)
+    return _Window(pixels, high, wide, top, left)
 
 
 def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
@@ -223,7 +230,9 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
         target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
         x, y = in_x - window.left, in_y - window.top
         if resampling == "nearest":
-            found |= rule.pick(nearest, x, y, cell.step, rows.start, cols.start, window.pixels, target)
+            found |= rule.pick(
+                nearest, (x, y, cell.step, rows.start, cols.start), window.whole, (window.high, window.wide), target
+            )
             continue
         held = np.empty(target.shape)
         nodata = np.nan if rule.nodata is None else float(rule.nodata)

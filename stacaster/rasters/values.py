@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from stacaster.rasters.tiff import Image, Level, UnsupportedError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_TABLE_BYTES = 2
+_AT_A_TIME = 32_768
 _SAFE = {("int32", "float32"), ("uint32", "float32")}
 
 
@@ -81,7 +82,7 @@ class Rule:
             if self.keep:
                 np.copyto(target, self.table[codes], where=nodata_mask(target, self.outside))
             else:
-                _look_up(codes, self.table, target)
+                look_up(codes, self.table, target)
             return
         where = nodata_mask(target, self.outside) if self.keep else True
         if self._remaps:
@@ -93,22 +94,28 @@ class Rule:
             return
         np.copyto(target, values, where=where, casting="unsafe")
 
-    def pick(self, kernel: Any, xs: Any, ys: Any, step: int, row: int, col: int, window: Any, target: Any) -> bool:
-        """Run a kernel that takes pixels from a window, with this rule."""
+    def pick(self, kernel: Any, at: tuple[Any, ...], window: Any, size: tuple[int, int], target: Any) -> bool:
+        """Run a kernel that takes pixels from a window, with this rule.
+
+        Args:
+            kernel: ``kernels.nearest``.
+            at: Its places: columns and rows at the nodes, step, first row and column.
+            window: Whole tiles.
+            size: Rows and columns of the window that are pixels.
+            target: Takes the pixels.
+        """
         source = np.dtype(self.source)
+        bits = f"u{source.itemsize}"
+        codes = window.view(bits)
         if self.table is not None and not self.keep:
-            return bool(kernel(xs, ys, step, row, col, window.view(f"u{source.itemsize}"), self.table, target,
-                               np.float32(self.outside), False))  # fmt: skip
+            return bool(kernel(*at, codes, *size, self.table, target, np.float32(self.outside), False))
         if self.is_plain or (self.keep and source.kind in "ui" and self.source == self.target and not self._remaps):
             # Bits are bits: one compiled loop a size.
-            bits = f"u{source.itemsize}"
             outside = np.array(self.outside, dtype=source).view(bits)[()]
-            return bool(kernel(xs, ys, step, row, col, window.view(bits), None, target.view(bits), outside, self.keep))
+            return bool(kernel(*at, codes, *size, None, target.view(bits), outside, self.keep))
         held = np.empty(target.shape, dtype=source)
-        empty = self.missing_value()
-        bits = f"u{source.itemsize}"
-        found = kernel(xs, ys, step, row, col, window.view(bits), None, held.view(bits),
-                       np.array(empty, dtype=source).view(bits)[()], False)  # fmt: skip
+        empty = np.array(self.missing_value(), dtype=source).view(bits)[()]
+        found = kernel(*at, codes, *size, None, held.view(bits), empty, False)
         self.put(held, target)
         return bool(found)
 
@@ -150,17 +157,21 @@ class Rule:
         raise UnsupportedError("no stored number says that there is no pixel")
 
 
-def _look_up(codes: NDArray[Any], table: NDArray[np.float32], target: NDArray[np.float32]) -> None:
-    import sys
-
+def look_up(codes: NDArray[Any], table: NDArray[np.float32], target: NDArray[np.float32]) -> None:
+    """Write the entry of a table for each code of an array of shape (rows, columns)."""
     if "numba" in sys.modules and codes.size:
-        from stacaster.rasters.kernels import look_up
+        from stacaster.rasters import kernels
 
-        look_up(codes, table, target)
+        kernels.look_up(codes, table, target)
         return
-    np.take(table, codes, out=target if target.flags.c_contiguous else None, mode="clip") if (
-        target.flags.c_contiguous
-    ) else np.copyto(target, table[codes])
+    # NumPy makes eight bytes of each code on the way; of a few rows they stay in the cache.
+    step = max(1, _AT_A_TIME // max(1, codes.shape[1]))
+    for start in range(0, codes.shape[0], step):
+        rows = slice(start, start + step)
+        if target.flags.c_contiguous:
+            np.take(table, codes[rows], out=target[rows], mode="clip")
+        else:
+            target[rows] = np.take(table, codes[rows], mode="clip")
 
 
 def rule_for(image: Image, cfg: Any, *, is_bent: bool) -> Rule:
