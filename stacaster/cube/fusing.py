@@ -19,7 +19,8 @@ SOURCE, COUNT = "source", "n_obs"
 FIRST_VALID = "stacaster.cube.fusing.first_valid"
 """Name of the function that joins complex bands, as odc-stac takes it."""
 
-_AT_A_TIME = 65_536
+# Pieces that stay in the cache, of which many lie within a scene; on smaller ones threads wait for each other.
+_ROWS_AT_A_TIME, _COLUMNS_AT_A_TIME = 512, 1024
 _THREADS = min(4, os.cpu_count() or 1)
 
 
@@ -115,17 +116,16 @@ def _any_valid(bands: Sequence[xr.DataArray]) -> xr.DataArray:
 def _any_but(*bands: NDArray[Any], nothing: Sequence[Any], threads: int) -> NDArray[np.uint8]:
     times, rows, columns = bands[0].shape
     found = np.empty((times, rows, columns), dtype=bool)
-    step = max(1, _AT_A_TIME // columns)
     # Memory that is touched for the first time takes longest, which several threads do side by side.
-    share = max(step, -(-rows // threads))
+    share = -(-rows // threads)
     parts = [(time, start, min(start + share, rows)) for time in range(times) for start in range(0, rows, share)]
 
     def work(part: tuple[int, int, int]) -> None:
         time, first, last = part
-        for start in range(first, last, step):
-            here = slice(start, min(start + step, last))
-            for number, (band, empty) in enumerate(zip(bands, nothing, strict=True)):
-                _note_valid(found[time, here], band[time, here], empty, is_first=number == 0)
+        for top in range(first, last, _ROWS_AT_A_TIME):
+            for left in range(0, columns, _COLUMNS_AT_A_TIME):
+                here = np.s_[time, top : min(top + _ROWS_AT_A_TIME, last), left : left + _COLUMNS_AT_A_TIME]
+                _note_valid(found[here], [band[here] for band in bands], nothing)
 
     if threads == 1 or len(parts) == 1:
         for part in parts:
@@ -136,17 +136,21 @@ def _any_but(*bands: NDArray[Any], nothing: Sequence[Any], threads: int) -> NDAr
     return found.view("uint8")
 
 
-def _note_valid(found: NDArray[np.bool_], values: NDArray[Any], empty: Any, *, is_first: bool) -> None:
-    if empty is None:
-        found[...] = True
-        return
-    # NaN is not itself.
-    other = values if empty != empty else empty  # noqa: PLR0124
-    compare = np.equal if empty != empty else np.not_equal  # noqa: PLR0124
-    if is_first:
-        compare(values, other, out=found)
-    else:
-        found |= compare(values, other)
+def _note_valid(found: NDArray[np.bool_], bands: Sequence[NDArray[Any]], nothing: Sequence[Any]) -> None:
+    """Write where one of the bands has a value; where all have one in one band, no other is looked at."""
+    for number, (values, empty) in enumerate(zip(bands, nothing, strict=True)):
+        if empty is None:
+            found[...] = True
+            return
+        # NaN is not itself.
+        other = values if empty != empty else empty  # noqa: PLR0124
+        compare = np.equal if empty != empty else np.not_equal  # noqa: PLR0124
+        if number == 0:
+            compare(values, other, out=found)
+        else:
+            found |= compare(values, other)
+        if found.all():
+            return
 
 
 def _joined(cube: xr.Dataset, group: Sequence[int]) -> xr.Dataset:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from affine import Affine
+from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from odc.geo import CRS
 
 BOUND = 0.01
 """Source pixels: no place is further from the exact transform."""
@@ -120,10 +120,29 @@ def _is_close(coarse: NDArray[np.float64], fine: NDArray[np.float64], tolerance:
     return bool(np.abs(between[:rows, :cols] - fine[:rows, :cols]).max() <= tolerance)
 
 
-@lru_cache(maxsize=64)
+class Grid:
+    """A cube's grid as a key: a CRS is put into words each time its own hash is asked for."""
+
+    def __init__(self, cube: GeoBox) -> None:
+        self.cube = cube
+        self._said = (str(cube.crs), cube.shape.yx, cube.transform)
+        self._hash = hash(self._said)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Grid) and self._said == other._said
+
+
 def places_of(cube: GeoBox, crs: CRS, tolerance: float) -> Places:
     """Return the places of the pixels of a cube; sources of one CRS share them."""
-    return Places(cube, crs, tolerance)
+    return _places(Grid(cube), str(crs), tolerance)
+
+
+@lru_cache(maxsize=64)
+def _places(grid: Grid, crs: str, tolerance: float) -> Places:
+    return Places(grid.cube, CRS(crs), tolerance)
 
 
 def is_straight(cube: GeoBox, crs: CRS) -> bool:

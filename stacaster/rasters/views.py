@@ -11,7 +11,7 @@ from affine import Affine
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
-from stacaster.rasters.coordinates import BOUND, CELL, Places, is_straight, places_of
+from stacaster.rasters.coordinates import BOUND, CELL, Grid, Places, is_straight, places_of
 from stacaster.rasters.files import Opened
 from stacaster.rasters.tiff import Image, Level
 
@@ -34,13 +34,17 @@ class View:
     """Whether pixels of the cube are pixels of the level, within the bound."""
 
 
-@lru_cache(maxsize=512)
 def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None:
     """Return how a file is seen from a cube; None when it lies outside.
 
     The overview is the one that odc-stac takes: the smallest that is not coarser than the cube.
     """
-    image, crs = opened.image, opened.crs
+    return _view(opened, Grid(cube), use_overviews)
+
+
+@lru_cache(maxsize=512)
+def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
+    image, crs, cube = opened.image, opened.crs, grid.cube
     full = image.levels[0]
     places = places_of(cube, crs, BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e)))
     if is_straight(cube, crs):
