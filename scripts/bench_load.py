@@ -265,6 +265,8 @@ def serve(folder: str) -> None:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # As servers of files have it: else the system holds a body back until its header was acknowledged.
+        disable_nagle_algorithm = True
 
         def do_HEAD(self) -> None:
             self.do_GET()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +27,28 @@ of a cube agree."""
 
 _COARSEST = 128
 _CELLS = 512
+
+
+@cache
+def _transforming() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, thread_name_prefix="stacaster-transforms")
+
+
+# A thread does not come along into a forked process.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_transforming.cache_clear)
+
+
+def transformed(
+    source: CRS, target: CRS, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return points in another CRS, infinite where there is none.
+
+    One thread does this for all: pyproj prepares each transformation anew for every thread that asks for it, which
+    takes longer than what a small load has to transform.
+    """
+    x, y = _transforming().submit(lambda: source.transformer_to_crs(target)(x, y)).result()
+    return np.asarray(x, dtype="float64"), np.asarray(y, dtype="float64")
 
 
 @dataclass(frozen=True)
@@ -53,7 +77,7 @@ class Places:
     def __init__(self, cube: GeoBox, crs: CRS, tolerance: float) -> None:
         self._transform, self._shape = cube.transform, cube.shape.yx
         self._tolerance = tolerance
-        self._project = None if cube.crs == crs else cube.crs.transformer_to_crs(crs)
+        self._crs = None if cube.crs == crs else (cube.crs, crs)
         self._cells: dict[tuple[int, int], Cell] = {}
         self._lock = threading.Lock()
 
@@ -63,9 +87,7 @@ class Places:
         """Return exact places of points given in pixels of the cube; infinite where there is none."""
         a, b, c, d, e, f = tuple(self._transform)[:6]
         x, y = a * cols + b * rows + c, d * cols + e * rows + f
-        if self._project is not None:
-            x, y = self._project(x, y)
-        return np.asarray(x, dtype="float64"), np.asarray(y, dtype="float64")
+        return (x, y) if self._crs is None else transformed(*self._crs, x, y)
 
     def cells(self, rows: slice, cols: slice) -> Iterator[tuple[Cell, slice, slice]]:
         """Yield the cells that a block of the cube meets, and the part of each in it, counted in the cell."""

@@ -161,3 +161,8 @@ def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="stacaster-ranges")
+
+
+# Threads do not come along into a forked process.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)

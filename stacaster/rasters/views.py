@@ -11,7 +11,7 @@ from affine import Affine
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
-from stacaster.rasters.coordinates import BOUND, CELL, Grid, Places, is_straight, places_of
+from stacaster.rasters.coordinates import BOUND, CELL, Grid, Places, is_straight, places_of, transformed
 from stacaster.rasters.files import Opened
 from stacaster.rasters.tiff import Image, Level
 
@@ -91,7 +91,6 @@ def _level_for(image: Image, scale: float) -> int:
 
 def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, float] | None:
     """Return the middle (column, row) of what of the cube a file covers; None when it covers nothing."""
-    from_source = None if crs == cube.crs else crs.transformer_to_crs(cube.crs)
     along = np.linspace(0.0, 1.0, 9)
     nothing, all_of = np.zeros(9), np.ones(9)
     cols = np.concatenate([along, along, nothing, all_of, [0.5]]) * full.width
@@ -100,10 +99,9 @@ def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, f
     x, y = transform.a * cols + transform.c, transform.e * rows + transform.f
     if crs.geographic:
         x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
-    if from_source is not None:
-        x, y = from_source(x, y)
+    if crs != cube.crs:
+        x, y = transformed(crs, cube.crs, x, y)
     back = ~cube.transform
-    x, y = np.asarray(x), np.asarray(y)
     cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
     good = np.isfinite(cols) & np.isfinite(rows)
     high, wide = cube.shape.yx
