@@ -72,10 +72,11 @@ def find_credentials(token: str | None = None) -> Credentials | None:
     user, password = os.environ.get("EARTHDATA_USERNAME"), os.environ.get("EARTHDATA_PASSWORD")
     if user and password:
         return Credentials(origin="EARTHDATA_USERNAME and EARTHDATA_PASSWORD", username=user, password=password)
-    for path in netrc_places():
-        if path.is_file():
-            return _from_netrc(path)
-    return None
+    entry = netrc_entry(LOGIN_HOST)
+    if entry is None:
+        return None
+    origin, user, password = entry
+    return Credentials(origin=origin, username=user, password=password)
 
 
 def netrc_problem(path: Path | None = None) -> str | None:
@@ -92,20 +93,26 @@ def netrc_places() -> list[Path]:
     return [Path(named)] if named else [Path.home() / ".netrc", Path.home() / "_netrc"]
 
 
-def _from_netrc(path: Path) -> Credentials | None:
+def netrc_entry(*hosts: str) -> tuple[str, str, str] | None:
+    """Return name of the netrc file, user name and password of the first host that has an entry; never ``default``.
+
+    Raises:
+        AuthError: The file cannot be understood.
+    """
+    path = next((place for place in netrc_places() if place.is_file()), None)
+    if path is None:
+        return None
     problem = netrc_problem(path)
     if problem is not None:
         _LOG.warning(problem)
     try:
-        entry = netrc.netrc(path).hosts.get(LOGIN_HOST)
+        found = netrc.netrc(path).hosts
     except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
         # The parser's own message may quote the line, and with it a password.
         place = f" (line {error.lineno})" if isinstance(error, netrc.NetrcParseError) else ""
         raise AuthError(f"{path.name} cannot be understood{place}") from None
-    if entry is None:
-        return None
-    user, _, password = entry
-    return Credentials(origin=path.name, username=user, password=password)
+    entry = next((found[host] for host in hosts if host in found), None)
+    return None if entry is None else (path.name, entry[0], entry[2] or "")
 
 
 def may_see_token(url: str) -> bool:

@@ -3,41 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any
 
 import h5py
 import numpy as np
 
 from stacaster.errors import ReadError, StacasterError
+from stacaster.granule_files import Closing
 from stacaster.hdf5_chunks import ChunkError, ChunkReader, LocalBytes
 from stacaster.remote import Remembering, RemoteFile
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _HEAD_BYTES = 96
 _GAP = 1 << 15
 _AGAIN = "download it again, and compare size and checksum with what the provider states"
-
-
 _MAX_TEXT = 1 << 16
 
 
-def only_file(files: Sequence[Path]) -> Path:
-    """Return the file of a granule.
-
-    Raises:
-        ReadError: There are several.
-    """
-    if len(files) != 1:
-        raise ReadError(f"an HDF5 granule is one file, but {len(files)} were given", granule=files[0].name)
-    return files[0]
-
-
-class OpenHdf5:
+class OpenHdf5(Closing):
     """An open HDF5 file; a context manager.
 
     Args:
@@ -58,14 +42,6 @@ class OpenHdf5:
             raise failure("it cannot be opened", error, path.name, path, self._remote) from error
         self._bytes = LocalBytes(path) if remote is None else remote
         self.chunks = ChunkReader(self._bytes)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the file."""

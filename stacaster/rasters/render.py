@@ -203,8 +203,7 @@ def _window(
         else:
             rows_of = slice(max(rows[0] - down * high, 0), min(rows[1] - down * high, high))
             part[rows_of] = restored(tile, level, rows_of)
-    high, wide = min(shape[0], level.height - top), min(shape[1], level.width - left)
-    return _Window(pixels, high, wide, top, left)
+    return _Window(pixels, min(shape[0], level.height - top), min(shape[1], level.width - left), top, left)
 
 
 def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:

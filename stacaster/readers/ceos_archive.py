@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.archives import check_members
 from stacaster.errors import ReadError
+from stacaster.granule_files import Closing, only_file
 from stacaster.model import GranuleContent
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 _MAX_BYTES = 16 << 30
@@ -31,12 +30,10 @@ def open_files(files: Sequence[Path]) -> CeosArchive:
     Raises:
         ReadError: There are several files, or the archive is damaged.
     """
-    if len(files) != 1:
-        raise ReadError(f"a scene is one archive, but {len(files)} files were given", granule=files[0].name)
-    return CeosArchive(files[0])
+    return CeosArchive(only_file(files, "a scene of JAXA is one archive"))
 
 
-class CeosArchive:
+class CeosArchive(Closing):
     """An open archive; see ``model.OpenGranule``. No pixel is read: images lie in the geometry of the radar."""
 
     content: GranuleContent
@@ -61,17 +58,6 @@ class CeosArchive:
             reader="ceos_archive", files=(path,), layers={}, attributes={"facts": facts, "members": names},
             sidecars={} if record is None else {"umm": record},
         )  # fmt: skip
-
-    def __enter__(self) -> CeosArchive:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing stays open."""
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Raise: no layer is offered."""

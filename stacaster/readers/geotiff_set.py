@@ -13,13 +13,12 @@ from rasterio.errors import RasterioError, RasterioIOError
 
 from stacaster.archives import is_archive, open_archive, text_lattices
 from stacaster.errors import ReadError
+from stacaster.granule_files import Closing
 from stacaster.model import GranuleContent, Layer
 from stacaster.safe import parse_burst
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 _MAX_BANDS = 100
@@ -36,7 +35,7 @@ def open_files(files: Sequence[Path]) -> GeotiffSet:
     return GeotiffSet(files)
 
 
-class GeotiffSet:
+class GeotiffSet(Closing):
     """An open set of GeoTIFF files; see ``model.OpenGranule``."""
 
     content: GranuleContent
@@ -67,17 +66,6 @@ class GeotiffSet:
             lattices=text_lattices(texts, files[0].name),
             sidecars=({} if umm is None else {"umm": umm}) | _burst_metadata(notes),
         )
-
-    def __enter__(self) -> GeotiffSet:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing stays open between reads."""
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""

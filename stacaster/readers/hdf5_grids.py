@@ -18,7 +18,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stacaster.errors import ReadError
-from stacaster.hdf5_files import OpenHdf5, identification, only_file, plain
+from stacaster.granule_files import only_file
+from stacaster.hdf5_files import OpenHdf5, identification, plain
 from stacaster.model import GranuleContent, Layer
 from stacaster.remote import RemoteFile
 
@@ -38,7 +39,7 @@ def open_files(files: Sequence[Path]) -> Hdf5Granule:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    return Hdf5Granule(only_file(files))
+    return Hdf5Granule(only_file(files, "an HDF5 granule is one file"))
 
 
 def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> Hdf5Granule:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from stacaster.hdf5_files import OpenHdf5, only_file
+from stacaster.granule_files import only_file
+from stacaster.hdf5_files import OpenHdf5
 from stacaster.model import BEAMS, GranuleContent
 from stacaster.remote import RemoteFile
 
@@ -32,7 +33,7 @@ def open_files(files: Sequence[Path]) -> TrackFile:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    return TrackFile(only_file(files))
+    return TrackFile(only_file(files, "an HDF5 granule is one file"))
 
 
 def open_where_it_lies(remote: RemoteFile, groups: Sequence[str] = ()) -> TrackFile:

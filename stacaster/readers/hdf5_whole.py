@@ -12,7 +12,8 @@ import h5py
 import numpy as np
 
 from stacaster.errors import ReadError
-from stacaster.hdf5_files import OpenHdf5, identification, only_file, plain
+from stacaster.granule_files import only_file
+from stacaster.hdf5_files import OpenHdf5, identification, plain
 from stacaster.model import GranuleContent, StateVector
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
 
@@ -29,7 +30,7 @@ def open_files(files: Sequence[Path]) -> WholeHdf5:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    return WholeHdf5(only_file(files))
+    return WholeHdf5(only_file(files, "an HDF5 granule is one file"))
 
 
 class WholeHdf5(OpenHdf5):

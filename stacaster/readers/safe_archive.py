@@ -14,13 +14,12 @@ from rasterio.windows import Window
 
 from stacaster.archives import check_members, verify_member
 from stacaster.errors import ReadError
+from stacaster.granule_files import Closing, only_file
 from stacaster.model import GranuleContent, Layer
 from stacaster.safe import Annotation, Manifest, parse_annotation, parse_manifest
 from stacaster.sidecars import read_umm_sidecar, verify_against_umm
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 MAX_MEMBER_BYTES = 16 << 30
@@ -36,12 +35,10 @@ def open_files(files: Sequence[Path]) -> SafeArchive:
     Raises:
         ReadError: There are several files, the archive is damaged, or files that its manifest names are missing.
     """
-    if len(files) != 1:
-        raise ReadError(f"a product is one archive, but {len(files)} files were given", granule=files[0].name)
-    return SafeArchive(files[0])
+    return SafeArchive(only_file(files, "a product in the SAFE format is one archive"))
 
 
-class SafeArchive:
+class SafeArchive(Closing):
     """An open archive; see ``model.OpenGranule``. Attributes: ``manifest``, ``annotations`` (by place)."""
 
     content: GranuleContent
@@ -74,17 +71,6 @@ class SafeArchive:
             attributes={"manifest": manifest, "annotations": annotations},
             sidecars={} if record is None else {"umm": record},
         )  # fmt: skip
-
-    def __enter__(self) -> SafeArchive:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Nothing stays open between reads."""
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""

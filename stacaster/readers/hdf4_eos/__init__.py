@@ -12,6 +12,7 @@ from pyhdf.SD import SD, SDC
 
 from stacaster.errors import ReadError
 from stacaster.gctp import GridError, grid_geobox
+from stacaster.granule_files import Closing, only_file
 from stacaster.model import GranuleContent, Lattice, Layer
 from stacaster.odl import OdlObject
 from stacaster.readers.hdf4_eos.direct import DirectFile
@@ -20,8 +21,6 @@ from stacaster.readers.hdf4_eos.structure import read_metadata, read_text, read_
 from stacaster.sidecars import read_ecs_sidecar
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from numpy.typing import NDArray
 
 MAX_LAYER_BYTES = 2 << 30
@@ -49,12 +48,10 @@ def open_files(files: Sequence[Path]) -> Hdf4Granule:
     Raises:
         ReadError: There is more than one file, or the file is damaged or truncated.
     """
-    if len(files) != 1:
-        raise ReadError(f"an HDF4 granule is one file, but {len(files)} were given", granule=files[0].name)
-    return Hdf4Granule(files[0])
+    return Hdf4Granule(only_file(files, "an HDF4 granule is one file"))
 
 
-class Hdf4Granule:
+class Hdf4Granule(Closing):
     """An open HDF-EOS2 file; see ``model.OpenGranule``."""
 
     content: GranuleContent
@@ -81,14 +78,6 @@ class Hdf4Granule:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Hdf4Granule:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Release the file."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import netrc
 import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from stacaster.auth import netrc_places
+from stacaster.auth import netrc_entry
 from stacaster.eof import parse_name
 from stacaster.errors import AuthError, SearchError
 from stacaster.fetch import TransferRules
@@ -167,12 +166,5 @@ def _pair() -> tuple[str, str] | None:
     user, password = os.environ.get("CDSE_USERNAME"), os.environ.get("CDSE_PASSWORD")
     if user and password:
         return user, password
-    for path in netrc_places():
-        try:
-            hosts = netrc.netrc(path).hosts if path.is_file() else {}
-        except (netrc.NetrcParseError, OSError, UnicodeDecodeError):
-            raise AuthError(f"{path.name} cannot be understood") from None
-        for name in ("dataspace.copernicus.eu", "identity.dataspace.copernicus.eu"):
-            if name in hosts:
-                return hosts[name][0], hosts[name][2] or ""
-    return None
+    entry = netrc_entry("dataspace.copernicus.eu", "identity.dataspace.copernicus.eu")
+    return None if entry is None else entry[1:]
