@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS_PER_BLOCK = 512
+_COLUMNS_AT_ONCE = 256
 _PRECISION = 1e-7
 
 
@@ -54,18 +55,35 @@ class HullOf:
     def _add(self, block: NDArray[Any], start: int) -> None:
         import numpy as np
 
-        nodata = self._nodata
-        valid = ~np.isnan(block) if isinstance(nodata, float) and math.isnan(nodata) else block != nodata
-        # argmax stops at the first True, which lies near the edge of an image: faster than a look at every pixel.
-        first = valid.argmax(axis=1)
-        has_data = np.flatnonzero(valid[np.arange(len(valid)), first])
+        first = self._first_valid(block)
+        has_data = np.flatnonzero(first < self._cols)
         if not has_data.size:
             return
-        last = self._cols - valid[has_data, ::-1].argmax(axis=1)
+        last = self._cols - self._first_valid(block[:, ::-1])[has_data]
         first = first[has_data]
         row = has_data + start
         self._parts += [np.stack(pair, axis=1).astype(np.float64) for pair in
                         ((first, row), (first, row + 1), (last, row), (last, row + 1))]  # fmt: skip
+
+    def _first_valid(self, block: NDArray[Any]) -> NDArray[np.int64]:
+        """Return the column of the first valid pixel of each row, the number of columns where there is none."""
+        import numpy as np
+
+        nodata = self._nodata
+        is_nan = isinstance(nodata, float) and math.isnan(nodata)
+        found = np.full(len(block), self._cols)
+        rows = np.arange(len(block))
+        # The first valid pixel of most rows lies near the edge of the image: no other column is looked at for them.
+        for left in range(0, self._cols, _COLUMNS_AT_ONCE):
+            part = block[rows, left : left + _COLUMNS_AT_ONCE]
+            valid = ~np.isnan(part) if is_nan else part != nodata
+            at = valid.argmax(axis=1)
+            is_there = valid[np.arange(len(rows)), at]
+            found[rows[is_there]] = left + at[is_there]
+            rows = rows[~is_there]
+            if not rows.size:
+                break
+        return found
 
     def result(self) -> NDArray[np.float64]:
         """Return the vertices."""
