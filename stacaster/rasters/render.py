@@ -247,8 +247,8 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
 def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
     high, wide = block.pixels.shape
     found = False
-    for rows in {slice(0, high // 2), slice(high // 2, high)}:
-        for cols in {slice(0, wide // 2), slice(wide // 2, wide)}:
+    for rows in (slice(0, high // 2), slice(high // 2, high)):
+        for cols in (slice(0, wide // 2), slice(wide // 2, wide)):
             if rows.start == rows.stop or cols.start == cols.stop:
                 continue
             part = block.part(rows, cols)

@@ -69,9 +69,9 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
 
 def _is_aligned(straight: Affine, cube: GeoBox) -> bool:
     high, wide = cube.shape.yx
-    corners = (straight * (0.5, 0.5), straight * (wide - 0.5, high - 0.5))
-    first = [math.floor(at) + 0.5 for at in corners[0]]
-    last = [first[0] + wide - 1, first[1] + high - 1]
+    corners = (straight * (0, 0), straight * (wide, high))
+    first = [round(at) for at in corners[0]]
+    last = [first[0] + wide, first[1] + high]
     return all(
         abs(at - meant) < BOUND
         for corner, wanted in zip(corners, (first, last), strict=True)
