@@ -162,7 +162,7 @@ def places_of(cube: GeoBox, crs: CRS, tolerance: float) -> Places:
     return _places(Grid(cube), str(crs), tolerance)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _places(grid: Grid, crs: str, tolerance: float) -> Places:
     return Places(grid.cube, CRS(crs), tolerance)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,11 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from stacaster.rasters.areas import Areas
 from stacaster.rasters.codecs import MANY_PIXELS, restored, scratch, unpack
 from stacaster.rasters.coordinates import Cell
 from stacaster.rasters.files import Opened, Reads
+from stacaster.rasters.reach import tiles_touched
 from stacaster.rasters.tiff import Level, UnsupportedError
 from stacaster.rasters.values import Rule
 from stacaster.rasters.views import View, view_of
@@ -22,9 +25,9 @@ if TYPE_CHECKING:
 
 _WINDOW_BYTES = 64 << 20
 _SMALLEST_BLOCK = 64
-_RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3}
+_RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3, "average": 0}
 """How many pixels around a place each looks at."""
-# Of pixels smaller than this GDAL takes the mean of more.
+# Of pixels smaller than this GDAL stretches the kernel over more.
 _FINEST = 1 / 0.95
 _TIE = 1e-6
 
@@ -55,7 +58,7 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
         reads: Gives its packed tiles.
         block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
         rule: What becomes of values.
-        resampling: ``nearest``, ``bilinear`` or ``cubic``.
+        resampling: ``nearest``, ``bilinear``, ``cubic`` or ``average``.
         use_overviews: Whether a cube coarser than the file may be read from an overview.
 
     Returns:
@@ -72,8 +75,8 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
     if view is not None and view.straight is not None and (resampling == "nearest" or view.is_aligned):
         found = _render_straight(opened.image.levels[view.level], reads, block, rule, view.straight)
     elif view is not None:
-        if resampling != "nearest" and not view.scale <= _FINEST:
-            raise UnsupportedError(f"resampling is {resampling}, of pixels that are smaller than those of the cube")
+        if resampling in {"bilinear", "cubic"} and not math.isfinite(view.across + view.down):
+            raise UnsupportedError(f"resampling is {resampling}, of pixels whose size in the cube is not known")
         found = _render_bent(opened.image.levels[view.level], reads, block, rule, view, resampling)
     if not found and not rule.keep:
         block.pixels[...] = rule.outside
@@ -207,12 +210,16 @@ def _window(
 
 
 def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
+    areas = Areas(level, view, block.rows, block.cols) if resampling == "average" else None
     parts = []
-    for cell, rows, cols in view.places.cells(block.rows, block.cols):
+    for cell, rows, cols in view.places.cells(block.rows, block.cols) if areas is None else ():
         x = cell.x * view.to_pixels.a + view.to_pixels.c
         y = cell.y * view.to_pixels.e + view.to_pixels.f
         parts.append((cell, rows, cols, x, y))
-    tiles = _tiles_touched(level, parts, _RESAMPLINGS[resampling])
+    around = _RESAMPLINGS[resampling]
+    if around and _is_stretched(view):
+        around = math.ceil(around * max(view.across, view.down))
+    tiles = tiles_touched(level, parts, around) if areas is None else areas.tiles()
     if not tiles:
         return False
     downs, acrosses = [row for row, _ in tiles], [col for _, col in tiles]
@@ -221,27 +228,44 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
     size = (rows_of[1] - rows_of[0]) * (cols_of[1] - cols_of[0]) * np.dtype(level.dtype).itemsize
     if size > _WINDOW_BYTES and max(block.pixels.shape) > _SMALLEST_BLOCK:
         return _in_quarters(level, reads, block, rule, view, resampling)
-    from stacaster.rasters.kernels import interpolate, nearest
-
     window = _window(level, reads, rows_of, cols_of, tiles, rule.missing(level))
+    if areas is not None:
+        for rows, cols, held in areas.averages(window.pixels, window.top, window.left, rule.nodata):
+            rule.blend(held, block.pixels[rows, cols])
+        return True
     found = False
     for cell, rows, cols, in_x, in_y in parts:
         target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
-        x, y = in_x - window.left, in_y - window.top
-        if resampling == "nearest":
-            found |= rule.pick(
-                nearest, (x, y, cell.step, rows.start, cols.start), window.whole, (window.high, window.wide), target
-            )
-            continue
-        held = np.empty(target.shape)
-        nodata = np.nan if rule.nodata is None else float(rule.nodata)
-        is_inside = interpolate(
-            x, y, cell.step, rows.start, cols.start, window.pixels, nodata, rule.nodata is not None,
-            resampling == "cubic", held,
-        )  # fmt: skip
-        found |= bool(is_inside)
-        rule.blend(held, target)
+        shifted = Cell(cell.row, cell.col, cell.step, in_x - window.left, in_y - window.top)
+        found |= _sample(shifted, rows.start, cols.start, window, target, rule, view, resampling)
     return found
+
+
+def _is_stretched(view: View) -> bool:
+    return max(view.across, view.down) > _FINEST
+
+
+def _sample(
+    cell: Cell, row: int, col: int, window: _Window, target: NDArray[Any], rule: Rule, view: View, resampling: str
+) -> bool:
+    """Write the pixels of a part of a cell whose places are counted in the window."""
+    from stacaster.rasters.kernels import interpolate, nearest
+
+    if resampling == "nearest":
+        at = (cell.x, cell.y, cell.step, row, col)
+        return rule.pick(nearest, at, window.whole, (window.high, window.wide), target)
+    held = np.empty(target.shape)
+    nodata = np.nan if rule.nodata is None else float(rule.nodata)
+    common = (cell.x, cell.y, cell.step, row, col, window.pixels, nodata, rule.nodata is not None)
+    if _is_stretched(view):
+        from stacaster.rasters.shrinking import convolve
+
+        stretch = max(view.across, 1.0), max(view.down, 1.0)
+        is_inside = convolve(*common, resampling == "cubic", *stretch, held)
+    else:
+        is_inside = interpolate(*common, resampling == "cubic", held)
+    rule.blend(held, target)
+    return bool(is_inside)
 
 
 def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
@@ -261,40 +285,3 @@ def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
 
 def _in_block(start: int, part: slice, of: slice) -> slice:
     return slice(start + part.start - of.start, start + part.stop - of.start)
-
-
-def _tiles_touched(
-    level: Level, parts: Sequence[tuple[Cell, slice, slice, Any, Any]], around: int
-) -> list[tuple[int, int]]:
-    """Return the tiles that any pixel of the cells may fall into, or come so many pixels near to."""
-    touched = np.zeros((level.down, level.across), dtype=bool)
-    for cell, rows, cols, all_x, all_y in parts:
-        step = cell.step
-        more = 2 if step > 1 else 1
-        down = slice(rows.start // step, (rows.stop - 1) // step + more)
-        across = slice(cols.start // step, (cols.stop - 1) // step + more)
-        left, right = _bounds(all_x[down, across], step, level.width, around)
-        top, low = _bounds(all_y[down, across], step, level.height, around)
-        inside = (right >= 0) & (left < level.width) & (low >= 0) & (top < level.height)
-        first, last = np.maximum(top, 0) // level.tile_height, np.minimum(low, level.height - 1) // level.tile_height
-        start, stop = np.maximum(left, 0) // level.tile_width, np.minimum(right, level.width - 1) // level.tile_width
-        # Many squares touch the same tiles; one number for each set of tiles makes them easy to tell apart.
-        codes = ((first * level.down + last) * level.across + start) * level.across + stop
-        for code in np.unique(codes[inside].astype("int64")).tolist():
-            rest, end = divmod(code, level.across)
-            rest, begin = divmod(rest, level.across)
-            upper, lower = divmod(rest, level.down)
-            touched[upper : lower + 1, begin : end + 1] = True
-    return [(int(row), int(col)) for row, col in np.argwhere(touched)]
-
-
-def _bounds(values: NDArray[np.float64], step: int, size: int, around: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the smallest and largest pixel of each square between nodes, as whole numbers beside -1 and the size."""
-    known = np.where(np.isfinite(values), values, -2.0 - around)
-    if step == 1:
-        low = high = known
-    else:
-        four = (known[:-1, :-1], known[1:, :-1], known[:-1, 1:], known[1:, 1:])
-        low, high = np.minimum.reduce(four), np.maximum.reduce(four)
-    first, last = np.floor(low - _TIE) - around, np.floor(high + 2 * _TIE) + around
-    return np.clip(first, -2, size + 1), np.clip(last, -2, size + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from affine import Affine
@@ -14,6 +15,12 @@ from odc.geo.geobox import GeoBox
 from stacaster.rasters.coordinates import BOUND, CELL, Grid, Places, is_straight, places_of, transformed
 from stacaster.rasters.files import Opened
 from stacaster.rasters.tiff import Image, Level
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LITTLE = 0.05
+_TORN = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +33,17 @@ class View:
     """Pixels of the cube to pixels of the level, where rows and columns stay rows and columns."""
     places: Places
     """Places of the cube's pixels in the CRS of the file."""
+    corners: Places
+    """Places of the corners of its pixels, one more along each side."""
     to_pixels: Affine
     """From that CRS to pixels of the level."""
-    scale: float
-    """How many pixels of the level one of the cube is long, on the longer side."""
+    across: float
+    """How many pixels of the level one of the cube is long along rows of the level, at the middle of what the file
+    covers; not a number where the CRS has no place for that."""
+    down: float
+    """Along its columns."""
+    is_geographic: bool
+    """Whether columns of the level are longitudes."""
     is_aligned: bool
     """Whether pixels of the cube are pixels of the level, within the bound."""
 
@@ -46,7 +60,8 @@ def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None
 def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     image, crs, cube = opened.image, opened.crs, grid.cube
     full = image.levels[0]
-    places = places_of(cube, crs, BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e)))
+    tolerance = BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e))
+    places, corners = places_of(cube, crs, tolerance), places_of(_corners_of(cube), crs, tolerance)
     if is_straight(cube, crs):
         whole = ~image.transform * cube.transform
         scale = min(abs(whole.a), abs(whole.e))
@@ -54,17 +69,40 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
         to_pixels = ~image.transform_of(level)
         straight = to_pixels * cube.transform
         return View(
-            level=level, straight=straight, places=places, to_pixels=to_pixels,
-            scale=max(abs(straight.a), abs(straight.e)), is_aligned=_is_aligned(straight, cube),
+            level=level, straight=straight, places=places, corners=corners, to_pixels=to_pixels,
+            across=_whole(abs(straight.a)), down=_whole(abs(straight.e)), is_geographic=bool(crs.geographic),
+            is_aligned=_is_aligned(straight, cube),
         )  # fmt: skip
     middle = _middle(image, cube, crs, full)
     if middle is None:
         return None
-    shorter, _ = _scale_at(places, ~image.transform, *middle)
-    level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
+    linear = _linear_at(places, ~image.transform, *middle)
+    level = 0
+    if use_overviews and linear is not None:
+        from odc.geo.overlap import get_scale_from_linear_transform
+
+        level = _level_for(image, min(get_scale_from_linear_transform(linear).xy))
     to_pixels = ~image.transform_of(level)
-    _, longer = _scale_at(places, to_pixels, *middle)
-    return View(level=level, straight=None, places=places, to_pixels=to_pixels, scale=longer, is_aligned=False)
+    linear = _linear_at(places, to_pixels, *middle)
+    across, down = (math.nan, math.nan) if linear is None else (
+        _whole(math.hypot(linear.a, linear.b)), _whole(math.hypot(linear.d, linear.e))
+    )  # fmt: skip
+    return View(
+        level=level, straight=None, places=places, corners=corners, to_pixels=to_pixels, across=across, down=down,
+        is_geographic=bool(crs.geographic), is_aligned=False,
+    )  # fmt: skip
+
+
+def _corners_of(cube: GeoBox) -> GeoBox:
+    """Return the grid whose pixels have their centres on the corners of another's."""
+    high, wide = cube.shape.yx
+    return GeoBox((high + 1, wide + 1), cube.transform * Affine.translation(-0.5, -0.5), cube.crs)
+
+
+def _whole(scale: float) -> float:
+    """Return a scale, or the whole number that it misses by a little, as GDAL does."""
+    nearest = round(scale)
+    return float(nearest) if nearest and abs(scale - nearest) < _LITTLE else scale
 
 
 def _is_aligned(straight: Affine, cube: GeoBox) -> bool:
@@ -115,18 +153,21 @@ def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, f
     return (left + right) / 2, (top + low) / 2
 
 
-def _scale_at(places: Places, to_pixels: Affine, col: float, row: float) -> tuple[float, float]:
-    """Return how many pixels of the file one of the cube is long, on the shorter and on the longer side."""
-    cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
+def _linear_at(places: Places, to_pixels: Affine, col: float, row: float) -> Affine | None:
+    """Return how steps between pixels of the cube become steps between those of the file; None where they do not."""
+    cols, rows = np.array([col, col - 1, col + 1, col, col]), np.array([row, row, row, row - 1, row + 1])
     x, y = places.at(cols, rows)
-    x, y = to_pixels.a * x, to_pixels.e * y
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return math.nan, math.nan
-    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
-    from odc.geo.overlap import get_scale_from_linear_transform
+        return None
+    at = np.array([to_pixels.a * x, to_pixels.e * y])
+    along, down = (_step(at[:, 0] - at[:, n], at[:, n + 1] - at[:, 0]) for n in (1, 3))
+    return Affine(along[0], down[0], 0, along[1], down[1], 0)
 
-    sides = get_scale_from_linear_transform(across).xy
-    return float(min(sides)), float(max(sides))
+
+def _step(behind: NDArray[np.float64], ahead: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of two steps, or the shorter one where the other goes over the edge of a projection."""
+    shorter, longer = sorted((behind, ahead), key=lambda step: float(np.hypot(*step)))
+    return shorter if np.hypot(*longer) > _TORN * np.hypot(*shorter) else (behind + ahead) / 2
 
 
 def block_in(cube: GeoBox | None, box: GeoBox) -> tuple[GeoBox, slice, slice]:
