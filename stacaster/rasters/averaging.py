@@ -70,8 +70,11 @@ def _span(first: float, second: float, size: int, turn: float, longest: float) -
         return low, high, 0, 0
     if turn > 0 and high - low > turn / 2:
         low, high = high, low + turn
-        return low, high, int(np.floor(low)), int(np.ceil(high))
-    if high <= 0 or low >= size:
+        start = int(np.floor(low))
+        return low, high, start, max(int(np.ceil(high)), start + 1)
+    if turn > 0 and low >= size:
+        low, high = low - turn, high - turn
+    if (high <= 0 and low < 0) or low >= size:
         return low, high, 0, 0
     start, stop = max(int(np.floor(low)), 0), min(int(np.ceil(high)), size)
     return low, high, start, max(stop, start + 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from affine import Affine
@@ -16,11 +15,10 @@ from stacaster.rasters.coordinates import BOUND, CELL, Grid, Places, is_straight
 from stacaster.rasters.files import Opened
 from stacaster.rasters.tiff import Image, Level
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 _LITTLE = 0.05
-_TORN = 8
+_PLACES = 5
+_FLAT = 1e-9
+_Part = tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ class View:
     to_pixels: Affine
     """From that CRS to pixels of the level."""
     across: float
-    """How many pixels of the level one of the cube is long along rows of the level, at the middle of what the file
+    """How many pixels of the level one of the cube is long along rows of the level: the median over what the file
     covers; not a number where the CRS has no place for that."""
     down: float
     """Along its columns."""
@@ -73,20 +71,13 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
             across=_whole(abs(straight.a)), down=_whole(abs(straight.e)), is_geographic=bool(crs.geographic),
             is_aligned=_is_aligned(straight, cube),
         )  # fmt: skip
-    middle = _middle(image, cube, crs, full)
-    if middle is None:
+    covered = _covered(image, cube, crs, full)
+    if covered is None:
         return None
-    linear = _linear_at(places, ~image.transform, *middle)
-    level = 0
-    if use_overviews and linear is not None:
-        from odc.geo.overlap import get_scale_from_linear_transform
-
-        level = _level_for(image, min(get_scale_from_linear_transform(linear).xy))
+    shorter = _shorter_side(places, ~image.transform, *((start + stop) / 2 for start, stop in covered))
+    level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
     to_pixels = ~image.transform_of(level)
-    linear = _linear_at(places, to_pixels, *middle)
-    across, down = (math.nan, math.nan) if linear is None else (
-        _whole(math.hypot(linear.a, linear.b)), _whole(math.hypot(linear.d, linear.e))
-    )  # fmt: skip
+    across, down = _scales(places, to_pixels, *covered)
     return View(
         level=level, straight=None, places=places, corners=corners, to_pixels=to_pixels, across=across, down=down,
         is_geographic=bool(crs.geographic), is_aligned=False,
@@ -127,8 +118,8 @@ def _level_for(image: Image, scale: float) -> int:
     return 0 if found is None else int(found) + 1
 
 
-def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, float] | None:
-    """Return the middle (column, row) of what of the cube a file covers; None when it covers nothing."""
+def _covered(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[_Part, _Part] | None:
+    """Return what a file covers: first and last column of the cube, and rows; None when it covers nothing."""
     along = np.linspace(0.0, 1.0, 9)
     nothing, all_of = np.zeros(9), np.ones(9)
     cols = np.concatenate([along, along, nothing, all_of, [0.5]]) * full.width
@@ -144,30 +135,47 @@ def _middle(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[float, f
     good = np.isfinite(cols) & np.isfinite(rows)
     high, wide = cube.shape.yx
     if not good.any():
-        return wide / 2, high / 2
+        return (0.0, float(wide)), (0.0, float(high))
     left, right = max(0.0, float(cols[good].min())), min(float(wide), float(cols[good].max()))
     top, low = max(0.0, float(rows[good].min())), min(float(high), float(rows[good].max()))
     # Edges bend; what only just lies outside is looked at more closely later.
     if good.all() and (left > right + wide or top > low + high):
         return None
-    return (left + right) / 2, (top + low) / 2
+    return (left, right), (top, low)
 
 
-def _linear_at(places: Places, to_pixels: Affine, col: float, row: float) -> Affine | None:
-    """Return how steps between pixels of the cube become steps between those of the file; None where they do not."""
-    cols, rows = np.array([col, col - 1, col + 1, col, col]), np.array([row, row, row, row - 1, row + 1])
+def _shorter_side(places: Places, to_pixels: Affine, col: float, row: float) -> float:
+    """Return how many pixels of the file one of the cube is long on the shorter side; not a number at a pole."""
+    cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
     x, y = places.at(cols, rows)
+    x, y = to_pixels.a * x, to_pixels.e * y
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return None
-    at = np.array([to_pixels.a * x, to_pixels.e * y])
-    along, down = (_step(at[:, 0] - at[:, n], at[:, n + 1] - at[:, 0]) for n in (1, 3))
-    return Affine(along[0], down[0], 0, along[1], down[1], 0)
+        return math.nan
+    across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
+    if not abs(across.determinant) > _FLAT * (across.a**2 + across.b**2 + across.d**2 + across.e**2):
+        return math.nan
+    from odc.geo.overlap import get_scale_from_linear_transform
+
+    return float(min(get_scale_from_linear_transform(across).xy))
 
 
-def _step(behind: NDArray[np.float64], ahead: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean of two steps, or the shorter one where the other goes over the edge of a projection."""
-    shorter, longer = sorted((behind, ahead), key=lambda step: float(np.hypot(*step)))
-    return shorter if np.hypot(*longer) > _TORN * np.hypot(*shorter) else (behind + ahead) / 2
+def _scales(places: Places, to_pixels: Affine, cols: _Part, rows: _Part) -> tuple[float, float]:
+    """Return how many pixels of the file one of the cube is long along rows and along columns of the file.
+
+    The median of some places leaves out what lies over a pole or goes over the edge of a projection.
+    """
+    near = np.meshgrid(np.linspace(*cols, _PLACES + 2)[1:-1], np.linspace(*rows, _PLACES + 2)[1:-1])
+    col, row = near[0].ravel(), near[1].ravel()
+    x, y = places.at(
+        np.concatenate([col - 0.5, col + 0.5, col, col]), np.concatenate([row, row, row - 0.5, row + 0.5])
+    )  # fmt: skip
+    found = []
+    for at in (to_pixels.a * x, to_pixels.e * y):
+        left, right, above, below = np.where(np.isfinite(at), at, np.nan).reshape(4, -1)
+        length = np.hypot(right - left, below - above)
+        known = length[np.isfinite(length)]
+        found.append(_whole(float(np.median(known))) if len(known) else math.nan)
+    return found[0], found[1]
 
 
 def block_in(cube: GeoBox | None, box: GeoBox) -> tuple[GeoBox, slice, slice]:

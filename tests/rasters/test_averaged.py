@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -58,15 +59,18 @@ def test_by_definition(tmp_path_factory: pytest.TempPathFactory, case: tuple[Wan
     found, left = read_cube(path, cube, config(wanted, resampling="average"))
     assert left is None
     values, transform = read_level(path, 0)
-    means, parts, spans = averaged(
-        values, *exact_corners(cube, wanted.crs, transform), ~is_lost(values, wanted.nodata)
-    )  # fmt: skip
+    x, y = exact_corners(cube, wanted.crs, transform)
+    means, parts, spans = averaged(values, x, y, ~is_lost(values, wanted.nodata))
     expected = stored(means, wanted.dtype, wanted.nodata)
     lost = is_lost(found, wanted.nodata) if wanted.nodata is not None or wanted.dtype[0] == "f" else found == 0
-    assert (~lost[parts == 0]).sum() <= max(1, 0.02 * (parts == 0).sum())
+    # Of a turned pixel two corners may lie on one line, and that on the edge of the file.
+    on_edge = np.minimum(np.abs(x[:-1, :-1]), np.abs(x[:-1, :-1] - values.shape[1])) < BOUND
+    on_edge |= np.minimum(np.abs(y[:-1, :-1]), np.abs(y[:-1, :-1] - values.shape[0])) < BOUND
+    assert (~lost[(parts == 0) & ~on_edge]).sum() <= max(1, 0.02 * (parts == 0).sum())
     # Where values have a small part of the weights, a hundredth of a pixel decides whether they have any.
-    sure = parts > 0.05
-    assert not lost[sure].any()
+    sure = (parts > 0.05) & ~on_edge
+    if wanted.nodata is not None or wanted.dtype[0] == "f":
+        assert not lost[sure].any()
     off = np.abs(found[sure].astype("float64") - expected[sure].astype("float64"))
     bound = 5 * BOUND * spans[sure] / parts[sure] + (1e-4 if found.dtype.kind == "f" else 1)
     assert (off <= bound).all()
@@ -171,8 +175,6 @@ def test_pixels_on_the_antimeridian(tmp_path: Path, west: float) -> None:
     wide = 720 if west == -180 else 40
     wanted = Wanted(dtype="float32", nodata=None, crs="EPSG:4326", shape=(60, wide), predictor=1)
     path = tmp_path / "a.tif"
-    import rasterio
-
     transform = Affine(0.5, 0, west, 0, -0.5, 15)
     values = np.tile(np.where(np.arange(wide) * 0.5 + west > 0, 10, 30).astype("float32"), (60, 1))
     with rasterio.open(
@@ -190,12 +192,30 @@ def test_pixels_on_the_antimeridian(tmp_path: Path, west: float) -> None:
     assert np.allclose(found, expected, equal_nan=True)
 
 
+@pytest.mark.parametrize("resampling", ["average", "bilinear", "cubic"])
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3031"])
+def test_a_file_around_the_earth_on_a_polar_grid(tmp_path: Path, crs: str, resampling: str) -> None:
+    """The pole lies in the middle of the cube, and a line from there to its edge is the antimeridian."""
+    rows, cols = np.mgrid[0:360, 0:720]
+    values = (np.sin(cols / 720 * 6 * np.pi) * 60 + np.cos(rows / 20) * 40 + 110).astype("uint8")
+    path = tmp_path / "a.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, dtype="uint8", height=360, width=720, crs="EPSG:4326", nodata=0,
+        transform=Affine(0.5, 0, -180, 0, -0.5, 90), tiled=True, blockxsize=64, blockysize=64,
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+    cube = GeoBox((80, 80), Affine(1e5, 0, -4e6, 0, -1e5, 4e6), crs)
+    found, left = read_cube(path, cube, config(Wanted(), resampling=resampling))
+    assert left is None and (found > 0).all()
+    # GDAL takes the long way round for a few pixels beside the pole, and another scale.
+    off = np.abs(found.astype(int) - by_gdal(path, cube, resampling, 0).astype(int))
+    assert (off > 4).sum() <= 10
+
+
 def test_what_is_torn_by_a_projection_has_no_mean(tmp_path: Path) -> None:
     """Beyond the antimeridian places of Web Mercator go on at its other end."""
     wanted = Wanted(dtype="uint8", nodata=0)
     size = 40_000.0
-    import rasterio
-
     edge = 20_037_508.342789244
     with rasterio.open(
         tmp_path / "a.tif", "w", driver="GTiff", count=1, dtype="uint8", height=40, width=1002, crs="EPSG:3857",

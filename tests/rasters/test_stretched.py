@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -77,7 +78,9 @@ def test_by_definition(
     expected = stored(sums, wanted.dtype, wanted.nodata)
     # A hundredth of a pixel decides in which pixel a place at an edge lies.
     clear = (np.abs(x - np.rint(x)) > 0.01) & (np.abs(y - np.rint(y)) > 0.01)
-    assert np.array_equal(lost[clear], np.isnan(sums)[clear])
+    assert lost[clear & np.isnan(sums)].all()
+    if wanted.nodata is not None or wanted.dtype[0] == "f":
+        assert not lost[clear & ~np.isnan(sums)].any()
     # Where little of a kernel that is negative in parts has values, a small step goes far: for GDAL, too.
     sure = clear & (parts > 0.3)
     off = np.abs(found[sure].astype("float64") - expected[sure].astype("float64"))
@@ -112,8 +115,8 @@ def test_as_gdal(tmp_path: Path, crs: str, resampling: str, nodata: float | None
 
 @pytest.mark.parametrize("crs", ["EPSG:32754", "EPSG:32755", "EPSG:3577", "EPSG:4326"])
 @pytest.mark.parametrize("turn", [0, 30, 90])
-def test_the_scale_is_that_in_the_middle(tmp_path: Path, crs: str, turn: float) -> None:
-    """Half as long along one side as along the other; a turned grid has sides of both."""
+def test_the_scale_of_a_view(tmp_path: Path, crs: str, turn: float) -> None:
+    """Pixels half as long along one side as along the other; in a turned grid rows of the file cross both."""
     wanted = Wanted(shape=(400, 400))
     path = made_raster(tmp_path / "a.tif", wanted)
     inside = grid(wanted, crs, 3.3, (100, 100), (50, 50))
@@ -140,8 +143,6 @@ def test_whole_scales_are_meant(tmp_path: Path) -> None:
 
 def test_a_view_over_the_edge_of_a_projection(tmp_path: Path) -> None:
     """The middle of the cube is where places jump from one end of the file to the other."""
-    import rasterio
-
     path, edge = tmp_path / "a.tif", 20_037_508.342789244
     values = np.full((40, 1002), 200, dtype="uint8")
     values[:, :20], values[:, -20:] = 30, 10
