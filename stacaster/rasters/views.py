@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -29,21 +30,51 @@ class View:
     """Position among the levels of the file; 0 is full resolution."""
     straight: Affine | None
     """Pixels of the cube to pixels of the level, where rows and columns stay rows and columns."""
-    places: Places
-    """Places of the cube's pixels in the CRS of the file."""
-    corners: Places
-    """Places of the corners of its pixels, one more along each side."""
+    cube: GeoBox
+    crs: CRS
+    """Of the file."""
+    tolerance: float
+    """Largest error of places, in units of that CRS."""
     to_pixels: Affine
     """From that CRS to pixels of the level."""
-    across: float
-    """How many pixels of the level one of the cube is long along rows of the level: the median over what the file
-    covers; not a number where the CRS has no place for that."""
-    down: float
-    """Along its columns."""
-    is_geographic: bool
-    """Whether columns of the level are longitudes."""
+    covered: tuple[_Part, _Part]
+    """What the file covers: first and last column of the cube, and rows."""
     is_aligned: bool
     """Whether pixels of the cube are pixels of the level, within the bound."""
+
+    @property
+    def is_geographic(self) -> bool:
+        """Whether columns of the level are longitudes."""
+        return bool(self.crs.geographic)
+
+    @property
+    def across(self) -> float:
+        """How many pixels of the level one of the cube is long along rows of the level.
+
+        The median over what the file covers; not a number where the CRS has no place for that.
+        """
+        return self._lengths[0]
+
+    @property
+    def down(self) -> float:
+        """The same along columns of the level."""
+        return self._lengths[1]
+
+    @cached_property
+    def places(self) -> Places:
+        """Places of the cube's pixels in the CRS of the file."""
+        return places_of(self.cube, self.crs, self.tolerance)
+
+    @cached_property
+    def corners(self) -> Places:
+        """Places of the corners of its pixels, one more along each side."""
+        return places_of(_corners_of(self.cube), self.crs, self.tolerance)
+
+    @cached_property
+    def _lengths(self) -> tuple[float, float]:
+        if self.straight is not None:
+            return _whole(abs(self.straight.a)), _whole(abs(self.straight.e))
+        return _scales(self.places, self.to_pixels, *self.covered)
 
 
 def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None:
@@ -57,9 +88,12 @@ def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None
 @lru_cache(maxsize=512)
 def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     image, crs, cube = opened.image, opened.crs, grid.cube
-    full = image.levels[0]
-    tolerance = BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e))
-    places, corners = places_of(cube, crs, tolerance), places_of(_corners_of(cube), crs, tolerance)
+    high, wide = cube.shape.yx
+    same: dict[str, Any] = {
+        "cube": cube,
+        "crs": crs,
+        "tolerance": BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e)),
+    }
     if is_straight(cube, crs):
         whole = ~image.transform * cube.transform
         scale = min(abs(whole.a), abs(whole.e))
@@ -67,21 +101,17 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
         to_pixels = ~image.transform_of(level)
         straight = to_pixels * cube.transform
         return View(
-            level=level, straight=straight, places=places, corners=corners, to_pixels=to_pixels,
-            across=_whole(abs(straight.a)), down=_whole(abs(straight.e)), is_geographic=bool(crs.geographic),
-            is_aligned=_is_aligned(straight, cube),
+            level=level, straight=straight, to_pixels=to_pixels, covered=((0.0, float(wide)), (0.0, float(high))),
+            is_aligned=_is_aligned(straight, cube), **same,
         )  # fmt: skip
-    covered = _covered(image, cube, crs, full)
+    covered = _covered(image, cube, crs, image.levels[0])
     if covered is None:
         return None
+    places = places_of(**same)
     shorter = _shorter_side(places, ~image.transform, *((start + stop) / 2 for start, stop in covered))
     level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
     to_pixels = ~image.transform_of(level)
-    across, down = _scales(places, to_pixels, *covered)
-    return View(
-        level=level, straight=None, places=places, corners=corners, to_pixels=to_pixels, across=across, down=down,
-        is_geographic=bool(crs.geographic), is_aligned=False,
-    )  # fmt: skip
+    return View(level=level, straight=None, to_pixels=to_pixels, covered=covered, is_aligned=False, **same)
 
 
 def _corners_of(cube: GeoBox) -> GeoBox:
