@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacaster.rasters.kernels import TIE, _compiled, _is_missing
+from stacaster.rasters.kernels import TIE, compiled, is_missing
 
 # A sum this close to a half may round to the other side when it is added up in another order.
 _HALF = 1e-4
 
 
-@_compiled
+@compiled
 def spread(
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, x: NDArray[np.float64],
     y: NDArray[np.float64],
@@ -52,14 +52,14 @@ def spread(
             j += last - first
 
 
-@_compiled
+@compiled
 def _snapped(at: float) -> float:
     """Return a place, or the edge of a pixel that it misses by rounding only."""
     edge = np.rint(at)
     return edge if abs(at - edge) < TIE else at
 
 
-@_compiled
+@compiled
 def _span(first: float, second: float, size: int, turn: float, longest: float) -> tuple[float, float, int, int]:
     """Return what lies between two corners along one axis: ends, first pixel, and the one after the last.
 
@@ -80,13 +80,13 @@ def _span(first: float, second: float, size: int, turn: float, longest: float) -
     return low, high, start, max(stop, start + 1)
 
 
-@_compiled
+@compiled
 def _turned(at: int, size: int, turn: float) -> int:
     """Return the column for one that may lie a turn on; it may still be none of the level."""
     return at if at < size else at - int(np.rint(turn))
 
 
-@_compiled
+@compiled
 def touch(
     x: NDArray[np.float64], y: NDArray[np.float64], shape: tuple[int, int], tile: tuple[int, int], turn: float,
     longest: float, touched: NDArray[np.bool_],
@@ -126,7 +126,7 @@ def touch(
                 left, right, top, low = col * tile[1], (col + 1) * tile[1], row * tile[0], (row + 1) * tile[0]
 
 
-@_compiled
+@compiled
 def _share(at: int, start: int, stop: int, low: float, high: float) -> float:
     """Return the weight of a pixel between two ends, as GDAL's."""
     if at == start:
@@ -134,7 +134,7 @@ def _share(at: int, start: int, stop: int, low: float, high: float) -> float:
     return 1.0 - (stop - high) if at + 1 == stop else 1.0
 
 
-@_compiled
+@compiled
 def _moved_mean(  # noqa: PLR0913, PLR0917 - a compiled loop
     window: NDArray[Any], top: int, left: int, rows: tuple[float, float, int, int], cols: tuple[float, float, int, int],
     size: int, turn: float, nodata: float, has_nodata: bool,
@@ -150,13 +150,13 @@ def _moved_mean(  # noqa: PLR0913, PLR0917 - a compiled loop
             if 0 <= col < size:
                 value = np.float64(window[row - top, col - left])
                 weight = down * _share(at, start, stop, low, high)
-                if weight > 0 and not _is_missing(value, nodata, has_nodata):
+                if weight > 0 and not is_missing(value, nodata, has_nodata):
                     weights += weight
                     mean += weight / weights * (value - mean)
     return mean if weights > 0 else np.nan
 
 
-@_compiled
+@compiled
 def _summed_mean(
     window: NDArray[Any], top: int, left: int, rows: tuple[float, float, int, int], cols: tuple[float, float, int, int],
     nodata: Any, has_nodata: bool,
@@ -188,7 +188,7 @@ def _summed_mean(
     return total / weights if weights > 0 else np.nan
 
 
-@_compiled
+@compiled
 def average(  # noqa: PLR0913, PLR0917 - a compiled loop
     x: NDArray[np.float64], y: NDArray[np.float64], window: NDArray[Any], top: int, left: int, shape: tuple[int, int],
     turn: float, longest: float, nodata: Any, has_nodata: bool, is_whole: bool, target: NDArray[np.float64],

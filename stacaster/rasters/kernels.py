@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
-def _compiled(function: Loop) -> Loop:
+def compiled(function: Loop) -> Loop:
     """Compile a loop when it is first called, and keep it on disk where there is a place to write."""
     try:
         kept: Loop = njit(nogil=True, cache=True)(function)
@@ -26,7 +26,7 @@ TIE = 1e-6
 """Pixels. A place this close below the edge of a pixel belongs to the next one, so that rounding decides nothing."""
 
 
-@_compiled
+@compiled
 def add_up(rows: NDArray[Any]) -> None:
     """Undo differences along rows, in place."""
     for i in range(rows.shape[0]):
@@ -42,7 +42,7 @@ _EVEN_PAIRS = np.uint64(0x0000FFFF0000FFFF)
 _EACH_PAIR = np.uint64(0x0000000100000001)
 
 
-@_compiled
+@compiled
 def add_up_bytes(words: NDArray[np.uint64]) -> None:
     """Undo differences of bytes along rows, in place, eight at a time.
 
@@ -63,7 +63,7 @@ def add_up_bytes(words: NDArray[np.uint64]) -> None:
             before = (sums >> np.uint64(48)) * _EACH
 
 
-@_compiled
+@compiled
 def add_up_pairs(words: NDArray[np.uint64]) -> None:
     """Undo differences of numbers of 16 bits along rows, in place, four at a time; as ``add_up_bytes``."""
     for i in range(words.shape[0]):
@@ -78,7 +78,7 @@ def add_up_pairs(words: NDArray[np.uint64]) -> None:
             before = (sums >> np.uint64(32)) * _EACH_PAIR
 
 
-@_compiled
+@compiled
 def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> None:
     """Write the entry of a table for each code."""
     rows, cols = target.shape
@@ -91,7 +91,7 @@ _ONE = float(1 << 32)
 _WHOLE = np.uint64(32)
 
 
-@_compiled
+@compiled
 def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any], high: int,
     wide: int, table: Any, target: NDArray[Any], outside: Any, keep: bool,
@@ -169,13 +169,13 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
     return found
 
 
-@_compiled
-def _is_missing(value: float, nodata: float, has_nodata: bool) -> bool:
+@compiled
+def is_missing(value: float, nodata: float, has_nodata: bool) -> bool:
     """Tell whether a value is the fill value, which may be NaN."""
     return has_nodata and (value == nodata or (np.isnan(nodata) and np.isnan(value)))
 
 
-@_compiled
+@compiled
 def _bilinear(window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool) -> float:
     """Return the mean of the four pixels around a place, of those that are there and hold a value."""
     high, wide = window.shape
@@ -188,13 +188,13 @@ def _bilinear(window: NDArray[Any], x: float, y: float, nodata: float, has_nodat
             if 0 <= row < high and 0 <= col < wide:
                 value = np.float64(window[row, col])
                 weight = (low if i else 1 - low) * (right if j else 1 - right)
-                if weight > 0 and not _is_missing(value, nodata, has_nodata):
+                if weight > 0 and not is_missing(value, nodata, has_nodata):
                     total += weight * value
                     weights += weight
     return total / weights if weights > 1e-5 else np.nan
 
 
-@_compiled
+@compiled
 def _cubic_weights(at: float, weights: NDArray[np.float64]) -> None:
     """Write Keys' weights (a = -0.5) of four pixels around a place a share of a pixel right of the second."""
     weights[0] = at * (-0.5 + at * (1.0 - 0.5 * at))
@@ -203,7 +203,7 @@ def _cubic_weights(at: float, weights: NDArray[np.float64]) -> None:
     weights[3] = at * at * (-0.5 + 0.5 * at)
 
 
-@_compiled
+@compiled
 def _cubic(
     window: NDArray[Any], x: float, y: float, nodata: float, has_nodata: bool, work: NDArray[np.float64]
 ) -> float:
@@ -218,13 +218,13 @@ def _cubic(
     for i in range(4):
         for j in range(4):
             value = np.float64(window[top - 1 + i, left - 1 + j])
-            if _is_missing(value, nodata, has_nodata):
+            if is_missing(value, nodata, has_nodata):
                 return float(_bilinear(window, x, y, nodata, has_nodata))
             total += work[1, i] * work[0, j] * value
     return total
 
 
-@_compiled
+@compiled
 def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64],
     ys: NDArray[np.float64],
@@ -276,7 +276,7 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
             if 0 <= x + TIE < wide and 0 <= y + TIE < high:
                 found = True
                 value = np.float64(window[int(y + TIE), int(x + TIE)])
-                if not _is_missing(value, nodata, has_nodata):
+                if not is_missing(value, nodata, has_nodata):
                     if is_cubic:
                         target[i, j] = _cubic(window, x, y, nodata, has_nodata, work)
                     else:

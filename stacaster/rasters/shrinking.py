@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacaster.rasters.kernels import TIE, _compiled, _is_missing
+from stacaster.rasters.kernels import TIE, compiled, is_missing
 
 LEAST_WEIGHT = 1e-6
 """As GDAL: a sum of weights below this is none."""
 
 
-@_compiled
+@compiled
 def _place(xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int) -> tuple[float, float]:
     """Return the place of a pixel of a cell from those of the nodes around it, as ``interpolate`` does."""
     above, node = row // step, col // step
@@ -30,7 +30,7 @@ def _place(xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int
     return x, y
 
 
-@_compiled
+@compiled
 def _weigh(place: float, scale: float, is_cubic: bool, size: int, weights: NDArray[np.float64]) -> tuple[int, int]:
     """Write the weights of pixels along one axis, and return the first and the one after the last."""
     reach = (2.0 if is_cubic else 1.0) * scale
@@ -48,7 +48,7 @@ def _weigh(place: float, scale: float, is_cubic: bool, size: int, weights: NDArr
     return start, stop
 
 
-@_compiled
+@compiled
 def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
     nodata: float, has_nodata: bool, is_cubic: bool, across: float, down: float, target: NDArray[np.float64],
@@ -83,7 +83,7 @@ def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
             if not (0 <= x + TIE < wide and 0 <= y + TIE < high):
                 continue
             found = True
-            if _is_missing(np.float64(window[int(y + TIE), int(x + TIE)]), nodata, has_nodata):
+            if is_missing(np.float64(window[int(y + TIE), int(x + TIE)]), nodata, has_nodata):
                 continue
             start, stop = _weigh(x, across, is_cubic, wide, along_row)
             first, last = _weigh(y, down, is_cubic, high, along_col)
@@ -92,7 +92,7 @@ def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
                 row_total, row_weights = 0.0, 0.0
                 for n in range(start, stop):
                     value = np.float64(window[m, n])
-                    if not _is_missing(value, nodata, has_nodata):
+                    if not is_missing(value, nodata, has_nodata):
                         row_total += along_row[n - start] * value
                         row_weights += along_row[n - start]
                 total += along_col[m - first] * row_total
