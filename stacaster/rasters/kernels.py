@@ -232,6 +232,8 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
     row: int,
     col: int,
     window: NDArray[Any],
+    left: int,
+    top: int,
     nodata: float,
     has_nodata: bool,
     is_cubic: bool,
@@ -240,12 +242,14 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
     """Interpolate for a part of a cell, as ``nearest`` picks; a place whose own pixel is missing gets NaN.
 
     Args:
-        xs: Columns of the window at the nodes of the cell.
+        xs: Columns at the nodes of the cell, counted in all of the source: no window decides how they are rounded.
         ys: Rows.
         step: Pixels between nodes.
         row: First row of the target in the cell.
         col: First column.
         window: Pixels of the source.
+        left: Its first column.
+        top: Its first row.
         nodata: Its fill value.
         has_nodata: Whether there is one.
         is_cubic: Cubic convolution in place of bilinear interpolation.
@@ -272,6 +276,7 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
                 low += share * (ys[above + 1, node + 1] - low)
                 x += along * (right - x)
                 y += along * (low - y)
+            x, y = x - left, y - top
             target[i, j] = np.nan
             if 0 <= x + TIE < wide and 0 <= y + TIE < high:
                 found = True

@@ -236,8 +236,8 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
     found = False
     for cell, rows, cols, in_x, in_y in parts:
         target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
-        shifted = Cell(cell.row, cell.col, cell.step, in_x - window.left, in_y - window.top)
-        found |= _sample(shifted, rows.start, cols.start, window, target, rule, view, resampling)
+        placed = Cell(cell.row, cell.col, cell.step, in_x, in_y)
+        found |= _sample(placed, rows.start, cols.start, window, target, rule, view, resampling)
     return found
 
 
@@ -248,15 +248,16 @@ def _is_stretched(view: View) -> bool:
 def _sample(
     cell: Cell, row: int, col: int, window: _Window, target: NDArray[Any], rule: Rule, view: View, resampling: str
 ) -> bool:
-    """Write the pixels of a part of a cell whose places are counted in the window."""
+    """Write the pixels of a part of a cell whose places are counted in the level."""
     from stacaster.rasters.kernels import interpolate, nearest
 
     if resampling == "nearest":
-        at = (cell.x, cell.y, cell.step, row, col)
+        at = (cell.x - window.left, cell.y - window.top, cell.step, row, col)
         return rule.pick(nearest, at, window.whole, (window.high, window.wide), target)
     held = np.empty(target.shape)
     nodata = np.nan if rule.nodata is None else float(rule.nodata)
-    common = (cell.x, cell.y, cell.step, row, col, window.pixels, nodata, rule.nodata is not None)
+    held_by = (window.pixels, window.left, window.top)
+    common = (cell.x, cell.y, cell.step, row, col, *held_by, nodata, rule.nodata is not None)
     if _is_stretched(view):
         from stacaster.rasters.shrinking import convolve
 

@@ -50,18 +50,20 @@ def _weigh(place: float, scale: float, is_cubic: bool, size: int, weights: NDArr
 
 @compiled
 def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
-    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any],
-    nodata: float, has_nodata: bool, is_cubic: bool, across: float, down: float, target: NDArray[np.float64],
+    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any], left: int,
+    top: int, nodata: float, has_nodata: bool, is_cubic: bool, across: float, down: float, target: NDArray[np.float64],
 ) -> bool:  # fmt: skip
     """Interpolate for a part of a cell with a kernel as wide as pixels of the cube; else as ``interpolate``.
 
     Args:
-        xs: Columns of the window at the nodes of the cell.
+        xs: Columns of the source at the nodes of the cell.
         ys: Rows.
         step: Pixels between nodes.
         row: First row of the target in the cell.
         col: First column.
         window: Pixels of the source.
+        left: Its first column.
+        top: Its first row.
         nodata: Its fill value.
         has_nodata: Whether there is one.
         is_cubic: Keys' kernel (a = -0.5) in place of a triangle.
@@ -79,6 +81,7 @@ def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
     for i in range(target.shape[0]):
         for j in range(target.shape[1]):
             x, y = _place(xs, ys, step, row + i, col + j)
+            x, y = x - left, y - top
             target[i, j] = np.nan
             if not (0 <= x + TIE < wide and 0 <= y + TIE < high):
                 continue

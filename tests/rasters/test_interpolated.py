@@ -121,7 +121,7 @@ def test_at_exact_places_every_pixel_is_gdals(tmp_path: Path, resampling: str, n
     x, y = exact_places(cube, wanted.crs, transform)
     held = np.empty(cube.shape)
     fill = math.nan if nodata is None else nodata
-    interpolate(x, y, 1, 0, 0, values, fill, nodata is not None, resampling == "cubic", held)
+    interpolate(x, y, 1, 0, 0, values, 0, 0, fill, nodata is not None, resampling == "cubic", held)
     scales = {"XSCALE": 1, "YSCALE": 1}
     exact = by_gdal(path, cube, resampling, nodata, **scales)
     # Rounding decides on which side of an edge a place lies that is on it.
