@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import os
 import random
-import resource
 import shutil
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.bench_items import COLLECTION, make_rows
+from stacaster.executors.processes import peak_memory
 
 COUNT = int(os.environ.get("STACASTER_BENCH_ITEMS", "1000000"))
 SAMPLE = 3_000
@@ -79,7 +79,7 @@ def load(root: Path) -> None:
     item_table.write_parts(root / COLLECTION, batches(), collection=DOCUMENT)
     item_table.build_database(root / item_table.DATABASE, {COLLECTION: item_table.iter_parts(root / COLLECTION)})
     taken = time.perf_counter() - started - waited
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    memory = peak_memory() / 1e9
     print(json.dumps({"rate": COUNT / taken, "memory": memory}))
 
 

@@ -235,15 +235,14 @@ def bench_units(folder: Path, row: Any, interleaved: Any) -> None:
 
 
 PEAK = """
-import pickle, re, resource, sys
+import pickle, resource, sys
 import numpy, odc.stac, stacaster
+from stacaster.executors.processes import peak_memory
 from stacaster.rasters import kernels
 options = pickle.load(open(sys.argv[1], "rb"))
 before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024
 cube = stacaster.load(**options)
-# The largest size of the process; getrusage would count what its parent had when it forked.
-peak = int(re.search(r"VmHWM:[^0-9]+([0-9]+)", open("/proc/self/status").read())[1])
-print(peak - before, sum(band.nbytes for band in cube.data_vars.values()))
+print((peak_memory() >> 10) - before, sum(band.nbytes for band in cube.data_vars.values()))
 """
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from stacaster.executors.processes import peak_memory
 
 
 def main(root: Path) -> None:
@@ -23,7 +24,7 @@ def main(root: Path) -> None:
     plan = plan_tiles(recipe, catalog=root, bbox=(-180, -90, 180, 90))
     plan.write(root.with_name("run"))
     taken = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     (row,) = stacaster.open_catalog(root).sql("select count(*) as n from items").table.to_pylist()
     tiles = len(plan.tasks) + plan.without
     print(json.dumps({"seconds": taken, "peak": peak, "tiles": tiles, "items": row["n"], **plan.estimates}))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
+
+from stacaster.executors.processes import peak_memory
 
 GIB = 2**30
 
@@ -27,7 +28,7 @@ def main(catalog: Path, output: Path) -> None:
     with dask.config.set(scheduler="threads", num_workers=2):
         cube = search.load(bands=["B01"], geobox=box, units="reflectance", chunks={"x": 2048, "y": 2048})
         stacaster.write_cube(cube, output)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_memory() / 2**30
     found = {"peak": peak, "cube": cube.nbytes / GIB, "seconds": time.perf_counter() - started}
     print(json.dumps(found))
 

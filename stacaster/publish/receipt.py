@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,7 @@ class Names(Sequence[str]):
     def __init__(self, names: Iterable[str] = ()) -> None:
         # Open for as long as the names are needed, and gone afterwards.
         self._file = tempfile.TemporaryFile("w+b")  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
         self._count = 0
         self.add(names)
 

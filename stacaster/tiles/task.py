@@ -6,7 +6,6 @@ import contextlib
 import errno
 import gc
 import os
-import resource
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from stacaster.composites import composite
 from stacaster.cube_bands import BESIDE
 from stacaster.errors import LoadError, WriteError
+from stacaster.executors.processes import peak_memory
 from stacaster.export.made import Made, find_indices, with_indices
 from stacaster.model import as_json
 from stacaster.tiles.recipe import Recipe, read_recipe
@@ -77,10 +77,10 @@ def _run(payload: Mapping[str, Any]) -> dict[str, Any]:
     if recipe.format == "zarr":
         store = Path(payload["store"])
         files = write_region(made.cube if has_values else None, tile, store, payload["layout"])
-        return {"status": "done" if has_values else "empty", "files": files, "peak_memory": _peak()}
+        return {"status": "done" if has_values else "empty", "files": files, "peak_memory": peak_memory()}
     if not has_values:
         shutil.rmtree(target, ignore_errors=True)
-        return {"status": "empty", "files": {}, "peak_memory": _peak()}
+        return {"status": "empty", "files": {}, "peak_memory": peak_memory()}
     target.parent.mkdir(parents=True, exist_ok=True)
     # A task that is given twice works in two folders.
     staged = Path(tempfile.mkdtemp(prefix=f".{tile.id}.", dir=target.parent))
@@ -90,13 +90,7 @@ def _run(payload: Mapping[str, Any]) -> dict[str, Any]:
         _put(staged, target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
-    return {"status": "done", "files": files, "peak_memory": _peak()}
-
-
-def _peak() -> int:
-    """Return the most memory that this process ever had, in bytes."""
-    # getrusage(2) counts kilobytes on Linux.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return {"status": "done", "files": files, "peak_memory": peak_memory()}
 
 
 def _umask() -> int:
