@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacaster.rasters.kernels import TIE, compiled, is_missing
+from stacaster.rasters.coordinates import TIE
+from stacaster.rasters.kernels import between, compiled, is_missing
 
 # A sum this close to a half may round to the other side when it is added up in another order.
 _HALF = 1e-4
@@ -38,14 +39,8 @@ def spread(
             node = (col + j) // step
             first = col + j - node * step
             last = min(step, first + cols - j)
-            left, top, dx, dy = xs[above, node], ys[above, node], 0.0, 0.0
-            if step > 1:
-                left += share * (xs[above + 1, node] - left)
-                top += share * (ys[above + 1, node] - top)
-                right, low = xs[above, node + 1], ys[above, node + 1]
-                right += share * (xs[above + 1, node + 1] - right)
-                low += share * (ys[above + 1, node + 1] - low)
-                dx, dy = (right - left) / step, (low - top) / step
+            left, top, right, low = between(xs, ys, step, above, share, node)
+            dx, dy = ((right - left) / step, (low - top) / step) if step > 1 else (0.0, 0.0)
             for m in range(first, last):
                 x[i, j + m - first] = left + m * dx
                 y[i, j + m - first] = top + m * dy

@@ -94,9 +94,7 @@ def _add_up(rows: NDArray[Any]) -> None:
     from stacaster.rasters import kernels
 
     is_whole = rows.shape[1] * rows.itemsize % 8 == 0 and sys.byteorder == "little"
-    if is_whole and rows.itemsize == 1:
-        kernels.add_up_bytes(rows.view("u8"))
-    elif is_whole and rows.itemsize == 2:
-        kernels.add_up_pairs(rows.view("u8"))
+    if is_whole and rows.itemsize <= 2:
+        kernels.add_up_words(rows.view("u8"), 8 * rows.itemsize)
     else:
         kernels.add_up(rows.view(f"u{rows.itemsize}"))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 BOUND = 0.01
 """Source pixels: no place is further from the exact transform."""
 
+TIE = 1e-6
+"""Pixels. A place this close below the edge of a pixel belongs to the next one, so that rounding decides nothing."""
+
 CELL = 1024
 """Cube pixels along a side of the squares that get a grid each; anchored at the corner of the cube, so that pieces
 of a cube agree."""

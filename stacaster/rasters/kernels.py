@@ -9,6 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from stacaster.rasters.coordinates import TIE
+
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -22,10 +24,6 @@ def compiled(function: Loop) -> Loop:
     return kept
 
 
-TIE = 1e-6
-"""Pixels. A place this close below the edge of a pixel belongs to the next one, so that rounding decides nothing."""
-
-
 @compiled
 def add_up(rows: NDArray[Any]) -> None:
     """Undo differences along rows, in place."""
@@ -36,46 +34,31 @@ def add_up(rows: NDArray[Any]) -> None:
             rows[i, j] = value
 
 
-_EVEN = np.uint64(0x00FF00FF00FF00FF)
-_EACH = np.uint64(0x0001000100010001)
-_EVEN_PAIRS = np.uint64(0x0000FFFF0000FFFF)
-_EACH_PAIR = np.uint64(0x0000000100000001)
-
-
 @compiled
-def add_up_bytes(words: NDArray[np.uint64]) -> None:
-    """Undo differences of bytes along rows, in place, eight at a time.
+def add_up_words(words: NDArray[np.uint64], bits: int) -> None:
+    """Undo differences of numbers of 8 or 16 bits along rows, in place, a word of them at a time.
 
-    Even and odd bytes get sixteen bits each, so that a multiplication adds up four of them and nothing runs over.
+    Even and odd numbers get twice their bits each, so that a multiplication adds them up and nothing runs over.
 
     Args:
-        words: Rows of eight bytes each, the first byte the lowest.
+        words: Rows of words, the first number the lowest.
+        bits: Of a number.
     """
+    one, twice = np.uint64(bits), np.uint64(2 * bits)
+    # A one at the begin of each field, and all bits of the even numbers.
+    each = np.uint64(0xFFFFFFFFFFFFFFFF) // ((np.uint64(1) << twice) - np.uint64(1))
+    is_even = each * ((np.uint64(1) << one) - np.uint64(1))
+    last = np.uint64(64) - twice
     for i in range(words.shape[0]):
         before = np.uint64(0)
         for j in range(words.shape[1]):
             word = words[i, j]
-            odd = (word >> np.uint64(8)) & _EVEN
-            sums = ((word & _EVEN) + odd) * _EACH + before
-            even = (sums - odd) & _EVEN
-            sums &= _EVEN
-            words[i, j] = even | (sums << np.uint64(8))
-            before = (sums >> np.uint64(48)) * _EACH
-
-
-@compiled
-def add_up_pairs(words: NDArray[np.uint64]) -> None:
-    """Undo differences of numbers of 16 bits along rows, in place, four at a time; as ``add_up_bytes``."""
-    for i in range(words.shape[0]):
-        before = np.uint64(0)
-        for j in range(words.shape[1]):
-            word = words[i, j]
-            odd = (word >> np.uint64(16)) & _EVEN_PAIRS
-            sums = ((word & _EVEN_PAIRS) + odd) * _EACH_PAIR + before
-            even = (sums - odd) & _EVEN_PAIRS
-            sums &= _EVEN_PAIRS
-            words[i, j] = even | (sums << np.uint64(16))
-            before = (sums >> np.uint64(32)) * _EACH_PAIR
+            odd = (word >> one) & is_even
+            sums = ((word & is_even) + odd) * each + before
+            even = (sums - odd) & is_even
+            sums &= is_even
+            words[i, j] = even | (sums << one)
+            before = (sums >> last) * each
 
 
 @compiled
@@ -87,12 +70,45 @@ def look_up(codes: NDArray[Any], table: NDArray[Any], target: NDArray[Any]) -> N
             target[i, j] = table[np.uint64(codes[i, j])]
 
 
+@compiled
+def between(
+    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, above: int, share: float, node: int
+) -> tuple[float, float, float, float]:
+    """Return the places of a row of a cell at a node and at the next one: column, row, column, row.
+
+    The row lies a share of the step below the nodes ``above``. With a step of 1 both places are the node's, and what
+    lies beyond it is not looked at.
+    """
+    x, y = xs[above, node], ys[above, node]
+    if step == 1:
+        return x, y, x, y
+    x += share * (xs[above + 1, node] - x)
+    y += share * (ys[above + 1, node] - y)
+    right, low = xs[above, node + 1], ys[above, node + 1]
+    right += share * (xs[above + 1, node + 1] - right)
+    low += share * (ys[above + 1, node + 1] - low)
+    return x, y, right, low
+
+
+@compiled
+def place_of(
+    xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, above: int, share: float, col: int
+) -> tuple[float, float]:
+    """Return the place of a pixel of a cell from those of the nodes around it."""
+    node = col // step
+    x, y, right, low = between(xs, ys, step, above, share, node)
+    if step == 1:
+        return x, y
+    along = (col - node * step) / step
+    return x + along * (right - x), y + along * (low - y)
+
+
 _ONE = float(1 << 32)
 _WHOLE = np.uint64(32)
 
 
 @compiled
-def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
+def nearest(  # noqa: PLR0913, PLR0917 - a compiled loop
     xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int, window: NDArray[Any], high: int,
     wide: int, table: Any, target: NDArray[Any], outside: Any, keep: bool,
 ) -> bool:  # fmt: skip
@@ -125,14 +141,8 @@ def nearest(  # noqa: C901, PLR0913, PLR0917 - a compiled loop
             node = (col + j) // step
             first = col + j - node * step
             count = min(step - first, target.shape[1] - j)
-            x, y, dx, dy = xs[above, node], ys[above, node], 0.0, 0.0
-            if step > 1:
-                x += share * (xs[above + 1, node] - x)
-                y += share * (ys[above + 1, node] - y)
-                right, low = xs[above, node + 1], ys[above, node + 1]
-                right += share * (xs[above + 1, node + 1] - right)
-                low += share * (ys[above + 1, node + 1] - low)
-                dx, dy = (right - x) / step, (low - y) / step
+            x, y, right, low = between(xs, ys, step, above, share, node)
+            dx, dy = ((right - x) / step, (low - y) / step) if step > 1 else (0.0, 0.0)
             x += TIE + first * dx
             y += TIE + first * dy
             x1, y1 = x + (count - 1) * dx, y + (count - 1) * dy
@@ -265,17 +275,7 @@ def interpolate(  # noqa: PLR0913, PLR0917 - a compiled loop
         above = (row + i) // step
         share = (row + i - above * step) / step
         for j in range(target.shape[1]):
-            node = (col + j) // step
-            along = (col + j - node * step) / step
-            x, y = xs[above, node], ys[above, node]
-            if step > 1:
-                x += share * (xs[above + 1, node] - x)
-                y += share * (ys[above + 1, node] - y)
-                right, low = xs[above, node + 1], ys[above, node + 1]
-                right += share * (xs[above + 1, node + 1] - right)
-                low += share * (ys[above + 1, node + 1] - low)
-                x += along * (right - x)
-                y += along * (low - y)
+            x, y = place_of(xs, ys, step, above, share, col + j)
             x, y = x - left, y - top
             target[i, j] = np.nan
             if 0 <= x + TIE < wide and 0 <= y + TIE < high:

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.rasters.coordinates import Cell
+from stacaster.rasters.coordinates import TIE, Cell
 from stacaster.rasters.tiff import Level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_TIE = 1e-6
 
 
 def tiles_touched(
@@ -49,5 +47,5 @@ def _bounds(values: NDArray[np.float64], step: int, size: int, around: int) -> t
     else:
         four = (known[:-1, :-1], known[1:, :-1], known[:-1, 1:], known[1:, 1:])
         low, high = np.minimum.reduce(four), np.maximum.reduce(four)
-    first, last = np.floor(low - _TIE) - around, np.floor(high + 2 * _TIE) + around
+    first, last = np.floor(low - TIE) - around, np.floor(high + 2 * TIE) + around
     return np.clip(first, -2, size + 1), np.clip(last, -2, size + 1)

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from stacaster.rasters.areas import Areas
 from stacaster.rasters.codecs import MANY_PIXELS, restored, scratch, unpack
-from stacaster.rasters.coordinates import Cell
+from stacaster.rasters.coordinates import TIE, Cell
 from stacaster.rasters.files import Opened, Reads
 from stacaster.rasters.reach import tiles_touched
 from stacaster.rasters.tiff import Level, UnsupportedError
@@ -29,7 +29,6 @@ _RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3, "average": 0}
 """How many pixels around a place each looks at."""
 # Of pixels smaller than this GDAL stretches the kernel over more.
 _FINEST = 1 / 0.95
-_TIE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
 
 def _indices(scale: float, shift: float, span: slice, size: int) -> tuple[slice, NDArray[np.int64]]:
     """Return which pixels of a span have one in the file, counted in the span, and which."""
-    at = np.floor((np.arange(span.start, span.stop) + 0.5) * scale + shift + _TIE).astype("int64")
+    at = np.floor((np.arange(span.start, span.stop) + 0.5) * scale + shift + TIE).astype("int64")
     inside = np.flatnonzero((at >= 0) & (at < size))
     if not len(inside):
         return slice(0, 0), at[:0]

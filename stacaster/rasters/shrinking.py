@@ -7,27 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stacaster.rasters.kernels import TIE, compiled, is_missing
+from stacaster.rasters.coordinates import TIE
+from stacaster.rasters.kernels import compiled, is_missing, place_of
 
 LEAST_WEIGHT = 1e-6
 """As GDAL: a sum of weights below this is none."""
-
-
-@compiled
-def _place(xs: NDArray[np.float64], ys: NDArray[np.float64], step: int, row: int, col: int) -> tuple[float, float]:
-    """Return the place of a pixel of a cell from those of the nodes around it, as ``interpolate`` does."""
-    above, node = row // step, col // step
-    x, y = xs[above, node], ys[above, node]
-    if step > 1:
-        share, along = (row - above * step) / step, (col - node * step) / step
-        x += share * (xs[above + 1, node] - x)
-        y += share * (ys[above + 1, node] - y)
-        right, low = xs[above, node + 1], ys[above, node + 1]
-        right += share * (xs[above + 1, node + 1] - right)
-        low += share * (ys[above + 1, node + 1] - low)
-        x += along * (right - x)
-        y += along * (low - y)
-    return x, y
 
 
 @compiled
@@ -79,8 +63,10 @@ def convolve(  # noqa: PLR0913, PLR0917 - a compiled loop
     along_col = np.empty(int(4 * down) + 2)
     found = False
     for i in range(target.shape[0]):
+        above = (row + i) // step
+        share = (row + i - above * step) / step
         for j in range(target.shape[1]):
-            x, y = _place(xs, ys, step, row + i, col + j)
+            x, y = place_of(xs, ys, step, above, share, col + j)
             x, y = x - left, y - top
             target[i, j] = np.nan
             if not (0 <= x + TIE < wide and 0 <= y + TIE < high):

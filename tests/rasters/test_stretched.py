@@ -18,7 +18,7 @@ from stacaster.rasters.files import opened
 from stacaster.rasters.views import view_of
 from tests.rasters.exact import by_gdal, is_lost, stored, stretched
 from tests.rasters.made_rasters import Wanted, config, exact_places, made_raster, read_cube, read_level
-from tests.rasters.test_averaged import DTYPES, FILES, GRIDS, PHASES, grid
+from tests.rasters.test_averaged import PHASES, cases, grid
 
 SHRINKS = 1.0527
 
@@ -34,23 +34,8 @@ def steps(cube: GeoBox, crs: Any, transform: Affine, col: float, row: float) -> 
     return np.array([at[:, 1] - at[:, 0], at[:, 3] - at[:, 2]])
 
 
-@st.composite
-def cases(draw: Any) -> tuple[Wanted, GeoBox]:
-    """Files and cubes of random types, fill, CRSs and places, whose pixels are 1.06 to 20 times as large."""
-    dtype, crs = draw(st.sampled_from(DTYPES)), draw(st.sampled_from(FILES))
-    wanted = Wanted(
-        dtype=dtype, crs=crs, nodata=draw(st.sampled_from([0, 7, None])), predictor=3 if dtype[0] == "f" else 2,
-        shape=draw(st.tuples(st.integers(2, 230), st.integers(2, 230))), block=draw(st.sampled_from([16, 64, 256])),
-        seed=draw(st.integers(0, 9)), flip=draw(st.booleans()),
-    )  # fmt: skip
-    other = draw(st.sampled_from(GRIDS.get(crs, ("EPSG:32754", "EPSG:32755", "EPSG:3577", "EPSG:4326"))))
-    shift = draw(st.tuples(st.floats(-30, 160), st.floats(-30, 160)))
-    shape = draw(st.tuples(st.integers(1, 30), st.integers(1, 30)))
-    return wanted, grid(wanted, other, draw(st.floats(1.06, 20)), shift, shape)
-
-
 @settings(max_examples=30, deadline=None, phases=PHASES, suppress_health_check=list(HealthCheck))
-@given(case=cases(), resampling=st.sampled_from(["bilinear", "cubic"]))
+@given(case=cases(2, st.floats(1.06, 20)), resampling=st.sampled_from(["bilinear", "cubic"]))
 def test_by_definition(
     tmp_path_factory: pytest.TempPathFactory, case: tuple[Wanted, GeoBox], resampling: str
 ) -> None:  # fmt: skip
