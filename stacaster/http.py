@@ -49,9 +49,13 @@ def without_queries(text: str) -> str:
     return _QUERY.sub("?...", text)
 
 
+# Words of rasterio that say nothing themselves.
+_POINTING = ("previous exception", "Chunk and warp failed")
+
+
 def reason_of(error: BaseException) -> str:
     """Return what an error of GDAL says, without queries; where it only points to its cause, what that says."""
-    while "previous exception" in str(error) and (cause := error.__cause__ or error.__context__) is not None:
+    while any(text in str(error) for text in _POINTING) and (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return without_queries(str(error))
 

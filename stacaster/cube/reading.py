@@ -87,6 +87,7 @@ def _part(
 ) -> xr.Dataset:
     """Read bands of items that share a first one: a slice an item, or a group."""
     from odc.stac import load as odc_load
+    from rasterio.errors import RasterioError
 
     # odc-stac takes band metadata from the first item, so one that has most of the bands goes first.
     order = sorted(range(len(items)), key=lambda i: -sum(key in items[i].assets for key in keys))
@@ -99,7 +100,8 @@ def _part(
         cube: xr.Dataset = odc_load([items[i] for i in order], bands=list(keys), groupby=grouping, **arguments)
     except ValueError as error:
         raise LoadError(f"odc-stac cannot load the selection: {error}") from error
-    except OSError as error:
+    except (OSError, RasterioError) as error:
+        # A warp that fails is no OSError.
         at = "".join(f"{entry.item_id} {entry.band}: " for entry in report.of("failed"))
         raise LoadError(f"a file cannot be read: {at}{reason_of(error)}") from None
     return cube

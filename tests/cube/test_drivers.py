@@ -82,6 +82,10 @@ def test_a_damaged_tile_is_never_a_zero(tmp_path: Path, driver: str, chunks: Any
             assert np.array_equal(values[0], dataset.read(1)), "and nothing is left of the damaged one"
         with pytest.raises(LoadError, match="s0 B13"):
             stacaster.load(items, native=True, driver=driver)
+        coarse = cube.odc.geobox.zoom_out(1.5)
+        # A warp that fails is another error than a read that does.
+        with pytest.raises(LoadError, match=r"s0 B13: .*(read|Read|decod|Decod)"):
+            stacaster.load(items, geobox=coarse, resampling="average", driver=driver)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
