@@ -59,7 +59,7 @@ def bench_ingest(folder: Path) -> None:
     """A full-size granule from file to registered item against rio-cogeo's default on the same 14 bands."""
     import stacaster
     from scripts.bench_write import codec_only
-    from stacaster.readers import open_granule
+    from stacaster.formats.readers import open_granule
 
     granule = stacaster.sample_data(folder / "full", full_size=True)[0]
     with open_granule([granule]) as opened:

@@ -37,7 +37,7 @@ print(json.dumps(sorted(taken)[1]))
 def bench_indices(folder: Path, row: Row, interleaved: Interleaved) -> None:
     """Fifty indices of one cube against the reading of its fourteen bands."""
     import stacaster
-    from stacaster.indices import INDICES, compute_indices
+    from stacaster.analysis.indices import INDICES, compute_indices
 
     granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
     stacaster.ingest(granules[:1], catalog=folder / "indices")
@@ -93,7 +93,7 @@ def _plain(values: np.ndarray) -> np.ndarray:
 
 def bench_geomedian(folder: Path, row: Row, interleaved: Interleaved, peer: Path) -> None:
     """Geometric medians of 12 x 3 x 1000 x 1000 against geomad and plain NumPy."""
-    from stacaster.geomedian import geometric_median
+    from stacaster.analysis.geomedian import geometric_median
 
     values = _observations()
     np.save(folder / "values.npy", values)
@@ -171,10 +171,10 @@ def bench_tiles(folder: Path, row: Row) -> None:
     import time
 
     import stacaster
-    from stacaster.ledger import Ledger
     from stacaster.samples import FULL_SIZE_SCENE
     from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
     from stacaster.tiles import plan_tiles, read_recipe, run_tiles
+    from stacaster.tiles.ledger import Ledger
 
     granules = stacaster.sample_data(folder / "full", full_size=True, overwrite=True)
     stacaster.ingest(granules[:1], catalog=folder / "tiled")

@@ -59,7 +59,7 @@ def bench_item_table(folder: Path, row: Row, peers: Path) -> None:
 
 def load(root: Path) -> None:
     """Load rows from Arrow into parquet parts and database; print rate and peak memory."""
-    from stacaster import item_table
+    from stacaster.catalog import item_table
 
     (root / COLLECTION).mkdir(parents=True)
     waited = 0.0
@@ -84,7 +84,7 @@ def load(root: Path) -> None:
 
 
 def sample_items(count: int) -> list[dict[str, Any]]:
-    from stacaster import item_table
+    from stacaster.catalog import item_table
 
     return list(item_table.table_to_items(next(make_rows(count, seed=11, batch=count))))
 
@@ -136,7 +136,7 @@ def bench_queries(
 ) -> None:
     import duckdb
 
-    from stacaster import item_table
+    from stacaster.catalog import item_table
 
     database = root / item_table.DATABASE
     flat = duckdb.connect(str(database), read_only=True)
@@ -209,7 +209,7 @@ def rustac_times(path: Path, questions: list[dict[str, Any]], peers: Path) -> li
 
 def bench_append(root: Path, row: Row) -> None:
     """A thousand rows that come: a new part and the recent rows, as a commit writes them."""
-    from stacaster import item_table
+    from stacaster.catalog import item_table
 
     large = {path: path.stat().st_ino for path in root.rglob("*") if path.is_file()}
     times = []

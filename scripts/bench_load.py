@@ -51,7 +51,7 @@ def make_scenes(folder: Path) -> list[Any]:
     from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    from stacaster.cog import write_cog
+    from stacaster.geotiff.cog import write_cog
     from stacaster.instruments.aster import BANDS as KNOWN
     from stacaster.model import SceneBand
 
@@ -148,8 +148,8 @@ def codec_alone(options: dict[str, Any]) -> Any:
     """Return a function that unpacks every tile that a load needs, and adds up its differences, with two threads."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from stacaster.rasters import render as module
-    from stacaster.rasters.codecs import restored, unpack
+    from stacaster.geotiff.driver import render as module
+    from stacaster.geotiff.driver.codecs import restored, unpack
 
     work: list[tuple[Any, bytes]] = []
     seen: set[tuple[str, int]] = set()
@@ -238,7 +238,7 @@ PEAK = """
 import pickle, resource, sys
 import numpy, odc.stac, stacaster
 from stacaster.executors.processes import peak_memory
-from stacaster.rasters import kernels
+from stacaster.geotiff.driver import kernels
 options = pickle.load(open(sys.argv[1], "rb"))
 before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024
 cube = stacaster.load(**options)

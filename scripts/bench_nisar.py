@@ -118,9 +118,9 @@ def bench_nisar(folder: Path, row: Row, peers: Path) -> None:
 
 def _window(path: Path) -> str:
     """Return first and last row and column of the pixels of the box."""
-    from stacaster.areas import box_geometry
-    from stacaster.georef import window_around
-    from stacaster.readers import open_granule
+    from stacaster.formats.readers import open_granule
+    from stacaster.geo.areas import box_geometry
+    from stacaster.geo.georef import window_around
 
     with open_granule([path]) as granule:
         geobox = granule.content.layers["science/LSAR/GCOV/grids/frequencyA/HHHH"].geobox

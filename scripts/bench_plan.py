@@ -34,7 +34,7 @@ def make(root: Path) -> None:
     """Make a catalog of a million simulated items, tables only."""
     from scripts.bench_item_table import load
     from scripts.bench_items import COLLECTION
-    from stacaster import stac
+    from stacaster.catalog import stac
     from stacaster.model import as_json
     from stacaster.products import all_products
 

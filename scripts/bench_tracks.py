@@ -96,7 +96,7 @@ def make_many(root: Path) -> None:
     import pyarrow.parquet as pq
 
     import stacaster
-    from stacaster.geoparquet import PointWriter
+    from stacaster.files.geoparquet import PointWriter
     from stacaster.samples.icesat2 import TrackScene, write_icesat2
 
     root.mkdir()

@@ -108,7 +108,7 @@ def _in_turn(sides: dict[str, Callable[[], Any]], folder: Path) -> dict[str, flo
 def write_ours(bands: list[Any], folder: Path, *, profile: str = "zstd") -> None:
     from odc.geo.geobox import GeoBox
 
-    from stacaster.cog import CogJob, write_cogs
+    from stacaster.geotiff.cog import CogJob, write_cogs
     from stacaster.model import Band, SceneBand
 
     jobs = []

@@ -13,8 +13,34 @@ from typing import TYPE_CHECKING, Any
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
-    from stacaster.acquire import ingest_search
-    from stacaster.backscatter import decibels, mean_decibels, ratio
+    from stacaster.access.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
+    from stacaster.access.footprints import draw_footprints
+    from stacaster.access.login import Finding, check_login
+    from stacaster.access.search import GranuleSearch, iter_granules, search, search_tiles
+    from stacaster.access.search.baselines import StackBaselines, plot_baselines, write_pairs
+    from stacaster.analysis.backscatter import decibels, mean_decibels, ratio
+    from stacaster.analysis.composites import composite
+    from stacaster.analysis.emissivity import compare, separate_temperature
+    from stacaster.analysis.indices import compute_index, compute_indices
+    from stacaster.analysis.lidar import (
+        fit_surface,
+        grid_points,
+        photon_density,
+        plot_map,
+        plot_profile,
+        read_tracks,
+        surface_blanket,
+        vegetation_metrics,
+    )
+    from stacaster.analysis.pictures import write_picture
+    from stacaster.analysis.timeseries import (
+        anomalies,
+        linear_trend,
+        plot_series,
+        resample_series,
+        time_series,
+        write_series,
+    )
     from stacaster.catalog import (
         Catalog,
         Difference,
@@ -29,42 +55,29 @@ if TYPE_CHECKING:
         import_items,
         open_catalog,
     )
-    from stacaster.composites import composite
-    from stacaster.convert.window import read_area
+    from stacaster.catalog.publish import PublishReport, publish
+    from stacaster.catalog.report_page import write_report
+    from stacaster.catalog.serve import CatalogServer
     from stacaster.cube import load
     from stacaster.cube.grids import GridCheck, check_grid, load_tree
     from stacaster.cube.heights import compare_heights
     from stacaster.cube.planning import LoadPlan, plan
     from stacaster.cube.points import sample
     from stacaster.cube.report import LoadReport
-    from stacaster.doctor import Finding, check_login
-    from stacaster.emissivity import compare, separate_temperature
     from stacaster.errors import StacasterError
     from stacaster.executors.cluster import Cluster
     from stacaster.export import export, export_composite, export_index, export_timeseries, write_cube
     from stacaster.export.points import write_point_grid, write_points
-    from stacaster.fetch import CachedGranule, FetchReport, fetch, list_cache, prune_cache
-    from stacaster.footprints import draw_footprints
-    from stacaster.indices import compute_index, compute_indices
+    from stacaster.formats.variables import Variable, list_variables
+    from stacaster.geotiff.driver import driver
     from stacaster.ingest import ingest, update
-    from stacaster.lidar import (
-        fit_surface,
-        grid_points,
-        photon_density,
-        plot_map,
-        plot_profile,
-        read_tracks,
-        surface_blanket,
-        vegetation_metrics,
-    )
+    from stacaster.ingest.acquire import ingest_search
+    from stacaster.ingest.convert.read_granule import read_area
+    from stacaster.ingest.register import register
     from stacaster.model import Granule, Outcome, Product, Report
-    from stacaster.pictures import write_picture
+    from stacaster.network.remote import RemoteFile, open_remote
+    from stacaster.network.transport.url_signer import sign
     from stacaster.products import all_products
-    from stacaster.publish import PublishReport, publish
-    from stacaster.rasters import driver
-    from stacaster.register import register
-    from stacaster.remote import RemoteFile, open_remote
-    from stacaster.report_page import write_report
     from stacaster.runs import RunResult, global_run, run
     from stacaster.samples import sample_data
     from stacaster.sar import (
@@ -80,9 +93,6 @@ if TYPE_CHECKING:
         orbit_vectors,
         stack,
     )
-    from stacaster.search import GranuleSearch, iter_granules, search, search_tiles
-    from stacaster.search.geometry import StackBaselines, plot_baselines, write_pairs
-    from stacaster.serve import CatalogServer
     from stacaster.tiles import (
         Recipe,
         TilePlan,
@@ -98,16 +108,6 @@ if TYPE_CHECKING:
         tiles_status,
         wait_tiles,
     )
-    from stacaster.timeseries import (
-        anomalies,
-        linear_trend,
-        plot_series,
-        resample_series,
-        time_series,
-        write_series,
-    )
-    from stacaster.transport.signed import sign
-    from stacaster.variables import Variable, list_variables
 
 __all__ = [
     "CachedGranule",
@@ -230,22 +230,22 @@ __all__ = [
 ]
 
 _HOME = {
-    "fit_surface": "lidar",
-    "grid_points": "lidar",
-    "photon_density": "lidar",
-    "plot_map": "lidar",
-    "plot_profile": "lidar",
-    "read_tracks": "lidar",
-    "surface_blanket": "lidar",
-    "vegetation_metrics": "lidar",
+    "fit_surface": "analysis.lidar",
+    "grid_points": "analysis.lidar",
+    "photon_density": "analysis.lidar",
+    "plot_map": "analysis.lidar",
+    "plot_profile": "analysis.lidar",
+    "read_tracks": "analysis.lidar",
+    "surface_blanket": "analysis.lidar",
+    "vegetation_metrics": "analysis.lidar",
     "write_point_grid": "export.points",
     "write_points": "export.points",
-    "Variable": "variables",
-    "list_variables": "variables",
-    "decibels": "backscatter",
-    "mean_decibels": "backscatter",
-    "ratio": "backscatter",
-    "read_area": "convert.window",
+    "Variable": "formats.variables",
+    "list_variables": "formats.variables",
+    "decibels": "analysis.backscatter",
+    "mean_decibels": "analysis.backscatter",
+    "ratio": "analysis.backscatter",
+    "read_area": "ingest.convert.window",
     "Catalog": "catalog",
     "Difference": "catalog",
     "Superseded": "catalog",
@@ -260,7 +260,7 @@ _HOME = {
     "SqlResult": "catalog",
     "open_catalog": "catalog",
     "load": "cube",
-    "driver": "rasters",
+    "driver": "geotiff.driver",
     "GridCheck": "cube.grids",
     "LoadPlan": "cube.planning",
     "check_grid": "cube.grids",
@@ -274,13 +274,13 @@ _HOME = {
     "export_index": "export",
     "export_timeseries": "export",
     "write_cube": "export",
-    "CachedGranule": "fetch",
-    "FetchReport": "fetch",
-    "Finding": "doctor",
-    "check_login": "doctor",
-    "list_cache": "fetch",
-    "prune_cache": "fetch",
-    "fetch": "fetch",
+    "CachedGranule": "access.fetch",
+    "FetchReport": "access.fetch",
+    "Finding": "access.login",
+    "check_login": "access.login",
+    "list_cache": "access.fetch",
+    "prune_cache": "access.fetch",
+    "fetch": "access.fetch",
     "Dem": "sar",
     "OrbitOutcome": "sar",
     "StackConfig": "sar",
@@ -292,38 +292,38 @@ _HOME = {
     "make_dem": "sar",
     "orbit_vectors": "sar",
     "stack": "sar",
-    "StackBaselines": "search.geometry",
-    "plot_baselines": "search.geometry",
-    "write_pairs": "search.geometry",
-    "draw_footprints": "footprints",
-    "composite": "composites",
-    "compute_index": "indices",
-    "compute_indices": "indices",
+    "StackBaselines": "access.search.geometry",
+    "plot_baselines": "access.search.geometry",
+    "write_pairs": "access.search.geometry",
+    "draw_footprints": "access.footprints",
+    "composite": "analysis.composites",
+    "compute_index": "analysis.indices",
+    "compute_indices": "analysis.indices",
     "ingest": "ingest",
-    "ingest_search": "acquire",
+    "ingest_search": "ingest.acquire",
     "Granule": "model",
     "Outcome": "model",
     "Product": "model",
     "Report": "model",
     "all_products": "products",
-    "write_picture": "pictures",
-    "write_report": "report_page",
-    "PublishReport": "publish",
-    "publish": "publish",
-    "CatalogServer": "serve",
-    "register": "register",
-    "RemoteFile": "remote",
-    "open_remote": "remote",
+    "write_picture": "analysis.pictures",
+    "write_report": "catalog.report_page",
+    "PublishReport": "catalog.publish",
+    "publish": "catalog.publish",
+    "CatalogServer": "catalog.serve",
+    "register": "ingest.register",
+    "RemoteFile": "network.remote",
+    "open_remote": "network.remote",
     "sample_data": "samples",
-    "GranuleSearch": "search",
-    "iter_granules": "search",
-    "search": "search",
-    "search_tiles": "search",
-    "sign": "transport.signed",
+    "GranuleSearch": "access.search",
+    "iter_granules": "access.search",
+    "search": "access.search",
+    "search_tiles": "access.search",
+    "sign": "network.transport.signed",
     "Cluster": "executors.cluster",
-    "compare": "emissivity",
+    "compare": "analysis.emissivity",
     "compare_heights": "cube.heights",
-    "separate_temperature": "emissivity",
+    "separate_temperature": "analysis.emissivity",
     "RunResult": "runs",
     "global_run": "runs",
     "run": "runs",
@@ -340,12 +340,12 @@ _HOME = {
     "reproduce_tiles": "tiles",
     "submit_tiles": "tiles",
     "tiles_status": "tiles",
-    "anomalies": "timeseries",
-    "linear_trend": "timeseries",
-    "plot_series": "timeseries",
-    "resample_series": "timeseries",
-    "time_series": "timeseries",
-    "write_series": "timeseries",
+    "anomalies": "analysis.timeseries",
+    "linear_trend": "analysis.timeseries",
+    "plot_series": "analysis.timeseries",
+    "resample_series": "analysis.timeseries",
+    "time_series": "analysis.timeseries",
+    "write_series": "analysis.timeseries",
 }
 
 

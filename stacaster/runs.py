@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.acquire import ingest_search
 from stacaster.catalog import ItemSearch, open_catalog
 from stacaster.config import catalog_path
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.executors.cluster import Cluster
 from stacaster.export import export, export_composite, export_index
 from stacaster.export.writing import check_output
-from stacaster.ledger import Status
+from stacaster.geo.bbox_datetime import parse_bbox
+from stacaster.geo.regions import region_bbox
+from stacaster.ingest.acquire import ingest_search
 from stacaster.model import Report
 from stacaster.products import all_products
-from stacaster.query import parse_bbox
-from stacaster.regions import region_bbox
 from stacaster.tiles import collect_tiles, plan_tiles, read_recipe, run_tiles, submit_tiles, wait_tiles
+from stacaster.tiles.ledger import Status
 
 EXECUTORS = ("processes", "threads", "dask", "slurm")
 """Where ``global_run`` may work."""

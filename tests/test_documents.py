@@ -22,27 +22,32 @@ def readme(repository: Path) -> str:
     return (repository / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def architecture(repository: Path) -> str:
+    return (repository / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
 def section(text: str, heading: str) -> str:
     start = text.index(heading) + len(heading)
     end = text.find("\n## ", start)
     return text[start : end if end >= 0 else None]
 
 
-def map_paths(readme: str) -> set[str]:
-    rows = [line for line in section(readme, MAP_HEADING).splitlines() if line.startswith("| ")]
+def map_paths(architecture: str) -> set[str]:
+    rows = [line for line in section(architecture, MAP_HEADING).splitlines() if line.startswith("| ")]
     return {path for row in rows for path in re.findall(r"`((?:stacaster|scripts|tests|\.ci)/[^`]*)`", row)}
 
 
-def test_every_place_of_the_map_exists(readme: str, repository: Path) -> None:
-    paths = map_paths(readme)
+def test_every_place_of_the_map_exists(architecture: str, repository: Path) -> None:
+    paths = map_paths(architecture)
     assert len(paths) > 20
     for path in paths:
         target = repository / path
         assert target.is_dir() if path.endswith("/") else target.is_file(), path
 
 
-def test_every_part_of_the_package_is_on_the_map(readme: str, repository: Path) -> None:
-    paths = map_paths(readme)
+def test_every_part_of_the_package_is_on_the_map(architecture: str, repository: Path) -> None:
+    paths = map_paths(architecture)
     package = repository / "stacaster"
     parts = {f"stacaster/{path.name}" for path in package.glob("*.py")}
     parts |= {f"stacaster/{path.parent.name}/" for path in package.glob("*/__init__.py")}

@@ -9,25 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table, query
-from stacaster.areas import bounds_of
-from stacaster.catalog.adopt import import_items
+from stacaster.catalog import item_table
 from stacaster.catalog.archive import archive_items
+from stacaster.catalog.check import check_catalog, fix_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
 from stacaster.catalog.describe import as_html, collection_rows
-from stacaster.catalog.elsewhere import keep_tables
 from stacaster.catalog.findings import Problem
-from stacaster.catalog.health import check_catalog, fix_catalog
+from stacaster.catalog.item_import import import_items
+from stacaster.catalog.item_table import DATABASE
+from stacaster.catalog.remote_catalog import keep_tables
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
+from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.supersede import Superseded, dedupe
-from stacaster.conditions import read_area
 from stacaster.errors import CatalogError, UsageError
-from stacaster.item_table import DATABASE
-from stacaster.objects import Objects, is_address, open_objects
-from stacaster.store import CatalogStore
+from stacaster.geo import bbox_datetime as query
+from stacaster.geo.area_input import read_geometry
+from stacaster.geo.areas import bounds_of
+from stacaster.network.objects import Objects, is_address, open_objects
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -129,7 +130,7 @@ class Catalog:
         for name in names or ():
             self.collection(name)
         box = None if bbox is None else query.parse_bbox(bbox)
-        area = None if intersects is None else read_area(intersects)
+        area = None if intersects is None else read_geometry(intersects)
         asked = item_table.ItemQuery(
             bbox=box if area is None else box or bounds_of(area),
             datetime=None if datetime is None else query.parse_datetime(datetime),

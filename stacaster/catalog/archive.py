@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from stacaster.catalog.check import check_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
-from stacaster.catalog.health import check_catalog
 from stacaster.catalog.remove import remove_items
+from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key
 from stacaster.errors import ExportError, NothingFoundError, UsageError
-from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch

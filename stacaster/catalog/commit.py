@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from stacaster import item_table, stac
+from stacaster.catalog import item_table, stac
 from stacaster.catalog.documents import collection_document, root_document
+from stacaster.catalog.item_table import DATABASE, RECENT
+from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import UsageError
-from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
-from stacaster.store import CatalogStore, Transaction
 
 
 @dataclass(frozen=True, kw_only=True)

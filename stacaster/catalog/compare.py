@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import orjson
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.errors import CatalogError
 
 

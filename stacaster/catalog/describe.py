@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table
-from stacaster.item_table import DATABASE
+from stacaster.catalog import item_table
+from stacaster.catalog.item_table import DATABASE
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stacaster import item_table, stac
+from stacaster.catalog import item_table, stac
+from stacaster.catalog.store import CatalogStore
 from stacaster.model import as_json
 from stacaster.products import all_products, of_collection
-from stacaster.store import CatalogStore
 
 
 def collection_document(

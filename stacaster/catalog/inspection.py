@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.catalog.documents import documents_of, root_document
 from stacaster.catalog.findings import Findings
 from stacaster.catalog.item_inspection import ItemInspection, Look, Mend
+from stacaster.catalog.item_table import DATABASE, RECENT
+from stacaster.catalog.store import CatalogStore
 from stacaster.errors import StacasterError
-from stacaster.item_table import DATABASE, RECENT
 from stacaster.model import as_json
 from stacaster.products import of_collection
-from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.catalog.findings import Findings
+from stacaster.catalog.item_table import DATABASE
 from stacaster.catalog.lost_files import lost_files
 from stacaster.catalog.spool import Spool
+from stacaster.catalog.store import CatalogStore
 from stacaster.errors import StacasterError
-from stacaster.item_table import DATABASE
 from stacaster.model import as_json
-from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from stacaster.analysis.stacks import Baseline, Scene, baselines_of, middle_of
+from stacaster.catalog.item_source import ItemSource
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.selection import is_data, moment_of
 from stacaster.errors import LoadError
 from stacaster.instruments import radar
-from stacaster.sources.newest import Rank, version_of
-from stacaster.stacks import Baseline, Scene, baselines_of, middle_of
+from stacaster.instruments.versions import Rank, version_of
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
-    from stacaster.catalog.search import ItemSearch
+
+Search = TypeVar("Search", bound=ItemSource)
 
 _POLARIZATIONS = ("nisar:polarization_mode", "sar:polarizations")
 _WHOLE = (radar.FRAME, radar.BURST)
@@ -27,10 +29,10 @@ KEYS = ("sat:relative_orbit", "nisar:frame", "sat:orbit_state", "sar:frequency_b
 
 
 @dataclass(frozen=True)
-class ItemStack:
+class ItemStack(Generic[Search]):
     """Items that share some properties, ordered by time."""
 
-    search: ItemSearch
+    search: Search
     """Just these items."""
     key: dict[str, Any]
     """What they share."""
@@ -85,10 +87,11 @@ class ItemStack:
                 "or choose items with stack.search"
             )
         options = {"chunks": {}, "native": not {"crs", "geobox", "like"} & set(options), **options}
-        return self.search.load(bands=bands, **options)
+        cube: xr.Dataset = self.search.load(bands=bands, **options)
+        return cube
 
 
-def item_stacks(search: ItemSearch, keys: Sequence[str], *, all_versions: bool = False) -> list[ItemStack]:
+def item_stacks(search: Search, keys: Sequence[str], *, all_versions: bool = False) -> list[ItemStack[Search]]:
     """Return the stacks of a search, ordered by their keys.
 
     Args:
@@ -110,7 +113,7 @@ def item_stacks(search: ItemSearch, keys: Sequence[str], *, all_versions: bool =
     return [_stack(search, said[name], groups[name]) for name in sorted(groups)]
 
 
-def _stack(search: ItemSearch, key: dict[str, Any], items: list[pystac.Item]) -> ItemStack:
+def _stack(search: Search, key: dict[str, Any], items: list[pystac.Item]) -> ItemStack[Search]:
     ordered = sorted(items, key=lambda item: (str(item.datetime), item.id))
     grids: dict[str, set[Any]] = {}
     for item in ordered:
@@ -119,9 +122,8 @@ def _stack(search: ItemSearch, key: dict[str, Any], items: list[pystac.Item]) ->
                 grids.setdefault(name, set()).add(asset_geobox(item, name))
     apart = tuple(name for name, found in grids.items() if len(found) > 1)
     ids = tuple(item.id for item in ordered)
-    wanted = {(item.collection_id, item.id) for item in ordered}
-    found = tuple(entry for entry in search.found if (entry.collection, entry.id) in wanted)
-    return ItemStack(replace(search, found=found), key, ids, apart)
+    wanted = {(str(item.collection_id), item.id) for item in ordered}
+    return ItemStack(search.narrowed(wanted), key, ids, apart)
 
 
 def _newest(items: Iterable[pystac.Item]) -> list[pystac.Item]:

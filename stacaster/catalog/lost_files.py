@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from stacaster.checksums import digest_file, multihash
 from stacaster.errors import WriteError
+from stacaster.files.checksums import digest_file, multihash
 
 
 def lost_files(folder: Path, item: Mapping[str, Any], *, deep: bool) -> str | None:
@@ -37,7 +37,7 @@ def lost_files(folder: Path, item: Mapping[str, Any], *, deep: bool) -> str | No
 def _wrong_pixels(path: Path, expected: str) -> str | None:
     from rio_cogeo import cog_validate
 
-    from stacaster.cog import pixel_hash
+    from stacaster.geotiff.cog import pixel_hash
 
     try:
         if pixel_hash(path) != expected:

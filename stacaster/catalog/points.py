@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table
+from stacaster.catalog import item_table
+from stacaster.catalog.item_table import DATABASE, PointView
 from stacaster.catalog.sql import SqlResult
 from stacaster.errors import NothingFoundError, UsageError, nearest
-from stacaster.item_table import DATABASE, PointView
 from stacaster.products import all_products
 
 if TYPE_CHECKING:

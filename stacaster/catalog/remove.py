@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.catalog.commit import Change, changing, ready_database, stage_changes
+from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key, add_links, find_versions, has_links
-from stacaster.store import CatalogStore
 
 
 def remove_items(store: CatalogStore, keys: Sequence[Key], *, dry_run: bool = False) -> list[Key]:

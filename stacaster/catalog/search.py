@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table
-from stacaster.areas import box_shape
+from stacaster.catalog import item_table
 from stacaster.errors import NothingFoundError
-from stacaster.objects import Objects
+from stacaster.geo.areas import box_shape
+from stacaster.network.objects import Objects
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -108,6 +108,10 @@ class ItemSearch:
 
         return write_search(self, output)
 
+    def narrowed(self, keys: Collection[tuple[str, str]]) -> ItemSearch:
+        """Return a search of the items with these collections and ids alone."""
+        return replace(self, found=tuple(entry for entry in self.found if (entry.collection, entry.id) in keys))
+
     def load(self, **options: Any) -> xr.Dataset:
         """Load the items as a cube; see ``stacaster.load`` for the options (with ``report=True`` a pair).
 
@@ -119,7 +123,7 @@ class ItemSearch:
         loaded: xr.Dataset = cube.load(list(self.items()), **self.placed(options))
         return loaded
 
-    def stacks(self, *keys: str, all_versions: bool = False) -> list[ItemStack]:
+    def stacks(self, *keys: str, all_versions: bool = False) -> list[ItemStack[ItemSearch]]:
         """Group the items into stacks of one place seen again and again, as radar frames are; newest productions only.
 
         Args:

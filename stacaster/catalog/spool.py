@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.catalog.search import absolute, read_item
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.objects import Objects
-from stacaster.outputs import complete_file
-from stacaster.vector_files import read_vector_file
+from stacaster.files.atomic import complete_file
+from stacaster.files.vector_files import read_vector_file
+from stacaster.network.objects import Objects
 
 if TYPE_CHECKING:
     import geopandas as gpd

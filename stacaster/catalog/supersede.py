@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stacaster.catalog.commit import Change, changing, stage_changes
+from stacaster.catalog.item_table import DATABASE
 from stacaster.catalog.remove import remove_items
+from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key, Version, add_links, find_versions
 from stacaster.errors import CatalogError
-from stacaster.item_table import DATABASE
-from stacaster.store import CatalogStore
 
 
 @dataclass(frozen=True)

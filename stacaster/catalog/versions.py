@@ -10,12 +10,12 @@ from typing import Any
 
 import orjson
 
-from stacaster import item_table
+from stacaster.catalog import item_table
 from stacaster.catalog.commit import Change
+from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import CatalogError
+from stacaster.instruments.versions import Rank, version_of
 from stacaster.model import as_json
-from stacaster.sources.newest import Rank, version_of
-from stacaster.store import CatalogStore, Transaction
 
 Key = tuple[str, str]
 """Collection and id of an item."""

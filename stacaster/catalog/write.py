@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 if TYPE_CHECKING:
-    from stacaster.catalog.search import ItemSearch
+    from stacaster.catalog.item_source import ItemSource
 
 
-def write_search(search: ItemSearch, output: str | os.PathLike[str]) -> Path:
+def write_search(search: ItemSource, output: str | os.PathLike[str]) -> Path:
     """Write the items of a search; the file appears under its name only when it is complete.
 
     Args:
@@ -44,23 +44,23 @@ def write_search(search: ItemSearch, output: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _item_collection(search: ItemSearch, path: Path) -> None:
+def _item_collection(search: ItemSource, path: Path) -> None:
     document = search.item_collection().to_dict(transform_hrefs=False)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _parquet(search: ItemSearch, path: Path) -> None:
+def _parquet(search: ItemSource, path: Path) -> None:
     import stac_geoparquet.arrow as stac_arrow
 
     documents = [item.to_dict(transform_hrefs=False) for item in search.items()]
     stac_arrow.to_parquet(stac_arrow.parse_stac_items_to_arrow(documents).read_all(), path)
 
 
-def _csv(search: ItemSearch, path: Path) -> None:
+def _csv(search: ItemSource, path: Path) -> None:
     search.to_geodataframe().to_wkt().to_csv(path, index=False)
 
 
-def _geopackage(search: ItemSearch, path: Path) -> None:
+def _geopackage(search: ItemSource, path: Path) -> None:
     frame = search.to_geodataframe()
     for name in frame.columns:
         if name != "geometry" and frame[name].map(_is_list).any():
@@ -73,7 +73,7 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, (list, np.ndarray))
 
 
-_WRITERS: dict[str, Callable[[ItemSearch, Path], None]] = {
+_WRITERS: dict[str, Callable[[ItemSource, Path], None]] = {
     ".json": _item_collection,
     ".geojson": _item_collection,
     ".parquet": _parquet,

@@ -1,6 +1,6 @@
 """Cubes of items: pixels in the right place, in physical units, with no silent hole."""
 
-from stacaster import accessor as _accessor  # noqa: F401 - ``cube.stacaster``
+from stacaster.cube import accessor as _accessor  # noqa: F401 - ``cube.stacaster``
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.loading import load
 from stacaster.cube.selection import collection_config

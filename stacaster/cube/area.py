@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.areas import box_around, checked_area, circle
-from stacaster.conditions import read_area
 from stacaster.cube.fusing import COUNT, SOURCE, nothing_of
 from stacaster.errors import LoadError, UsageError
-from stacaster.query import parse_bbox
-from stacaster.regions import BBox, region_bbox
+from stacaster.geo.area_input import read_geometry
+from stacaster.geo.areas import box_around, checked_area, circle
+from stacaster.geo.bbox_datetime import parse_bbox
+from stacaster.geo.regions import BBox, region_bbox
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,7 +59,7 @@ def find_place(
         area = circle(*(float(value) for value in point), radius=float(radius))
         return Place(bbox=box_around(area), area=area)
     if intersects is not None:
-        area = checked_area(read_area(intersects, region=region, name_column=name_column))
+        area = checked_area(read_geometry(intersects, region=region, name_column=name_column))
         return Place(bbox=box_around(area), area=area)
     if region is not None:
         return Place(bbox=region_bbox(region))

@@ -11,8 +11,8 @@ import numpy as np
 
 from stacaster.cube.units import Constants, Units, convert_values
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.http import reason_of
-from stacaster.transport.signed import sign
+from stacaster.network.http import reason_of
+from stacaster.network.transport.url_signer import sign
 
 if TYPE_CHECKING:
     import pystac

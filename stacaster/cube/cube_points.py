@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.analysis.bands import BESIDE
 from stacaster.cube.around_points import METRES_A_DEGREE, STATISTICS
-from stacaster.cube_bands import BESIDE
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
 
 if TYPE_CHECKING:

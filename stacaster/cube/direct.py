@@ -18,10 +18,10 @@ import numpy as np
 from stacaster.cube.lattice import asset_geobox, may_meet
 from stacaster.cube.report import LoadReport, ReportingDriver, problem_of
 from stacaster.cube.selection import moment_of
-from stacaster.http import without_queries
-from stacaster.rasters import Driver
-from stacaster.rasters.network import is_remote
-from stacaster.rasters.reader import Reader
+from stacaster.geotiff.driver import Driver
+from stacaster.geotiff.driver.network import is_remote
+from stacaster.geotiff.driver.reader import Reader
+from stacaster.network.http import without_queries
 
 if TYPE_CHECKING:
     import pystac
@@ -136,7 +136,7 @@ def read_directly(
     ]  # fmt: skip
     context = driver.inner.new_load(cube)
     with driver.inner.restore_env(driver.inner.capture_env(), context) as ctx:
-        _Work(items, cube, report, ctx, goes_on=driver.goes_on, patch=arguments.get("patch_url")).run(
+        EagerReader(items, cube, report, ctx, goes_on=driver.goes_on, patch=arguments.get("patch_url")).run(
             parts, arguments.get("pool")
         )
     made: xr.Dataset = mk_dataset(
@@ -163,7 +163,7 @@ def _groups(items: Sequence[pystac.Item], groupby: str | None, cube: GeoBox) -> 
     return [found[key] for key in sorted(found)]
 
 
-class _Work:
+class EagerReader:
     """Reads the parts of one cube."""
 
     def __init__(

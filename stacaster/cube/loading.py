@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from stacaster import masks
+from stacaster.analysis import masks
 from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import complex_fusers, fuse
 from stacaster.cube.lattice import native_geobox
@@ -28,7 +28,7 @@ from stacaster.cube.selection import (
 )
 from stacaster.cube.units import Constants, Units, check_units, read_constants, tables_of, to_units
 from stacaster.errors import NothingFoundError, UsageError, nearest
-from stacaster.transport.signed import sign
+from stacaster.network.transport.url_signer import sign
 
 if TYPE_CHECKING:
     import pystac
@@ -81,7 +81,7 @@ def load(
             reason, and left out of the cube; ``strict=True`` makes it an error nevertheless.
         **options: Of place: ``intersects`` (polygons, a file with such, a GeoDataFrame; pixels outside are no data),
             ``region`` (by name, or one of the areas of a file), ``point`` (longitude, latitude) with ``radius`` in
-            metres. Of scenes: ``mask`` (names of ``stacaster.masks.MASKS``, or ``asset=class``), ``keep_masks`` (True
+            metres. Of scenes: ``mask`` (names of ``analysis.masks.MASKS``, or ``asset=class``), ``keep_masks`` (True
             adds booleans, ``classes`` one band of bits), ``cloud`` (variant or thresholds of the cloud test),
             ``source=True`` (scene of each pixel), ``n_obs=True`` (number of scenes with a value), ``strict``. Of units:
             ``esun`` and ``thermal`` (names of sets of constants), ``emissivity``, ``sky_irradiance``. Further arguments

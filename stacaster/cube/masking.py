@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from stacaster import masks
+from stacaster.analysis import masks
 from stacaster.cube.fusing import is_valid, nothing_of
 from stacaster.cube.selection import moment_of
 from stacaster.cube.units import Constants, to_units

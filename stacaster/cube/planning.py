@@ -13,7 +13,7 @@ import numpy as np
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import Request, carry_out, read_request
 from stacaster.cube.selection import CHUNKS, group_items
-from stacaster.stac import numpy_type
+from stacaster.model.stac_terms import numpy_type
 
 if TYPE_CHECKING:
     import pystac

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.errors import UsageError, nearest
-from stacaster.outputs import complete_file
-from stacaster.vector_files import read_vector_file
+from stacaster.files.atomic import complete_file
+from stacaster.files.vector_files import read_vector_file
 
 if TYPE_CHECKING:
     import geopandas as gpd

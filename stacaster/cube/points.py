@@ -14,8 +14,8 @@ from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
-from stacaster.http import reason_of
-from stacaster.transport.signed import sign
+from stacaster.network.http import reason_of
+from stacaster.network.transport.url_signer import sign
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -13,7 +13,7 @@ from stacaster.cube.fusing import nothing_of
 from stacaster.cube.report import LoadReport
 from stacaster.cube.selection import GroupBy, moment_of
 from stacaster.errors import LoadError
-from stacaster.http import guard_log, reason_of
+from stacaster.network.http import guard_log, reason_of
 
 if TYPE_CHECKING:
     import pystac

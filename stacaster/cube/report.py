@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stacaster.cube.lattice import asset_geobox
 from stacaster.errors import UsageError
-from stacaster.http import without_queries
+from stacaster.network.http import without_queries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -250,7 +250,7 @@ def remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]])
 def driver_named(name: str | None) -> Any:
     """Return a reader driver by name; our own by default."""
     if name is None:
-        from stacaster.rasters import Driver
+        from stacaster.geotiff.driver import Driver
 
         return Driver()
     from odc.loader import reader_driver

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.stac import NOT_GEOCODED, PARQUET_TYPE, numpy_type
+from stacaster.model.stac_terms import NOT_GEOCODED, PARQUET_TYPE, numpy_type
 
 if TYPE_CHECKING:
     import pystac

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from stacaster import calibrate
-from stacaster.backscatter import decibels
+from stacaster.analysis.backscatter import decibels
 from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.rasters.values import look_up
+from stacaster.geotiff.driver.values import look_up
+from stacaster.instruments import radiometry as calibrate
 
 if TYPE_CHECKING:
     import pystac

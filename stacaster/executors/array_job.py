@@ -23,7 +23,7 @@ from typing import Any
 from stacaster.errors import StacasterError, UsageError
 from stacaster.executors import slurm
 from stacaster.executors.processes import Task, TaskResult, run_isolated
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 _MARKS, _LOGS = "marks", "logs"
 _TIMEOUT_S = 7 * 24 * 3600.0

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from stacaster.errors import StacasterError, UsageError
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 _SECONDS = 60
 _OPTION = re.compile(r"[a-z][a-z-]*")

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.composites import GREENNESS, check_method, composite
-from stacaster.export.made import Made, find_indices, load_made, with_indices
+from stacaster.analysis.composites import GREENNESS, check_method, composite
+from stacaster.analysis.timeseries import (
+    anomalies,
+    linear_trend,
+    plot_series,
+    resample_series,
+    time_series,
+    write_series,
+)
+from stacaster.analysis.timeseries.tables import check_table
+from stacaster.export.made import ProvenancedCube, find_indices, load_made, with_indices
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.writing import check_output, require_free, write_cube, write_made
-from stacaster.timeseries import anomalies, linear_trend, plot_series, resample_series, time_series, write_series
-from stacaster.timeseries.tables import check_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +110,7 @@ def export_index(
     cube = with_indices(made.cube, indices)
     named = {"name": "-".join(index.name for index in indices[:3]), "title": "; ".join(i.title for i in indices)}
     recipe = {**made.recipe, "index": [index.expression for index in indices]}
-    return write_made(Made(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
+    return write_made(ProvenancedCube(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
 
 
 def export_composite(
@@ -157,7 +164,7 @@ def export_composite(
         cube = with_indices(cube, indices)
         recipe["index"] = [entry.expression for entry in indices]
         title = f"{'; '.join(entry.title for entry in indices)} of {method}"
-    found = Made(cube=made.cube, scenes=made.scenes, recipe=recipe).only_times(cube, period)
+    found = ProvenancedCube(cube=made.cube, scenes=made.scenes, recipe=recipe).only_times(cube, period)
     return write_made(
         found, output, name=method if period is None else f"{method}-{period}", title=title, progress=progress
     )
@@ -229,7 +236,7 @@ def export_timeseries(
 
 def _box_of(areas: Any) -> str | None:
     """Return the box of polygons, so that only what they need is read; None across the antimeridian."""
-    from stacaster.timeseries.areas import read_frame
+    from stacaster.analysis.timeseries.areas import read_frame
 
     west, south, east, north = (float(value) for value in read_frame(areas).to_crs(4326).total_bounds)
     return None if east - west > 180 else f"{west},{south},{east},{north}"

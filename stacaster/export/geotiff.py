@@ -10,7 +10,7 @@ import numpy as np
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress
 from stacaster.export.planes import Plane, grid_of, planes_of, strips_of, time_text
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 if TYPE_CHECKING:
     import xarray as xr

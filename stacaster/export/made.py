@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from stacaster.analysis.bands import BESIDE, period_starts
+from stacaster.analysis.indices import Index, compute_indices, get_index, own_index
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.cube_bands import BESIDE, period_starts
 from stacaster.errors import UsageError
-from stacaster.indices import Index, compute_indices, get_index, own_index
 
 if TYPE_CHECKING:
     import pystac
@@ -22,7 +22,7 @@ Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class ProvenancedCube:
     """A cube and where it comes from."""
 
     cube: xr.Dataset
@@ -32,7 +32,7 @@ class Made:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """How it was made, as plain data."""
 
-    def only_times(self, cube: xr.Dataset, period: str | None) -> Made:
+    def only_times(self, cube: xr.Dataset, period: str | None) -> ProvenancedCube:
         """Return what was made of all times, or of the times of each period."""
         if period is None:
             return replace(self, cube=cube, scenes=(tuple(item for group in self.scenes for item in group),))
@@ -69,7 +69,7 @@ def load_made(
     bands: Sequence[str] | None,
     indices: Sequence[Index] = (),
     **options: Any,
-) -> Made:
+) -> ProvenancedCube:
     """Search and load, in pieces, without ``crs`` on the scenes' own grid.
 
     Args:
@@ -115,7 +115,7 @@ def load_made(
     cube: xr.Dataset = load(items, bands=wanted, **shaped(search, given))
     groups = group_items(items, given.get("groupby", "time"))
     plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}
-    return Made(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
+    return ProvenancedCube(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
 
 
 def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.export.made import Progress
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 if TYPE_CHECKING:
     import xarray as xr

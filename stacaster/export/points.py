@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stacaster.analysis.lidar import fit_surface, grid_points, photon_density, surface_blanket, vegetation_metrics
 from stacaster.catalog import open_catalog
 from stacaster.catalog.points import collection_of
 from stacaster.config import catalog_place
@@ -16,7 +17,6 @@ from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
 from stacaster.errors import UsageError, nearest
 from stacaster.export.writing import check_output, write_cube
-from stacaster.lidar import fit_surface, grid_points, photon_density, surface_blanket, vegetation_metrics
 
 
 def _with_density(photons: Any, **parameters: Any) -> Any:

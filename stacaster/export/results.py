@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster import georef, stac
+from stacaster.catalog import stac
 from stacaster.catalog.commit import StagedItem, commit_items, settle
-from stacaster.checksums import multihash
-from stacaster.cog import write_cog
+from stacaster.catalog.store import CatalogStore
 from stacaster.cube.selection import moment_of
 from stacaster.errors import ExportError
-from stacaster.export.made import Made, Progress
+from stacaster.export.made import Progress, ProvenancedCube
 from stacaster.export.planes import Plane, grid_of, planes_of
+from stacaster.files.checksums import multihash
+from stacaster.files.names import item_folder, safe_id
+from stacaster.geo import georef
+from stacaster.geotiff.cog import write_cog
 from stacaster.model import Band, CogAsset, SceneBand, as_json, format_datetime
-from stacaster.store import CatalogStore, item_folder, safe_id
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ _ATTRIBUTES = {
 }  # fmt: skip
 
 
-def write_results(made: Made, root: Path, *, name: str, title: str, progress: Progress | None = None) -> Path:
+def write_results(
+    made: ProvenancedCube, root: Path, *, name: str, title: str, progress: Progress | None = None
+) -> Path:
     """Write a cube as COGs and STAC items into a catalog, one commit a time.
 
     Items that are there already, made of the same scenes in the same way, are not computed again: an export that was
@@ -83,7 +87,7 @@ def write_results(made: Made, root: Path, *, name: str, title: str, progress: Pr
     return root
 
 
-def stage_results(made: Made, folder: Path, *, home: Path, name: str, grid_code: str) -> dict[str, Any]:
+def stage_results(made: ProvenancedCube, folder: Path, *, home: Path, name: str, grid_code: str) -> dict[str, Any]:
     """Write a cube as folders of COGs and an item each, for a catalog that takes them in later.
 
     Args:
@@ -108,7 +112,7 @@ def stage_results(made: Made, folder: Path, *, home: Path, name: str, grid_code:
     return collection_of(made, name)
 
 
-def _results(made: Made, name: str, grid_code: str | None = None) -> list[_Result]:
+def _results(made: ProvenancedCube, name: str, grid_code: str | None = None) -> list[_Result]:
     grid = grid_of(made.cube)
     planes = list(planes_of(made.cube))
     results = [_Result(made, grid, position, group, name, grid_code) for position, group in _by_time(planes)]
@@ -137,7 +141,7 @@ class _Result:
     """The STAC item, once it was written."""
 
     def __init__(
-        self, made: Made, grid: Any, position: int, planes: Sequence[Plane], name: str, grid_code: str | None
+        self, made: ProvenancedCube, grid: Any, position: int, planes: Sequence[Plane], name: str, grid_code: str | None
     ) -> None:
         self._grid, self.planes, self._collection, self._grid_code = grid, planes, name, grid_code
         self._recipe = {key: value for key, value in made.recipe.items() if key != "catalog"}
@@ -199,7 +203,7 @@ class _Result:
                 **code,
                 "title": self.id,
                 "processing:software": {"stacaster": __version__},
-                "processing:lineage": f"Made of {len(self.scenes)} scenes of {', '.join(names) or 'a cube'}",
+                "processing:lineage": f"ProvenancedCube of {len(self.scenes)} scenes of {', '.join(names) or 'a cube'}",
                 "stacaster:recipe": _plain(self._recipe),
                 "stacaster:scenes": len(self.scenes),
                 "stacaster:fingerprint": self.mark,
@@ -247,7 +251,7 @@ def _scene_band(plane: Plane, grid: Any) -> SceneBand:
     return SceneBand(band=band, layer=plane.name, geobox=grid)
 
 
-def collection_of(made: Made, title: str) -> dict[str, Any]:
+def collection_of(made: ProvenancedCube, title: str) -> dict[str, Any]:
     """Return the document of the collection that results of a cube belong to."""
     first = {plane.name: plane for plane in planes_of(made.cube)}
     assets, renders = {}, {}

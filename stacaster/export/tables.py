@@ -10,7 +10,7 @@ import numpy as np
 
 from stacaster.export.made import Progress
 from stacaster.export.planes import dimensions_of, planes_of, strips_of
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
 
 if TYPE_CHECKING:
     import pandas as pd

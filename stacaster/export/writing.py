@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.cube_bands import BESIDE
+from stacaster.analysis.bands import BESIDE
+from stacaster.analysis.pictures import write_picture
 from stacaster.errors import UsageError
 from stacaster.export.geotiff import write_geotiff
-from stacaster.export.made import Made, Progress
+from stacaster.export.made import Progress, ProvenancedCube
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.results import write_results
 from stacaster.export.tables import write_pixels
 from stacaster.export.zarr_store import write_zarr
-from stacaster.pictures import write_picture
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,11 +48,13 @@ def write_cube(
         ExportError: The file cannot be written.
     """
     check_output(output, overwrite)
-    made = Made(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
+    made = ProvenancedCube(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
     return write_made(made, output, name=name, title=name, progress=progress)
 
 
-def write_made(made: Made, output: str | os.PathLike[str], *, name: str, title: str, progress: Progress | None) -> Path:
+def write_made(
+    made: ProvenancedCube, output: str | os.PathLike[str], *, name: str, title: str, progress: Progress | None
+) -> Path:
     """Write a cube in the format that the name of the output says."""
     path = Path(output)
     writer = _WRITERS.get(path.suffix.lower())

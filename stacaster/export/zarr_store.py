@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress
 from stacaster.export.netcdf import counted, described
-from stacaster.outputs import complete_folder
+from stacaster.files.atomic import complete_folder
 
 if TYPE_CHECKING:
     import xarray as xr

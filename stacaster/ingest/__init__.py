@@ -8,17 +8,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from stacaster.catalog.store import CatalogStore
 from stacaster.config import Settings, catalog_path
-from stacaster.convert.wanted import OPTIONS, parse_wanted
 from stacaster.errors import CatalogError
 from stacaster.executors.cluster import Cluster
 from stacaster.executors.processes import Task, run_isolated
 from stacaster.ingest.batch import Batch
+from stacaster.ingest.cluster_ingest import collected, run_spread, tasks_of
+from stacaster.ingest.convert.ingest_options import OPTIONS, parse_wanted
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.ingest.sources import merged, split_sources
-from stacaster.ingest.spread import collected, run_spread, tasks_of
 from stacaster.model import Granule, GranuleFile, Outcome, Report
-from stacaster.store import CatalogStore
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
@@ -135,7 +135,7 @@ def _ingest_on(
     plain = {key: value for key, value in options.items() if key not in ("bbox", "region", "name_column")}
     plain |= {"intersects": wanted["area"], "catalog": str(store.root.absolute())}
     tasks = tasks_of(granules, **plain)
-    outcomes = run_spread(tasks, function="stacaster.ingest.spread:ingest_one", cluster=cluster, store=store)
+    outcomes = run_spread(tasks, function="stacaster.ingest.cluster_ingest:ingest_one", cluster=cluster, store=store)
     return _report(collected(outcomes, len(granules), progress))
 
 
@@ -151,7 +151,7 @@ def _ingest(
     progress: Progress | None,
 ) -> Report:
     if settings.profile != Settings.profile:
-        from stacaster.cog.profiles import get_profile
+        from stacaster.geotiff.cog.profiles import get_profile
 
         get_profile(settings.profile)
     store = CatalogStore(catalog_path(catalog))
@@ -197,7 +197,7 @@ def _run(
     )
     results = run_isolated(
         tasks,
-        function="stacaster.convert:convert",
+        function="stacaster.ingest.convert:convert",
         workers=min(settings.workers, len(granules)),
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,

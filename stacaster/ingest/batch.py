@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, SpaceError, WriteError, is_space_error
 from stacaster.executors.processes import TaskResult
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import Outcome
-from stacaster.store import CatalogStore
 
 if TYPE_CHECKING:
     from stacaster.catalog import StagedItem

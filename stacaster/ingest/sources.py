@@ -8,7 +8,7 @@ from typing import Any
 
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import Granule, GranuleFile
-from stacaster.remote import choose_file, is_remote
+from stacaster.network.remote import choose_file, is_remote
 
 
 def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], list[GranuleFiles]]:

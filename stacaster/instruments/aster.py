@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stacaster import ecs
-from stacaster.calibrate import unit_conversion
 from stacaster.errors import UsageError
+from stacaster.formats.metadata import ecs
+from stacaster.instruments.radiometry import unit_conversion
 from stacaster.model import Band, Provider, ReadOptions, SceneBand
 
 SWIR_CUTOFF = dt.datetime(2008, 4, 1, tzinfo=dt.UTC)

@@ -6,9 +6,9 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
-from stacaster.georef import centre_lonlat
+from stacaster.formats.metadata import ecs
+from stacaster.geo.georef import centre_lonlat
 from stacaster.instruments import aster
 from stacaster.instruments.aster import AsterMetadata
 from stacaster.model import GranuleContent

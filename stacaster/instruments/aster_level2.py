@@ -1,6 +1,6 @@
 """ASTER's path-oriented products: levels 1B and 2 as HDF4 swaths (version 003) and as sets of GeoTIFFs.
 
-Nothing is resampled: the 11 x 11 positions of a swath become a rotated grid (``stacaster.swaths``); GeoTIFFs have one.
+Nothing is resampled: the 11 x 11 positions of a swath become a rotated grid (``geo.swaths``); GeoTIFFs have one.
 Sources: LP DAAC product pages of versions 003 and 004; ASTER Users Handbook v2; GDAL's HDF4 driver for the positions.
 """
 
@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
-from stacaster.georef import southern_utm
+from stacaster.formats.metadata import ecs
+from stacaster.geo.georef import southern_utm
+from stacaster.geo.swaths import SwathGrid
 from stacaster.instruments import aster
 from stacaster.instruments.aster import AsterMetadata
 from stacaster.instruments.aster_hdf import check_place, granule_id, read_metadata
@@ -29,7 +30,6 @@ from stacaster.model import (
     Scene,
     SceneBand,
 )
-from stacaster.swaths import SwathGrid
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
+from stacaster.formats.metadata import ecs
+from stacaster.geo.swaths import SwathError, SwathGrid, geodetic_latitude, swath_grid
 from stacaster.instruments.aster_hdf import utm_zone
 from stacaster.model import Band, GranuleContent, Lattice, Layer
-from stacaster.swaths import SwathError, SwathGrid, geodetic_latitude, swath_grid
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

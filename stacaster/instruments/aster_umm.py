@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
+from stacaster.formats.metadata import ecs
 from stacaster.instruments import aster
 from stacaster.instruments.aster import AsterMetadata
 from stacaster.model import GranuleContent

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from stacaster import ecs
 from stacaster.errors import ReadError
+from stacaster.formats.metadata import ecs
 from stacaster.model import Band, GranuleContent, Product, ReadOptions, Scene, SceneBand
 
 _TILE = re.compile(r"\.h(?P<h>\d{2})v(?P<v>\d{2})\.")

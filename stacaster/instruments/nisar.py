@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
+from stacaster.formats.metadata import ecs
 from stacaster.model import GranuleContent, Provider
 
 NAME = re.compile(

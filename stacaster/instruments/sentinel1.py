@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stacaster.formats.metadata.safe import Annotation, Manifest
 from stacaster.instruments import radar
 from stacaster.model import GranuleContent, Provider, Scene
-from stacaster.safe import Annotation, Manifest
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,17 +10,17 @@ from stacaster.model.granules import (
     Lattice,
     Layer,
     OpenGranule,
-    Product,
-    Provider,
+    OpenTracks,
     Scene,
     SceneBand,
 )
 from stacaster.model.options import PARTS, ReadOptions
 from stacaster.model.orbits import GridPoint, StateVector
+from stacaster.model.products import Product, Provider
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
-from stacaster.model.tracks import BEAMS, OpenTracks, TableAsset, TrackColumn, TrackTable
+from stacaster.model.tracks import BEAMS, TableAsset, TrackColumn, TrackTable
 
 __all__ = [
     "BEAMS",

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
-from stacaster.model.files import FileKind
-from stacaster.model.options import ReadOptions
 from stacaster.model.orbits import GridPoint
-from stacaster.model.tracks import TrackTable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,19 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-    from stacaster.odl import OdlObject
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provider:
-    """An organisation as in the STAC ``providers`` field."""
-
-    name: str
-    """Name."""
-    roles: tuple[str, ...]
-    """``producer``, ``processor``, ``licensor`` or ``host``."""
-    url: str
-    """Home page."""
+    from stacaster.model.metadata import OdlObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +141,39 @@ class OpenGranule(Protocol):
     ) -> None: ...
 
 
+class OpenTracks(Protocol):
+    """An open granule of tracks: its content, and its columns some rows at a time."""
+
+    content: GranuleContent
+    """What the granule holds; ``groups`` are its beams."""
+
+    def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Return shape and type of every dataset of a beam, by its path below the beam."""
+        ...
+
+    def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return rows of a dataset, and where they hold no value (None where all do).
+
+        Raises:
+            ReadError: They cannot be read.
+        """
+        ...
+
+    def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
+        """Return description and unit of a dataset as the file states them."""
+        ...
+
+    def close(self) -> None:
+        """Release the file."""
+        ...
+
+    def __enter__(self) -> OpenTracks: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class SceneBand:
     """One band of one granule: where its pixels are, where they lie on Earth, what they mean."""
@@ -213,62 +230,3 @@ class Scene:
     """GeoJSON outline from the metadata, of scenes whose pixels do not say where they lie."""
     short_name: str | None = None
     """Short name at CMR, where those of one product differ; empty for what CMR does not have."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """One data product: a table, and two pure functions that read a granule's metadata."""
-
-    name: str
-    """Name in stacaster, ``aster_l1t_003``."""
-    collection_id: str
-    """STAC collection, ``aster-l1t-003``."""
-    short_name: str
-    """Short name at the provider, ``AST_L1T``."""
-    version: str
-    """Version at the provider, ``003``."""
-    title: str
-    """Title of the collection."""
-    description: str
-    """Description of the collection."""
-    reader: str
-    """File format: the name of a reader."""
-    bands: tuple[Band, ...]
-    """All bands in the order of their assets."""
-    platform: str
-    """STAC ``platform``, lower case."""
-    instruments: tuple[str, ...]
-    """STAC ``instruments``, lower case."""
-    processing_level: str
-    """STAC ``processing:level``."""
-    doi: str | None
-    """Digital object identifier without resolver."""
-    citation: str
-    """How the provider wants the data cited."""
-    license: str
-    """SPDX identifier, or ``other``."""
-    providers: tuple[Provider, ...]
-    """Who made and who hosts the data."""
-    keywords: tuple[str, ...]
-    """Search words."""
-    recognise: Callable[[GranuleContent], bool]
-    """Tells from the content, not only from the name, whether a granule is of this product."""
-    describe: Callable[[GranuleContent, ReadOptions], Scene]
-    """Turns the content into a scene; raises ReadError that says what is missing or contradictory."""
-    tables: tuple[TrackTable, ...] = ()
-    """Tables of a product along a track, which has no bands."""
-    files: tuple[FileKind, ...] = ()
-    """Files that items hold as they are."""
-    file_set: re.Pattern[str] | None = None
-    """For granules of several files: pattern with the groups ``granule`` and ``band``."""
-    renders: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """STAC render extension: named views."""
-    notes: tuple[str, ...] = ()
-    """What a user of the whole product has to know."""
-
-    def band(self, name: str) -> Band:
-        """Return the band of this name; KeyError when the product has none."""
-        for band in self.bands:
-            if band.name == name:
-                return band
-        raise KeyError(name)

@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from numpy.typing import NDArray
-
-    from stacaster.model.granules import GranuleContent
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,39 +66,6 @@ class TableAsset:
     """Name, type and description of the columns, as the table extension of STAC writes them."""
     description: str
     """One sentence."""
-
-
-class OpenTracks(Protocol):
-    """An open granule of tracks: its content, and its columns some rows at a time."""
-
-    content: GranuleContent
-    """What the granule holds; ``groups`` are its beams."""
-
-    def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
-        """Return shape and type of every dataset of a beam, by its path below the beam."""
-        ...
-
-    def read(self, beam: str, path: str, rows: slice | None = None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Return rows of a dataset, and where they hold no value (None where all do).
-
-        Raises:
-            ReadError: They cannot be read.
-        """
-        ...
-
-    def text(self, beam: str, path: str) -> tuple[str | None, str | None]:
-        """Return description and unit of a dataset as the file states them."""
-        ...
-
-    def close(self) -> None:
-        """Release the file."""
-        ...
-
-    def __enter__(self) -> OpenTracks: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 BEAMS: Sequence[str] = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")

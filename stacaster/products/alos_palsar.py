@@ -11,10 +11,10 @@ import re
 from typing import Any
 
 from stacaster.errors import ReadError
-from stacaster.hulls import outline
+from stacaster.formats.metadata.umm import parse_time, umm_geometry
+from stacaster.geo.hulls import outline
 from stacaster.instruments import radar
 from stacaster.model import FileKind, GranuleContent, Product, Provider, ReadOptions, Scene
-from stacaster.sources.umm import parse_time, umm_geometry
 
 NAME = re.compile(r"ALPSR(?P<kind>[PS])(?P<orbit>\d{5})(?P<frame>\d{4})-(?P<level>[LHPWD][\d.]+)")
 """Names of scenes: absolute orbit, frame, level."""

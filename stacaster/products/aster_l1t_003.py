@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
-from stacaster.georef import GeoreferencingError, utm_north_geobox
+from stacaster.formats.metadata import ecs
+from stacaster.geo.georef import GeoreferencingError, utm_north_geobox
 from stacaster.instruments import aster
 from stacaster.instruments.aster_hdf import check_place, granule_id, is_pair, read_metadata, utm_zone
 from stacaster.model import Band, GranuleContent, Product, ReadOptions, Scene, SceneBand

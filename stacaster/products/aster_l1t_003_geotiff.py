@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from stacaster.errors import ReadError
-from stacaster.georef import southern_utm
+from stacaster.geo.georef import southern_utm
 from stacaster.instruments import aster
 from stacaster.instruments.aster_umm import read_umm
 from stacaster.model import Band, GranuleContent, Layer, Product, ReadOptions, Scene, SceneBand

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from stacaster import ecs
 from stacaster.errors import ReadError
-from stacaster.georef import GeoreferencingError, southern_utm, utm_north_geobox
+from stacaster.formats.metadata import ecs
+from stacaster.geo.georef import GeoreferencingError, southern_utm, utm_north_geobox
 from stacaster.instruments import aster
 from stacaster.instruments.aster import AsterMetadata
 from stacaster.model import GranuleContent, Layer, Product, ReadOptions, Scene

@@ -64,7 +64,7 @@ def _outline(geobox: Any) -> dict[str, Any] | None:
     """Return the outline of a mosaic across the antimeridian; others are where their pixels say."""
     import numpy as np
 
-    from stacaster.hulls import outline
+    from stacaster.geo.hulls import outline
 
     rows, cols = geobox.shape
     t = geobox.transform

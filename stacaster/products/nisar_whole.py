@@ -59,7 +59,7 @@ def _footprint(content: GranuleContent) -> dict[str, Any]:
     import numpy as np
     import shapely
 
-    from stacaster.hulls import outline
+    from stacaster.geo.hulls import outline
 
     text = nisar.identification(content, "boundingPolygon")
     try:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from stacaster.errors import ReadError
-from stacaster.hulls import outline
+from stacaster.formats.metadata.umm import umm_geometry
+from stacaster.geo.hulls import outline
 from stacaster.instruments import radar, sentinel1
 from stacaster.model import FileKind, GranuleContent, Product, ReadOptions, Scene
-from stacaster.sources.umm import umm_geometry
 
 
 def _recognise(content: GranuleContent) -> bool:

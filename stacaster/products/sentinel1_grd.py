@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from stacaster.errors import ReadError
-from stacaster.hulls import outline
+from stacaster.geo.hulls import outline
 from stacaster.instruments import radar, sentinel1
 from stacaster.model import Band, FileKind, GranuleContent, Product, ReadOptions, Scene, SceneBand
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stacaster.hulls import outline
+from stacaster.geo.hulls import outline
 from stacaster.instruments import radar, sentinel1
 from stacaster.model import FileKind, GranuleContent, Product, ReadOptions, Scene
 

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stacaster.samples.nisar import NisarScene
+    from stacaster.samples.nisar_scene import NisarScene
 
 
 OUTLINE = ((138.45, -31.05), (138.43, -31.12), (138.55, -31.15), (138.57, -31.08), (138.45, -31.05))

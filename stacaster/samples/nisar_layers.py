@@ -14,7 +14,7 @@ from stacaster.samples.nisar_metadata import write_orbit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from stacaster.samples.nisar import NisarScene
+    from stacaster.samples.nisar_scene import NisarScene
 
 CHUNK = 512
 """Rows and columns of a chunk."""

@@ -14,7 +14,7 @@ import numpy as np
 from stacaster.samples.nisar_identification import polygon
 
 if TYPE_CHECKING:
-    from stacaster.samples.nisar import NisarScene
+    from stacaster.samples.nisar_scene import NisarScene
 
 # Products (C of covariance, S of single looks, U of pairs), group, type with axes, names. ``*`` stands for the letter
 # of each frequency, ``**`` for each polarisation, ``{pair}`` for both acquisitions. Types: text (s), those of NumPy.

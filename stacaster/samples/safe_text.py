@@ -12,7 +12,7 @@ import numpy as np
 from stacaster.model import GridPoint
 
 if TYPE_CHECKING:
-    from stacaster.samples.sentinel1 import Sentinel1Scene
+    from stacaster.samples.sentinel1_scene import Sentinel1Scene
 
 _LIGHT = 299_792_458.0
 _FREQUENCY = 5.405000454334350e9
@@ -140,7 +140,7 @@ def _xyz(values: Any) -> str:
 
 
 def _bursts(scene: Sentinel1Scene, image: Mapping[str, Any]) -> str:
-    from stacaster.samples.sentinel1 import BURSTS, LINES, SAMPLES
+    from stacaster.samples.sentinel1_scene import BURSTS, LINES, SAMPLES
 
     if image["kind"] != "SLC":
         return '<swathTiming><linesPerBurst>0</linesPerBurst><burstList count="0"/></swathTiming>'

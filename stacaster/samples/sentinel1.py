@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,78 +14,15 @@ from rasterio.io import MemoryFile
 
 from stacaster.model import GridPoint
 from stacaster.samples import safe_text
-from stacaster.samples.radar_geometry import SimulatedOrbit, orbit_over
+from stacaster.samples.sentinel1_scene import BURSTS, LINES, NEAR_RANGE, SAMPLES, Sentinel1Scene
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-BURSTS, LINES, SAMPLES = 3, 24, 60
-"""Bursts of a sub-swath; lines and samples of a burst."""
 
 _GRD_SHAPE = (90, 120)
-_NEAR, _SWATH = 850_000.0, 12_000.0
+_SWATH = 12_000.0
 _STEPS = (7, 9)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sentinel1Scene:
-    """One simulated acquisition."""
-
-    start: dt.datetime
-    """First moment, UTC."""
-    number: int = 1
-    """Counter, which makes names differ."""
-    unit: str = "A"
-    """Satellite."""
-    place: tuple[float, float] = (138.5, -31.0)
-    """Longitude and latitude of the first line, near range."""
-    polarizations: tuple[str, ...] = ("VV", "VH")
-    """Polarisations."""
-    seconds: float = 5.4
-    """Duration."""
-    radial: float = 0.0
-    """Metres that the satellite is higher than planned."""
-    across: float = 0.0
-    """Metres that it is further to the right than planned."""
-
-    @property
-    def end(self) -> dt.datetime:
-        """Last moment."""
-        return self.start + dt.timedelta(seconds=self.seconds)
-
-    @property
-    def absolute_orbit(self) -> int:
-        """Absolute orbit, from which the relative one follows."""
-        return 175 * (30 + self.number) + (72 if self.unit == "A" else 26) + 100
-
-    @property
-    def relative_orbit(self) -> int:
-        """Relative orbit."""
-        return (self.absolute_orbit - (73 if self.unit == "A" else 27)) % 175 + 1
-
-    def orbit(self) -> tuple[SimulatedOrbit, float]:
-        """Return the orbit, and the first moment as seconds after its node."""
-        return orbit_over(
-            *self.place, self.start, slant_range=_NEAR, radial=self.radial, across=self.across
-        )  # fmt: skip
-
-    def name(self, kind: str = "SLC") -> str:
-        """Return the name of the product."""
-        code = {("VV", "VH"): "DV", ("VV",): "SV", ("HH", "HV"): "DH", ("HH",): "SH"}[self.polarizations]
-        grade = "SLC_" if kind == "SLC" else "GRDH"
-        unique = hashlib.sha256(f"{kind}{self.number}{self.unit}".encode()).hexdigest()[:4].upper()
-        span = f"{self.start:%Y%m%dT%H%M%S}_{self.end:%Y%m%dT%H%M%S}"
-        return f"S1{self.unit}_IW_{grade}_1S{code}_{span}_{self.absolute_orbit:06d}_{self.number:06X}_{unique}"
-
-    def burst_name(self, swath: int, burst: int, polarization: str) -> str:
-        """Return the name of a burst; swaths and bursts are counted from 1 and 0."""
-        moment = self.start + dt.timedelta(seconds=burst * self.seconds / BURSTS)
-        unique = self.name().rpartition("_")[2]
-        return f"S1_{self.burst_id(burst):06d}_IW{swath}_{moment:%Y%m%dT%H%M%S}_{polarization}_{unique}-BURST"
-
-    def burst_id(self, burst: int) -> int:
-        """Return the relative burst id."""
-        return 213_000 + burst
 
 
 DEFAULT_SCENES = tuple(
@@ -105,7 +41,7 @@ def images(scene: Sentinel1Scene, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for index, swath in enumerate(swaths):
         shape = (BURSTS * LINES, SAMPLES) if kind == "SLC" else _GRD_SHAPE
-        near = _NEAR + (index * _SWATH if kind == "SLC" else 0.0)
+        near = NEAR_RANGE + (index * _SWATH if kind == "SLC" else 0.0)
         far = near + (_SWATH if kind == "SLC" else 3 * _SWATH)
         grid = positions(scene, shape, near, far)
         for polarization in scene.polarizations:

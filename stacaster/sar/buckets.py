@@ -8,7 +8,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from stacaster.errors import SearchError
-from stacaster.http import RetryPolicy, new_session, request
+from stacaster.network.http import RetryPolicy, new_session, request
 
 
 @dataclass(frozen=True, kw_only=True)

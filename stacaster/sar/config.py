@@ -11,9 +11,9 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
 
+from stacaster.access.sources.asf import OPTIONS
+from stacaster.analysis.stacks import parse_season
 from stacaster.errors import UsageError, nearest
-from stacaster.sources.asf import OPTIONS
-from stacaster.stacks import parse_season
 
 _LEVELS = {"SENTINEL-1": "SLC", "ALOS": "L1.1", "ALOS PALSAR": "L1.1"}
 _ALIASES = {

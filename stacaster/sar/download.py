@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stacaster.access.fetch import FetchReport, TransferRules, chosen_files, fetch_into
+from stacaster.access.search import GranuleSearch
 from stacaster.errors import NothingFoundError, SpaceError
-from stacaster.fetch import FetchReport, TransferRules, chosen_files, fetch_into
+from stacaster.files.names import safe_id
 from stacaster.model import Granule
-from stacaster.search import GranuleSearch
-from stacaster.store import safe_id
 
 _ROOM = 64 << 20
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from stacaster.access.search import GranuleSearch, iter_granules, search
+from stacaster.analysis.stacks import keep
 from stacaster.model import Granule
 from stacaster.sar.config import StackConfig, alternatives
-from stacaster.search import GranuleSearch, iter_granules, search
-from stacaster.stacks import keep
 
 _SELECTION = ("min_coverage", "min_count", "max_count", "latest_n", "earliest_n")
 

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stacaster.access.fetch import FetchReport
+from stacaster.access.footprints import draw_footprints
+from stacaster.access.search import GranuleSearch
+from stacaster.access.search.baselines import plot_baselines, write_pairs
+from stacaster.analysis.stacks import nearest_pairs
 from stacaster.errors import ExportError, NothingFoundError
-from stacaster.fetch import FetchReport
-from stacaster.footprints import draw_footprints
+from stacaster.files.names import safe_id
 from stacaster.ingest import ingest
 from stacaster.model import Report
 from stacaster.sar.config import StackConfig
@@ -18,10 +22,6 @@ from stacaster.sar.download import download_stacks, folder_names
 from stacaster.sar.elevation import Dem, make_dem
 from stacaster.sar.find import find_stacks
 from stacaster.sar.orbits import OrbitOutcome, fetch_orbits, orbit_vectors
-from stacaster.search import GranuleSearch
-from stacaster.search.geometry import plot_baselines, write_pairs
-from stacaster.stacks import nearest_pairs
-from stacaster.store import safe_id
 
 Progress = Callable[[str, str, int, int | None], None]
 """Called with the step (``download``, ``orbits``, ``dem``, ``ingest``), a name, what is done, and the total."""

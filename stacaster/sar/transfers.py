@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from stacaster.auth import EarthdataAuth
-from stacaster.fetch import TransferRules
-from stacaster.fetch.control import Control
-from stacaster.fetch.partial import Job, Line
-from stacaster.fetch.transfer import transfer
+from stacaster.access.fetch import TransferRules
+from stacaster.access.fetch.control import Control
+from stacaster.access.fetch.partial import Job, TransferContext
+from stacaster.access.fetch.transfer import transfer
 from stacaster.model import GranuleFile
-from stacaster.transport import Signer, Transport
-from stacaster.transport.s3 import Buckets
+from stacaster.network.auth import EarthdataAuth
+from stacaster.network.transport import Signer, Transport
+from stacaster.network.transport.s3 import Buckets
 
 
 def _nothing(_: int, __: int | None) -> None:
@@ -48,7 +48,7 @@ def fetch_file(
         timeout = (limits.connect_s, limits.read_s)
         return Transport(given, Signer(), timeout=timeout, opened=control.track, closed=control.release)
 
-    line = Line(transport=transport(), buckets=Buckets(transport), control=control, rules=limits)
-    settle = transfer(Job(file=file, target=target, progress=progress), line)
+    context = TransferContext(transport=transport(), buckets=Buckets(transport), control=control, rules=limits)
+    settle = transfer(Job(file=file, target=target, progress=progress), context)
     if settle is not None:
         settle()

@@ -10,7 +10,7 @@ from pathlib import Path
 from stacaster.executors import slurm
 from stacaster.executors.array_job import ArrayOptions, forget_mark, read_mark, write_job
 from stacaster.executors.processes import Task
-from stacaster.ledger import Ledger, Status
+from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, read_run
 from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, status_of, tell
 

@@ -14,11 +14,11 @@ from xml.sax.saxutils import escape
 from stacaster.catalog import open_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.remove import remove_items
-from stacaster.checksums import file_multihash
+from stacaster.catalog.store import CatalogStore
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.ledger import Ledger
-from stacaster.outputs import complete_file
-from stacaster.store import CatalogStore
+from stacaster.files.atomic import complete_file
+from stacaster.files.checksums import file_multihash
+from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run
 from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.run import CATALOG, Progress

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.areas import box_geometry, checked_area
 from stacaster.catalog import open_catalog
-from stacaster.conditions import read_area
 from stacaster.config import catalog_place
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
-from stacaster.ledger import Ledger
-from stacaster.outputs import complete_file
-from stacaster.query import parse_bbox
-from stacaster.regions import region_bbox
+from stacaster.files.atomic import complete_file
+from stacaster.geo.area_input import read_geometry
+from stacaster.geo.areas import box_geometry, checked_area
+from stacaster.geo.bbox_datetime import parse_bbox
+from stacaster.geo.regions import region_bbox
+from stacaster.tiles.grids import Grid, MgrsGrid, Tile, make_grid
+from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.recipe import Recipe
 from stacaster.tiles.scenes import Scenes
 from stacaster.tiles.zarr_region import plan_layout
-from stacaster.tiling import Grid, MgrsGrid, Tile, make_grid
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _area(bbox: Any, region: str | None, intersects: Any | None) -> Mapping[str,
     if len(named) > 1:
         raise UsageError(f"{', '.join(named)} each name the area; give one of them")
     if intersects is not None:
-        return checked_area(read_area(intersects))
+        return checked_area(read_geometry(intersects))
     if region is not None:
         return box_geometry(region_bbox(region))
     return None if bbox is None else box_geometry(parse_bbox(bbox))

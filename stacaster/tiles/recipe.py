@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.composites import GREENNESS, check_method
+from stacaster.analysis.composites import GREENNESS, check_method
 from stacaster.cube.units import check_units
 from stacaster.errors import UsageError, nearest
 from stacaster.export.made import find_indices

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import CatalogError
-from stacaster.ledger import Ledger
-from stacaster.outputs import complete_file
+from stacaster.files.atomic import complete_file
+from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks, software_versions
 from stacaster.tiles.run import run_tiles
 from stacaster.version import __version__

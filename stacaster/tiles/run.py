@@ -14,7 +14,7 @@ from stacaster.errors import StacasterError, UsageError, nearest
 from stacaster.executors.dask_cluster import run_on_dask
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.executors.threads import run_in_threads
-from stacaster.ledger import Ledger, Status
+from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
 from stacaster.tiles.task import make_region_store
 from stacaster.tiles.zarr_region import STORE

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster import item_table
-from stacaster.catalog import Catalog
+from stacaster.catalog import Catalog, item_table
+from stacaster.catalog.item_table import DATABASE
 from stacaster.cube.selection import band_names
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.export.made import find_indices
-from stacaster.item_table import DATABASE
-from stacaster.query import parse_datetime
+from stacaster.geo.bbox_datetime import parse_datetime
+from stacaster.tiles.grids import Tile
 from stacaster.tiles.recipe import Recipe
-from stacaster.tiling import Tile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,14 +8,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from stacaster.analysis.pictures import new_figure
 from stacaster.errors import UsageError
-from stacaster.ledger import Entry, Ledger, Status
-from stacaster.outputs import complete_file
-from stacaster.pictures import new_figure
+from stacaster.files.atomic import complete_file
 from stacaster.tiles.cluster import absorb, cancel_jobs
+from stacaster.tiles.grids import Tile
+from stacaster.tiles.ledger import Entry, Ledger, Status
 from stacaster.tiles.plan import LEDGER, read_run, read_tasks
 from stacaster.tiles.run import sweep
-from stacaster.tiling import Tile
 
 
 def tiles_status(output: str | os.PathLike[str]) -> tuple[dict[Status, int], list[Entry]]:

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.composites import composite
-from stacaster.cube_bands import BESIDE
+from stacaster.analysis.bands import BESIDE
+from stacaster.analysis.composites import composite
 from stacaster.errors import LoadError, WriteError
 from stacaster.executors.processes import peak_memory
-from stacaster.export.made import Made, find_indices, with_indices
+from stacaster.export.made import ProvenancedCube, find_indices, with_indices
 from stacaster.model import as_json
+from stacaster.tiles.grids import Tile
 from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.zarr_region import has_layout, make_store, write_region
-from stacaster.tiling import Tile
 
 if TYPE_CHECKING:
     import pystac
@@ -130,7 +130,7 @@ def _items(catalog: str, keys: Sequence[Sequence[str]]) -> list[pystac.Item]:
     return sorted((found[key] for key in wanted), key=lambda item: (moment_of(item), item.id))
 
 
-def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int) -> tuple[Made, LoadReport]:
+def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int) -> tuple[ProvenancedCube, LoadReport]:
     from stacaster.cube import load
     from stacaster.cube.selection import group_items
 
@@ -146,7 +146,9 @@ def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int)
         resampling=recipe.resampling, chunks={"x": side, "y": side}, report=True,
     )  # fmt: skip
     groups = group_items(items, recipe.groupby)
-    made = Made(cube=cube, scenes=tuple([items[n] for n in group] for group in groups), recipe=recipe.to_dict())
+    made = ProvenancedCube(
+        cube=cube, scenes=tuple([items[n] for n in group] for group in groups), recipe=recipe.to_dict()
+    )
     if recipe.composite is not None:
         combined = composite(cube, recipe.composite, period=recipe.period, greenness=recipe.greenness)
         made = made.only_times(combined, recipe.period)
@@ -171,10 +173,10 @@ def _has_values(cube: xr.Dataset) -> bool:
     return False
 
 
-def _write(made: Made, recipe: Recipe, tile: Tile, folder: Path, home: str) -> dict[str, dict[str, Any]]:
-    from stacaster.checksums import file_multihash
+def _write(made: ProvenancedCube, recipe: Recipe, tile: Tile, folder: Path, home: str) -> dict[str, dict[str, Any]]:
     from stacaster.export.netcdf import write_netcdf
     from stacaster.export.results import stage_results
+    from stacaster.files.checksums import file_multihash
 
     if recipe.format == "netcdf":
         write_netcdf(made.cube, folder / f"{tile.id}.nc")

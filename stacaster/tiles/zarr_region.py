@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube_bands import period_starts
+from stacaster.analysis.bands import period_starts
 from stacaster.errors import UsageError, WriteError, is_space_error
+from stacaster.tiles.grids import Grid, MgrsGrid, Tile
 from stacaster.tiles.recipe import Recipe
-from stacaster.tiling import Grid, MgrsGrid, Tile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -133,7 +133,7 @@ def write_region(cube: xr.Dataset | None, tile: Tile, path: Path, layout: Mappin
         SpaceError: The disk is full.
         WriteError: There is no such store, or it holds something else than was written.
     """
-    from stacaster.checksums import file_multihash
+    from stacaster.files.checksums import file_multihash
 
     if not has_layout(path, layout):
         raise WriteError(f"{path.name} is not the store of this plan; run 'stacaster tiles run' again")

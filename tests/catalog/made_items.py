@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stacaster import item_table
-from stacaster.catalog import StagedItem, commit_items
-from stacaster.store import CatalogStore
-from tests.test_item_table import make_item
+from stacaster.catalog import StagedItem, commit_items, item_table
+from stacaster.catalog.store import CatalogStore
+from tests.catalog.test_item_table import make_item
 
 COLLECTION = "aster-l1t-003"
 

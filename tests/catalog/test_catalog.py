@@ -21,10 +21,9 @@ import shapely
 import stac_geoparquet.arrow
 
 import stacaster
-from stacaster import item_table
-from stacaster.catalog import Catalog
-from stacaster.cog import pixel_hash
+from stacaster.catalog import Catalog, item_table
 from stacaster.errors import CatalogError, UsageError
+from stacaster.geotiff.cog import pixel_hash
 from tests.stac_schemas import check
 
 COLLECTION = "aster-l1t-003"

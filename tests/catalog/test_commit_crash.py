@@ -14,10 +14,10 @@ import pytest
 
 import stacaster
 from stacaster.catalog import commit_items
-from stacaster.store import CatalogStore
+from stacaster.catalog.store import CatalogStore
 from tests.catalog.made_items import made_item, stage
-from tests.catalog.test_health import content
-from tests.test_store_crash import environment, usable_strace
+from tests.catalog.test_check import content
+from tests.catalog.test_store_crash import environment, usable_strace
 
 EVERY = int(os.environ.get("KILLED_EVERY", "5"))
 """One of so many calls is killed; ``KILLED_EVERY=1`` takes all."""

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import shapely
 
-from stacaster import item_table
-from stacaster.catalog import Catalog
+from stacaster.catalog import Catalog, item_table
 from stacaster.errors import UsageError
 from tests.hostile import HOSTILE
 

@@ -13,7 +13,7 @@ import rasterio
 import stac_geoparquet.arrow
 
 from stacaster.catalog import Catalog
-from stacaster.item_table import parse_items, table_to_items
+from stacaster.catalog.item_table import parse_items, table_to_items
 from tests.catalog.made_items import made_item
 
 MIRROR = "aster-l1t-003/items.parquet"

@@ -20,10 +20,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 import stacaster
-from stacaster import item_table
-from stacaster.catalog import check_catalog, settle
+from stacaster.catalog import check_catalog, item_table, settle
 from stacaster.catalog.remove import remove_items
-from stacaster.store import CatalogStore
+from stacaster.catalog.store import CatalogStore
 from tests.catalog.made_items import COLLECTION, commit
 
 RUNS, STEPS = (int(text) for text in os.environ.get("MODEL_RUNS_STEPS", "6x10").split("x"))
@@ -151,9 +150,9 @@ class CatalogMachine(RuleBasedStateMachine):
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, name, value in (("parts", "PART_ROWS", 12), ("growth", "PART_ROWS", 12), ("growth", "SMALL_ROWS", 4),
+    for module, name, value in (("parts", "PART_ROWS", 12), ("compaction", "PART_ROWS", 12), ("compaction", "SMALL_ROWS", 4),  # noqa: E501
                                 ("database", "_LARGE_ROWS", 8), ("database", "_RECENT_ROWS", 6)):  # fmt: skip
-        monkeypatch.setattr(sys.modules[f"stacaster.item_table.{module}"], name, value)
+        monkeypatch.setattr(sys.modules[f"stacaster.catalog.item_table.{module}"], name, value)
 
 
 def test_model_and_catalog_agree(small_parts: None) -> None:

@@ -17,10 +17,9 @@ import pytest
 import stac_geoparquet.arrow
 
 import stacaster
-from stacaster import item_table
-from stacaster.catalog import Catalog, check_catalog
+from stacaster.catalog import Catalog, check_catalog, item_table
+from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, NothingFoundError, UsageError
-from stacaster.store import CatalogStore
 from tests.catalog.made_items import commit, content_of
 from tests.stac_schemas import check
 

@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import stacaster
-from stacaster import item_table
-from stacaster.catalog import check_catalog, settle
+from stacaster.catalog import check_catalog, item_table, settle
 from stacaster.catalog.remove import remove_items
-from stacaster.store import CatalogStore
+from stacaster.catalog.store import CatalogStore
 from tests.catalog.made_items import COLLECTION, commit, content_of, made_item
 
 SEED = 20261121
@@ -27,12 +26,12 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make everything that is large small, so that a few items go through all of it."""
     import sys
 
-    parts = sys.modules["stacaster.item_table.parts"]
-    growth = sys.modules["stacaster.item_table.growth"]
-    database = sys.modules["stacaster.item_table.database"]
+    parts = sys.modules["stacaster.catalog.item_table.parts"]
+    compaction = sys.modules["stacaster.catalog.item_table.compaction"]
+    database = sys.modules["stacaster.catalog.item_table.database"]
     monkeypatch.setattr(parts, "PART_ROWS", 12)
-    monkeypatch.setattr(growth, "PART_ROWS", 12)
-    monkeypatch.setattr(growth, "SMALL_ROWS", 4)
+    monkeypatch.setattr(compaction, "PART_ROWS", 12)
+    monkeypatch.setattr(compaction, "SMALL_ROWS", 4)
     monkeypatch.setattr(database, "_LARGE_ROWS", 8)
     monkeypatch.setattr(database, "_RECENT_ROWS", 6)
 

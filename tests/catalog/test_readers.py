@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 from stacaster.catalog import Catalog, StagedItem, check_catalog, commit_items
+from stacaster.catalog.store import CatalogStore
 from stacaster.model import as_json
-from stacaster.store import CatalogStore
 
 SECONDS = float(os.environ.get("READERS_SECONDS", "8"))
 

@@ -36,7 +36,7 @@ def consistent(catalog: Catalog) -> list[str]:
     tree = pystac.Catalog.from_file(str(catalog.root / "catalog.json"))
     linked = sorted(item.id for item in tree.get_items(recursive=True))
     rows = sorted(catalog.sql("select id from items").table["id"].to_pylist())
-    mirrors = [stac_geoparquet.arrow.stac_table_to_items(stacaster.item_table.read_items_parquet(path))
+    mirrors = [stac_geoparquet.arrow.stac_table_to_items(stacaster.catalog.item_table.read_items_parquet(path))
                for path in sorted(catalog.root.glob("*/items.parquet"))]  # fmt: skip
     parquet = sorted(item["id"] for mirror in mirrors for item in mirror)
     assert folders == linked == rows == parquet

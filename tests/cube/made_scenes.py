@@ -12,7 +12,7 @@ import pystac
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from stacaster.cog import write_cog
+from stacaster.geotiff.cog import write_cog
 from stacaster.instruments.aster import BANDS
 from stacaster.model import SceneBand
 

@@ -18,8 +18,8 @@ from odc.geo.geobox import GeoBox
 
 import stacaster
 from stacaster.catalog import Catalog
-from stacaster.cog import write_cog
 from stacaster.errors import LoadError, NothingFoundError, UsageError
+from stacaster.geotiff.cog import write_cog
 from stacaster.model import Band, SceneBand
 
 COLLECTION = "aster-l1t-003"

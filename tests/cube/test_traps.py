@@ -14,8 +14,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 import stacaster
-from stacaster import calibrate
 from stacaster.errors import LoadError, UsageError
+from stacaster.instruments import radiometry as calibrate
 from tests.cube.made_scenes import START, full, made_scene
 
 CHUNKS: list[Any] = [None, {}]

@@ -15,8 +15,9 @@ import numpy as np
 import requests
 import shapely
 
-from stacaster.eof import parse_name
-from stacaster.samples.sentinel1 import Sentinel1Scene, write_burst, write_safe
+from stacaster.formats.metadata.eof import parse_name
+from stacaster.samples.sentinel1 import write_burst, write_safe
+from stacaster.samples.sentinel1_scene import Sentinel1Scene
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import Earthdata
 from tests.earthdata_twin.ranges import ranged

@@ -75,7 +75,7 @@ def test_mutated_granules(tmp_path: Path, part: int) -> None:
 
     counts = {"ready": 0, "failed": 0, "died": 0}
     for result in run_isolated(
-        tasks(), function="stacaster.convert:convert", workers=1, memory_limit_mb=4096, timeout_s=60
+        tasks(), function="stacaster.ingest.convert:convert", workers=1, memory_limit_mb=4096, timeout_s=60
     ):
         (folder / f"{result.key}.hdf").unlink()
         if result.value is None:
@@ -261,7 +261,7 @@ def test_a_commit_that_was_killed_half_way_is_finished_by_the_same_command(
     source = write_aster_l1t_003(NIGHT, tmp_path)
     stacaster.ingest([source], catalog=tmp_path / "whole")
     script = (
-        "import os, sys, stacaster\nfrom stacaster.store import CatalogStore\n"
+        "import os, sys, stacaster\nfrom stacaster.catalog.store import CatalogStore\n"
         "put = CatalogStore._put_directory\n"
         "def killed(self, *a):\n    put(self, *a)\n    os.kill(os.getpid(), 9)\n"
         "CatalogStore._put_directory = killed\n"

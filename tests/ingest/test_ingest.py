@@ -206,8 +206,8 @@ def test_truncation_anywhere_is_an_error(tmp_path: Path, seed: int) -> None:
     # The last byte lies behind the last data element and carries nothing.
     cut = 1 + (len(data) - 3) * seed // 19
     path.write_bytes(data[:cut])
-    from stacaster.convert import convert
     from stacaster.errors import ReadError
+    from stacaster.ingest.convert import convert
 
     task = {"files": [str(path)], "catalog": str(tmp_path / "c"), "staging": str(tmp_path / "s"), "subsystems": [],
             "keep_swir": False, "profile": "zstd", "threads": 1, "dry_run": False, "known_only": False}  # fmt: skip

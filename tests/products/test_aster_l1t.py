@@ -10,9 +10,9 @@ import pytest
 
 from stacaster import products
 from stacaster.errors import ReadError, UnknownProductError
-from stacaster.georef import centre_lonlat
+from stacaster.formats.readers import open_granule
+from stacaster.geo.georef import centre_lonlat
 from stacaster.model import Product, ReadOptions, Scene
-from stacaster.readers import open_granule
 from stacaster.samples import DEFAULT_SCENES, AsterScene
 from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003
 from stacaster.samples.aster_l1t_004 import write_aster_l1t_004

@@ -22,6 +22,7 @@ from rasterio.warp import Resampling, reproject
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError
+from stacaster.instruments.versions import version_of
 from stacaster.products import all_products
 from stacaster.samples import DEFAULT_SCENES, AsterScene, landscape
 from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
@@ -35,7 +36,6 @@ from stacaster.samples.path_images import (
     path_shape,
     path_transform,
 )
-from stacaster.sources.newest import version_of
 from tests.stac_schemas import check
 
 SCENE = replace(DEFAULT_SCENES[1], tir_shape=(40, 50), zone=54)

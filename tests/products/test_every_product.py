@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pystac.extensions.eo import Band as EoBand
 
-from stacaster import stac
+from stacaster.catalog import stac
+from stacaster.formats.readers import READERS
 from stacaster.model import Product
 from stacaster.products import all_products, get_product
-from stacaster.readers import READERS
 from tests.stac_schemas import check
 
 PRODUCTS = list(all_products().values())

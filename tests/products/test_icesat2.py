@@ -18,13 +18,13 @@ import pytest
 import shapely
 
 import stacaster
+from stacaster.access.sources.umm import parse_umm
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, NothingFoundError, UsageError
 from stacaster.instruments import icesat2, icesat2_orbit
 from stacaster.model import GranuleContent
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
 from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
-from stacaster.sources.umm import parse_umm
 from tests.stac_schemas import check
 
 SCENE = TrackScene(segments=40, photons=30)

@@ -14,12 +14,12 @@ import pytest
 import shapely
 
 from stacaster import products
-from stacaster.convert import track_rows
-from stacaster.convert.track_strips import footprint, thinned
-from stacaster.convert.tracks import Tracks, write_tracks
 from stacaster.errors import ReadError
+from stacaster.formats.readers import open_tracks
+from stacaster.ingest.convert import track_rows
+from stacaster.ingest.convert.track_strips import footprint, thinned
+from stacaster.ingest.convert.tracks import Tracks, write_tracks
 from stacaster.model import ReadOptions
-from stacaster.readers import open_tracks
 from stacaster.samples.icesat2 import TrackScene, write_icesat2
 
 SCENE = TrackScene(segments=40, photons=30)

@@ -21,9 +21,10 @@ import shapely
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, UsageError
+from stacaster.instruments.versions import version_of
 from stacaster.products import all_products, get_product, nisar_gcov, nisar_gslc, nisar_gunw
-from stacaster.samples.nisar import DEFAULT_SCENES, NisarScene, write_nisar
-from stacaster.sources.newest import version_of
+from stacaster.samples.nisar import DEFAULT_SCENES, write_nisar
+from stacaster.samples.nisar_scene import NisarScene
 from tests.stac_schemas import check
 
 SCENE = replace(DEFAULT_SCENES[0], shape=(120, 160))
@@ -369,7 +370,7 @@ def test_memory_stays_far_below_a_band(tmp_path: Path) -> None:
         folder.mkdir()
         path = write_nisar(replace(SCENE, shape=shape, terms=("HHHH",)), folder)
         code = (
-            "import sys, stacaster.convert as c\n"
+            "import sys, stacaster.ingest.convert as c\n"
             "from stacaster.executors.processes import peak_memory\n"
             "task = dict(files=[sys.argv[1]], catalog=sys.argv[2], staging=sys.argv[3], subsystems=['frequencyA'],"
             " keep_swir=False, profile='zstd', threads=1, dry_run=False, known_only=False, bands=['HHHH'])\n"

@@ -17,11 +17,11 @@ import rasterio
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, ReadError, StacasterError, UsageError
-from stacaster.hdf5_files import stated_size
+from stacaster.formats.hdf5.files import stated_size
+from stacaster.instruments.versions import version_of
 from stacaster.samples.icesat2 import DEFAULT_SCENES as TRACKS
 from stacaster.samples.icesat2 import write_icesat2
 from stacaster.samples.nisar import DEFAULT_SCENES, OLDER_SCENES, write_nisar
-from stacaster.sources.newest import version_of
 from tests.stac_schemas import check
 
 SCENE = replace(DEFAULT_SCENES[0], shape=(120, 160))

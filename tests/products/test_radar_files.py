@@ -19,8 +19,8 @@ import shapely
 from rasterio.io import MemoryFile
 
 import stacaster
-from stacaster.convert import whole
 from stacaster.errors import LoadError, ReadError
+from stacaster.ingest.convert import native_files
 from stacaster.instruments import radar
 from stacaster.model import FileKind, Product, Scene
 from stacaster.products import get_product
@@ -252,9 +252,9 @@ def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr("stacaster.convert.whole.os.link", refuse)
-    told = [{"name": "a.zip", "size": 10, "checksum": whole._checksum(source)}]
-    found = whole.keep_files(product, scene, target, told)
+    monkeypatch.setattr("stacaster.ingest.convert.native_files.os.link", refuse)
+    told = [{"name": "a.zip", "size": 10, "checksum": native_files._checksum(source)}]
+    found = native_files.keep_files(product, scene, target, told)
     assert found["product"].path.read_bytes() == b"PK content"
     assert found["product"].path.stat().st_ino != source.stat().st_ino
     _changed(product, scene, target, [{**told[0], "checksum": "1220" + "0" * 64}])
@@ -262,7 +262,7 @@ def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
 
 def _changed(product: Product, scene: Scene, target: Path, sources: list[dict[str, Any]]) -> None:
     with pytest.raises(ReadError, match="changed while it was read"):
-        whole.keep_files(product, scene, target, sources)
+        native_files.keep_files(product, scene, target, sources)
 
 
 def rewritten(path: Path, target: Path, change: Callable[[str, bytes], tuple[str, bytes] | None]) -> Path:

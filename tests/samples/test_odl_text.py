@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pyhdf.SD import SD
 
-from stacaster.odl import parse_odl
+from stacaster.formats.metadata.odl import parse_odl
 from stacaster.samples.odl_text import Group, Obj, metadata_text, structure_text
 
 EXPECTED = """

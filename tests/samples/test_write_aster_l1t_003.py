@@ -17,7 +17,8 @@ from pyhdf.SD import SD, SDC
 from pyhdf.V import V  # noqa: F401 - registers HDF.vgstart
 from pyproj import Transformer
 
-from stacaster.odl import OdlObject, parse_odl
+from stacaster.formats.metadata.odl import parse_odl
+from stacaster.model.metadata import OdlObject
 from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003, write_ecs_sidecar
 from stacaster.samples.scene import AsterScene
 

@@ -36,7 +36,7 @@ def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin
     monkeypatch.setenv("EARTHDATA_PASSWORD", PASSWORD)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STACASTER_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("stacaster.http.random.uniform", lambda low, high: 0.01)
+    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
     (tmp_path / "home").mkdir()
     servers.log.clear()
     servers.routes.clear()

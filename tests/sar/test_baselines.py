@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pyproj import Transformer
 
+from stacaster.analysis.stacks import Baseline, Scene, baselines_of, nearest_pairs, perpendicular_baseline
+from stacaster.analysis.stacks.baselines import ground_point, state_at, zero_doppler
 from stacaster.model import StateVector
-from stacaster.stacks import Baseline, Scene, baselines_of, nearest_pairs, perpendicular_baseline
-from stacaster.stacks.baselines import ground_point, state_at, zero_doppler
 
 START = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 EQUATOR = 6_378_137.0

@@ -17,9 +17,9 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
 import stacaster
+from stacaster.access.fetch import TransferRules
 from stacaster.errors import ExportError, IntegrityError, NothingFoundError, SearchError, StacasterError, UsageError
-from stacaster.fetch import TransferRules
-from stacaster.http import RetryPolicy
+from stacaster.network.http import RetryPolicy
 from stacaster.sar.elevation.geoid import find_geoid
 from stacaster.sar.elevation.tiles import Tile, tiles_of
 from tests.earthdata_twin.elevation import height, tile_bytes

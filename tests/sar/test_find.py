@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 import stacaster
+from stacaster.analysis.stacks import parse_season
 from stacaster.cli.stack_options import TABLE
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.sar.config import described
-from stacaster.stacks import parse_season
 from tests.earthdata_twin.radar import Radar
 from tests.earthdata_twin.server import Twin
 from tests.sar.conftest import SCENES

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 import stacaster
-from stacaster.eof import parse_name, parse_vectors
+from stacaster.access.fetch import TransferRules
 from stacaster.errors import IntegrityError, UsageError
-from stacaster.fetch import TransferRules
-from stacaster.http import RetryPolicy
+from stacaster.formats.metadata.eof import parse_name, parse_vectors
 from stacaster.model import Granule
+from stacaster.network.http import RetryPolicy
+from tests.access.fetch.test_fault_matrix import BODY, FAULTS, PASSING
 from tests.earthdata_twin.earthdata import Earthdata
 from tests.earthdata_twin.radar import (
     CDSE_PASSWORD,
@@ -31,7 +32,6 @@ from tests.earthdata_twin.radar import (
     orbit_file,
 )
 from tests.earthdata_twin.server import Answer, Twin
-from tests.fetch.test_fault_matrix import BODY, FAULTS, PASSING
 from tests.sar.conftest import SCENES
 
 SCENE = SCENES[0]
@@ -197,7 +197,7 @@ def test_faults(
     service: str, name: str,
 ) -> None:  # fmt: skip
     """A fault that passes costs a repetition; one that stays is said; never is a bad file kept."""
-    monkeypatch.setattr("stacaster.http.TIMEOUT", (5.0, 0.5))
+    monkeypatch.setattr("stacaster.network.http.TIMEOUT", (5.0, 0.5))
     fault: Any = FAULTS.get(name) or (lambda _, answer: replace(answer, body=answer.body[:-900] + b"<" * 900))
     twin.routes["evil.example.com"] = lambda _: Answer(200, body=b"evil" * 9000)
     if service == "catalogue":

@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 
 import stacaster
+from stacaster.access.fetch import TransferRules
 from stacaster.errors import NothingFoundError, SpaceError, UsageError
-from stacaster.fetch import TransferRules
 from stacaster.sar.elevation.tiles import Tile
 from stacaster.sar.orbits import mission_of
+from tests.access.fetch.test_fault_matrix import cut
 from tests.earthdata_twin.earthdata import CDN_HOST
 from tests.earthdata_twin.elevation import tile_bytes
 from tests.earthdata_twin.radar import DEM_BUCKET, ORBIT_BUCKET, BucketAt, Radar, orbit_file
 from tests.earthdata_twin.server import Answer, Twin
-from tests.fetch.test_fault_matrix import cut
 from tests.sar.conftest import SCENES
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -56,7 +56,7 @@ def test_folders_files_and_sidecars(radar: Radar, tmp_path: Path) -> None:
 def test_bursts_wait_until_they_are_cut_out(
     radar: Radar, twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stacaster.transport._POLL_S", 0.05)
+    monkeypatch.setattr("stacaster.network.transport._POLL_S", 0.05)
     radar.still_working = 3
     found = stacaster.find_stacks(dataset="SLC-BURST", earliest_n=1)
     files = stacaster.download_stacks(found, tmp_path / "out", workers=1, rules=RULES)

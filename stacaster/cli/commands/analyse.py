@@ -37,7 +37,7 @@ def index() -> None:
 @options.json_option
 def list_indices(bands: tuple[str, ...], as_json: bool) -> int:
     """List the indices with formula, units and published range."""
-    from stacaster.indices import INDICES
+    from stacaster.analysis.indices import INDICES
 
     found = [entry.to_dict() for entry in INDICES.values() if not bands or set(entry.bands) <= set(bands)]
     show.rows(found, ("name", "expression", "units", "display_range", "title"), as_json=as_json)
@@ -50,7 +50,7 @@ def list_indices(bands: tuple[str, ...], as_json: bool) -> int:
 @options.json_option
 def show_index(name: str, cite: bool, as_json: bool) -> None:
     """Show one index."""
-    from stacaster.indices import get_index
+    from stacaster.analysis.indices import get_index
 
     found = get_index(name).to_dict()
     if cite:

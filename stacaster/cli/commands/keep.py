@@ -14,7 +14,7 @@ from stacaster.config import cache_folder, catalog_path
 from stacaster.errors import AuthError, CatalogError
 
 if TYPE_CHECKING:
-    from stacaster.fetch import CachedGranule
+    from stacaster.access.fetch import CachedGranule
 
 
 @click.command(epilog="\b\nExamples:\n  stacaster doctor --catalog catalogs/demo\n"

@@ -17,8 +17,8 @@ from stacaster.cli import options, show
 def variables(source: str, pattern: str | None, as_json: bool) -> None:
     """List what datasets a granule holds, without reading them; of an address only the structure is moved."""
     import stacaster
-    from stacaster.remote import is_remote
-    from stacaster.variables import BLOCK_BYTES
+    from stacaster.formats.variables import BLOCK_BYTES
+    from stacaster.network.remote import is_remote
 
     remote = stacaster.open_remote(source, block_bytes=BLOCK_BYTES) if is_remote(source) else None
     found = [vars(entry) for entry in stacaster.list_variables(source if remote is None else remote, pattern)]

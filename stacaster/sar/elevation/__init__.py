@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.areas import box_around
+from stacaster.access.fetch import TransferRules, fetch_into
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, NothingFoundError, StacasterError, UsageError
-from stacaster.fetch import TransferRules, fetch_into
-from stacaster.http import RetryPolicy
+from stacaster.geo.areas import box_around
 from stacaster.ingest import ingest
 from stacaster.model import Granule, GranuleFile
+from stacaster.network.http import RetryPolicy
 from stacaster.sar.elevation.tiles import BUCKET, Listing, Tile
 
 MARGIN = 0.1
@@ -175,7 +175,7 @@ def _name(grid: Any) -> str:
 def _write(path: Path, grid: Any, files: Mapping[Tile, Path | None], shift: Any, made: Dem) -> None:
     from odc.geo.geobox import GeoBox
 
-    from stacaster.cog import write_cog
+    from stacaster.geotiff.cog import write_cog
     from stacaster.model import SceneBand
     from stacaster.products import get_product
     from stacaster.sar.elevation.mosaic import strips

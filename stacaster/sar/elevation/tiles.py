@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from stacaster.errors import SearchError
-from stacaster.http import RetryPolicy
+from stacaster.network.http import RetryPolicy
 from stacaster.sar.buckets import PublicBucket
 
 BUCKET = "copernicus-dem-30m"

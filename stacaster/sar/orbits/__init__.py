@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from stacaster.access.fetch import TransferRules
 from stacaster.config import cache_folder
-from stacaster.eof import OrbitFile, around, parse_name, parse_vectors
 from stacaster.errors import IntegrityError, StacasterError, UsageError, nearest
-from stacaster.fetch import TransferRules
-from stacaster.http import RetryPolicy
+from stacaster.formats.metadata.eof import OrbitFile, around, parse_name, parse_vectors
 from stacaster.model import Granule, GranuleFile, StateVector
+from stacaster.network.http import RetryPolicy
 
 LOCATIONS = ("aws", "copernicus", "asf")
 """Places in the order in which they are asked: modules of this folder."""

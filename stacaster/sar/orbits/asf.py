@@ -6,12 +6,12 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from stacaster.auth import EarthdataAuth, find_credentials
-from stacaster.eof import parse_name
+from stacaster.access.fetch import TransferRules
 from stacaster.errors import SearchError
-from stacaster.fetch import TransferRules
-from stacaster.http import RetryPolicy, new_session, request
+from stacaster.formats.metadata.eof import parse_name
 from stacaster.model import GranuleFile
+from stacaster.network.auth import EarthdataAuth, find_credentials
+from stacaster.network.http import RetryPolicy, new_session, request
 from stacaster.sar.orbits import FoundOrbit
 from stacaster.sar.transfers import fetch_file
 

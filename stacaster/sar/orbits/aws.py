@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from stacaster.eof import parse_name
-from stacaster.fetch import TransferRules
-from stacaster.http import RetryPolicy
+from stacaster.access.fetch import TransferRules
+from stacaster.formats.metadata.eof import parse_name
 from stacaster.model import GranuleFile
+from stacaster.network.http import RetryPolicy
 from stacaster.sar.buckets import PublicBucket
 from stacaster.sar.orbits import FoundOrbit
 from stacaster.sar.transfers import fetch_file

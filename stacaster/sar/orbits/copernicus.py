@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from stacaster.auth import netrc_entry
-from stacaster.eof import parse_name
+from stacaster.access.fetch import TransferRules
 from stacaster.errors import AuthError, SearchError
-from stacaster.fetch import TransferRules
-from stacaster.http import SHORT_PATIENCE, RetryPolicy, error_text, new_session, request
+from stacaster.formats.metadata.eof import parse_name
 from stacaster.model import GranuleFile
+from stacaster.network.auth import netrc_entry
+from stacaster.network.http import SHORT_PATIENCE, RetryPolicy, error_text, new_session, request
 from stacaster.sar.orbits import FoundOrbit
 from stacaster.sar.transfers import fetch_file
 

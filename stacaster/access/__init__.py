@@ -1,0 +1,1 @@
+"""Find granules and download them."""

@@ -1,0 +1,118 @@
+"""Find granules: the same question to CMR, to a STAC API or to a catalog on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stacaster.access.conditions import build_query
+from stacaster.access.search.filters import fits, touching
+from stacaster.access.search.result import GranuleSearch
+from stacaster.analysis.stacks import Selection, choose, parse_selection
+from stacaster.errors import UsageError
+from stacaster.geo.areas import box_geometry
+from stacaster.instruments.versions import newest_only
+from stacaster.model import Granule, Query
+from stacaster.network.http import RetryPolicy
+
+SELECTION = ("group_by", "latest", "earliest", "min_count", "max_count", "min_coverage")
+"""Options that say what is kept of a result."""
+
+
+def search(
+    product: str | None = None,
+    *,
+    source: str = "cmr",
+    limit: int | None = None,
+    all_versions: bool = False,
+    **conditions: Any,
+) -> GranuleSearch:
+    """Find granules and return all of them.
+
+    Args:
+        product: Short name such as ``AST_L1T``; at a STAC API or catalog the collection.
+        source: ``cmr``, ``asf`` (radar at the Alaska Satellite Facility), ``planetary-computer``, ``earth-search``,
+            address of a STAC API, or folder of a catalog.
+        limit: Largest number of granules.
+        all_versions: Keep older versions of a scene beside the newest.
+        **conditions: ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``,
+            ``start``, ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``path``, ``frame``,
+            ``direction``, ``polarization``, ``name``, ``attributes``, ``ids``; see ``build_query``. What is kept of
+            the result: ``group_by`` (``path,frame``), ``latest``, ``earliest``, ``min_count``, ``max_count``,
+            ``min_coverage``; see ``stacks.parse_selection``.
+
+    Raises:
+        UsageError: A condition cannot be understood, or the service cannot be asked so.
+        SearchError: The service refuses or does not answer.
+    """
+    rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
+    policy = conditions.pop("policy", None)
+    query = build_query(product, **conditions)
+    found = _found(query, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+    return GranuleSearch(tuple(found), area_of(query), rules.group_by)
+
+
+def iter_granules(
+    product: str | None = None,
+    *,
+    source: str = "cmr",
+    limit: int | None = None,
+    all_versions: bool = False,
+    policy: RetryPolicy | None = None,
+    **conditions: Any,
+) -> Iterator[Granule]:
+    """Yield granules one by one, ordered by time; arguments as in ``search``.
+
+    Memory is constant, except that ``group_by`` and ``min_count`` have to see all before the first can be given.
+    """
+    rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
+    query = build_query(product, **conditions)
+    return _found(query, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+
+
+def _with_collections(query: Query) -> Query:
+    """Return the question with the collections that a catalog of ours has for a short name such as ``AST_L1T``."""
+    from stacaster.products import all_products
+
+    wanted = (query.product or "").lower()
+    names = [p.collection_id for p in all_products().values() if wanted in (p.short_name.lower(), p.name)]
+    return replace(query, short_names=tuple(names)) if names and query.collection is None else query
+
+
+def area_of(query: Query) -> Mapping[str, Any] | None:
+    """Return the area of a question as GeoJSON."""
+    return query.intersects if query.bbox is None else box_geometry(query.bbox)
+
+
+def _found(
+    query: Query, rules: Selection, *, source: str, limit: int | None, all_versions: bool, policy: RetryPolicy | None
+) -> Iterator[Granule]:
+    found = _ask(query, source=source, limit=limit if rules.is_empty else None, policy=policy)
+    found = (granule for granule in found if fits(granule, query))
+    if query.intersects is not None:
+        found = touching(found, query.intersects)
+    if not all_versions:
+        found = newest_only(found)
+    return islice(choose(found, rules, area_of(query)), limit)
+
+
+def _ask(query: Query, *, source: str, limit: int | None, policy: RetryPolicy | None) -> Iterator[Granule]:
+    from stacaster.access.sources import asf, cmr, stac_api
+
+    if source == "asf" or (source == "cmr" and asf.knows(query)):
+        return asf.search(query, limit=limit, policy=policy)
+    if source == "cmr":
+        return cmr.search(query, limit=limit, policy=policy)
+    if source in stac_api.SERVICES or source.startswith(("https://", "http://")):
+        return stac_api.search(query, url=source, limit=limit, policy=policy)
+    if Path(source).is_dir():
+        from stacaster.access.sources import local
+
+        return local.search(_with_collections(query), root=Path(source))
+    known = ", ".join(["cmr", "asf", *stac_api.SERVICES])
+    raise UsageError(
+        f"source is {source!r}, but {known}, the address of a STAC API or the folder of a catalog is needed"
+    )

@@ -1,0 +1,1 @@
+"""What is computed of cubes and points."""

@@ -1,0 +1,25 @@
+"""Cubes as pictures: colour composites, values with a legend."""
+
+from stacaster.analysis.pictures.colours import (
+    COMPOSITES,
+    ColourComposite,
+    find_composite,
+    limits_of,
+    possible_composite,
+    stretch,
+    to_rgb,
+)
+from stacaster.analysis.pictures.figures import draw, new_figure, write_picture
+
+__all__ = [
+    "COMPOSITES",
+    "ColourComposite",
+    "draw",
+    "find_composite",
+    "limits_of",
+    "new_figure",
+    "possible_composite",
+    "stretch",
+    "to_rgb",
+    "write_picture",
+]

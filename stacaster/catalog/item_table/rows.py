@@ -1,0 +1,226 @@
+"""Items as rows of an Arrow table in the form of stac-geoparquet, and back."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+
+from stacaster.catalog.item_table.canonical_order import arrange, without_empty_fields, without_nulls
+from stacaster.errors import CatalogError
+from stacaster.model import ITEM_FIELDS, format_datetime
+
+_TIMES = {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
+_TIME_TYPE = pa.timestamp("us", tz="UTC")
+_BOX = {4: ("xmin", "ymin", "xmax", "ymax"), 6: ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")}
+_INFERRED_ANEW = 2_000
+_BATCH = 500
+
+
+def merge_items(old: pa.Table | None, items: Sequence[Mapping[str, Any]], *, removed: Collection[str] = ()) -> pa.Table:
+    """Add items to a table; items replace rows of the same id.
+
+    Args:
+        old: Table of the collection, or None.
+        items: STAC items with hrefs relative to their own file.
+        removed: Ids of rows to leave out.
+
+    Returns:
+        The same table for the same set of items, whatever their order and history, provided that a property has one
+        type in all of them. Relative hrefs are relative to the place of the parquet file, the folder of the collection.
+
+    Raises:
+        CatalogError: Items contradict each other in the type of a property.
+    """
+    fresh = parse_items(items) if items else None
+    if old is None:
+        assert fresh is not None
+        return arrange(fresh)
+    return merge_tables([old, *([] if fresh is None else [fresh])], removed=[{*removed, *_ids(items)}, set()])
+
+
+def merge_tables(tables: Sequence[pa.Table], *, removed: Sequence[Collection[str]] = ()) -> pa.Table:
+    """Join tables of one collection.
+
+    Args:
+        tables: At least one.
+        removed: Ids that are left out of each table; empty leaves out none.
+
+    Raises:
+        CatalogError: Rows contradict each other in the type of a property.
+    """
+    kept = list(tables)
+    is_less = False
+    for number, gone in enumerate(removed[: len(kept)]):
+        if gone:
+            table = kept[number]
+            kept[number] = table.filter(pc.invert(pc.is_in(table["id"], pa.array(sorted(gone), table["id"].type))))
+            is_less |= kept[number].num_rows < table.num_rows
+    filled = [table for table in kept if table.num_rows]
+    if not filled:
+        return tables[0].slice(0, 0)
+    if len(filled) == 1 and filled[0] is tables[0]:
+        return filled[0]
+    if is_less and sum(table.num_rows for table in filled) <= _INFERRED_ANEW:
+        # A column may have lost its only value: infer the columns anew from what is left.
+        return arrange(_parse([item for table in filled for item in _plain_items(table)]))
+    joined = join(filled)
+    return arrange(without_empty_fields(joined) if is_less else joined)
+
+
+def join(tables: Sequence[pa.Table]) -> pa.Table:
+    """Put the rows of tables of one collection one after the other.
+
+    Raises:
+        CatalogError: Rows contradict each other in the type of a property.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise CatalogError(f"items of one collection contradict each other: {error}") from error
+
+
+def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    return [str(item["id"]) for item in items]
+
+
+def parse_items(items: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return items, whose hrefs are relative to their own files, as rows.
+
+    Raises:
+        CatalogError: Items contradict each other in the type of a property.
+    """
+    return _parse([rebase_hrefs(item, f"{year_of(item)}/{item['id']}/", inward=False) for item in items])
+
+
+def _parse(items: Sequence[Mapping[str, Any]]) -> pa.Table:
+    # stac_geoparquet gives the same table, but copies each item deeply: four times slower.
+    rows, boxes, shapes = [], [], []
+    for item in items:
+        row = {key: value for key, value in item.items() if key not in ("geometry", "bbox")}
+        # Few items have a null, and to look for one in text is fast.
+        if b"null" in orjson.dumps(row):
+            row = without_nulls(row)
+        properties = {"datetime": None, **row.pop("properties")}
+        if "proj:geometry" in properties:
+            properties["proj:geometry"] = _wkb([properties["proj:geometry"]])[0]
+        if any("proj:geometry" in asset for asset in row["assets"].values()):
+            row["assets"] = {key: _with_wkb(asset) for key, asset in row["assets"].items()}
+        rows.append(row | {key: value for key, value in properties.items() if key not in row})
+        boxes.append(item["bbox"])
+        shapes.append(item["geometry"])
+    try:
+        table = pa.Table.from_struct_array(pa.array(rows))
+        for name in sorted(_TIMES & set(table.column_names)):
+            place = table.schema.get_field_index(name)
+            table = table.set_column(place, name, table[name].cast(pa.string()).cast(_TIME_TYPE))
+        table = table.append_column("geometry", pa.array(_wkb(shapes), pa.binary()))
+        return table.append_column("bbox", _box(boxes))
+    except (pa.ArrowException, ValueError, TypeError, shapely.errors.ShapelyError) as error:
+        raise CatalogError(f"items of one collection contradict each other: {error}") from error
+
+
+def _with_wkb(asset: Mapping[str, Any]) -> dict[str, Any]:
+    outline = asset.get("proj:geometry")
+    return dict(asset) if outline is None else {**asset, "proj:geometry": _wkb([outline])[0]}
+
+
+def _wkb(shapes: Sequence[Any]) -> list[bytes]:
+    found: list[bytes] = shapely.to_wkb(shapes_of(shapes), flavor="iso").tolist()
+    return found
+
+
+def shapes_of(documents: Sequence[Any]) -> Any:
+    """Return GeoJSON geometries as an array of shapes.
+
+    Raises:
+        shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError: One is none.
+    """
+    try:
+        return shapely.from_geojson([orjson.dumps(document) for document in documents])
+    except (shapely.errors.GEOSException, TypeError):
+        # Slower, and does not mind rings that are not closed.
+        return np.array([shapely.geometry.shape(document) for document in documents], dtype=object)
+
+
+def _box(boxes: Sequence[Sequence[float]]) -> pa.Array:
+    numbers = np.asarray(boxes, dtype=np.float64)
+    return pa.StructArray.from_arrays(list(map(pa.array, numbers.T)), names=_BOX[numbers.shape[1]])
+
+
+def year_of(item: Mapping[str, Any]) -> str:
+    """Return the year in whose folder an item lies.
+
+    Raises:
+        KeyError: The item has no time.
+    """
+    properties = item["properties"]
+    return str(properties.get("datetime") or properties["start_datetime"])[:4]
+
+
+# Relative paths are taken apart below so many folders: those of this process may be too few for hrefs far up.
+_DEEP = "/-" * 200 + "/"
+
+
+def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[str, Any]:
+    """Move the base of relative hrefs, of links and assets, between an item's folder and that of the collection.
+
+    Args:
+        item: STAC item.
+        folder: Folder of the item relative to the collection, ending in ``/``.
+        inward: True from collection to item, False from item to collection.
+    """
+
+    def moved(part: Mapping[str, Any]) -> dict[str, Any]:
+        href = str(part["href"])
+        if not href.startswith(("./", "../")):
+            return dict(part)
+        place = posixpath.relpath(_DEEP + href, _DEEP + folder) if inward else posixpath.normpath(folder + href)
+        return {**part, "href": place if place.startswith("../") else f"./{place}"}
+
+    assets = {key: moved(asset) for key, asset in item["assets"].items()}
+    return {**item, "assets": assets, "links": [moved(link) for link in item.get("links", ())]}
+
+
+def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
+    # stac_geoparquet fails where one item has a proj:geometry and another has none.
+    times = [name for name in table.column_names if pa.types.is_timestamp(table[name].type)]
+    for batch in table.to_batches(max_chunksize=_BATCH):
+        shapes = shapely.from_wkb(np.asarray(batch["geometry"].to_pylist(), dtype=object))
+        for row, shape in zip(batch.to_pylist(), shapes, strict=True):
+            for name in times:
+                if row[name] is not None:
+                    row[name] = format_datetime(row[name])
+            if row.get("proj:geometry") is not None:
+                row["proj:geometry"] = _geojson(shapely.from_wkb(row["proj:geometry"]))
+            for asset in (row.get("assets") or {}).values():
+                if asset is not None and asset.get("proj:geometry") is not None:
+                    asset["proj:geometry"] = _geojson(shapely.from_wkb(asset["proj:geometry"]))
+            row["geometry"] = _geojson(shape)
+            box = row["bbox"]
+            row["bbox"] = [box[name] for name in _BOX[len(box)]]
+            plain = without_nulls(row)
+            properties = {key: plain.pop(key) for key in list(plain) if key not in ITEM_FIELDS}
+            plain.setdefault("assets", {})
+            yield {"type": "Feature", **plain, "properties": {"datetime": None, **properties}}
+
+
+def _geojson(shape: Any) -> dict[str, Any]:
+    found = shapely.geometry.mapping(shape)
+    return {**found, "coordinates": _listed(found["coordinates"])}
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def table_to_items(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yield the items of a table as they stand in their JSON files, hrefs relative to their own file."""
+    for item in _plain_items(table):
+        yield rebase_hrefs(item, f"{year_of(item)}/{item['id']}/", inward=True)

@@ -1,0 +1,88 @@
+"""``cube.stacaster``: what can be done with a cube, at hand in notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from stacaster.analysis import composites, indices, pictures, timeseries
+from stacaster.errors import ExportError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class CubeAccessor:
+    """Indices, composites, series and pictures of a cube; ``cube.stacaster`` where stacaster loaded one.
+
+    Args:
+        cube: The cube.
+    """
+
+    def __init__(self, cube: xr.Dataset) -> None:
+        self._cube = cube
+
+    def index(self, name: str | indices.Index) -> xr.DataArray:
+        """Compute an index; see ``stacaster.compute_index``."""
+        return indices.compute_index(self._cube, name)
+
+    def composite(self, method: str = "median", **options: Any) -> xr.Dataset:
+        """Make a composite; see ``stacaster.composite``."""
+        return composites.composite(self._cube, method, **options)
+
+    def time_series(self, areas: Any | None = None, **options: Any) -> pd.DataFrame:
+        """Return means of areas; see ``stacaster.time_series``."""
+        return timeseries.time_series(self._cube, areas, **options)
+
+    def to_rgb(self, composite: str | Sequence[str] | None = None, **options: Any) -> xr.DataArray:
+        """Return colours, stretched between percentiles; see ``stacaster.analysis.pictures.to_rgb``."""
+        return pictures.to_rgb(self._cube, composite, **options)
+
+    def plot(self, **options: Any) -> Figure:
+        """Draw each variable with a legend; see ``stacaster.analysis.pictures.draw``."""
+        return pictures.draw(self._cube, **options)
+
+    def plot_rgb(self, composite: str | Sequence[str] | None = None, **options: Any) -> Figure:
+        """Draw a colour composite; see ``stacaster.analysis.pictures.draw``."""
+        chosen = (
+            pictures.find_composite(composite) if composite is not None else pictures.possible_composite(self._cube)
+        )
+        return pictures.draw(self._cube, chosen.channels, **options)
+
+    def explore(self, name: str | Sequence[str] | None = None, *, time: int = 0) -> Any:
+        """Show a map that can be moved, with one time of a variable or colour composite over it.
+
+        Args:
+            name: Variable, colour composite, or three bands; None takes the only variable, or a colour composite.
+            time: Position of the time.
+
+        Raises:
+            ExportError: folium is missing.
+        """
+        try:
+            import folium  # noqa: F401
+        except ImportError as error:
+            raise ExportError("maps need folium: pip install 'stacaster[explore]'") from error
+        import odc.geo.xr  # noqa: F401
+
+        cube = self._cube.isel(time=time) if "time" in self._cube.dims else self._cube
+        if name is None and len(cube.data_vars) == 1:
+            name = str(next(iter(cube.data_vars)))
+        if isinstance(name, str) and name in cube.data_vars:
+            band = cube[name].compute()
+            shown = band.attrs.get("display_range") or band.attrs.get("valid_range")
+            low, high = shown if shown is not None else pictures.limits_of(band.values)
+            return band.odc.explore(vmin=low, vmax=high)
+        return pictures.to_rgb(cube, name).odc.explore()
+
+
+def register() -> None:
+    """Make ``cube.stacaster`` known to xarray, once."""
+    if not hasattr(xr.Dataset, "stacaster"):
+        xr.register_dataset_accessor("stacaster")(CubeAccessor)  # type: ignore[no-untyped-call]
+
+
+register()

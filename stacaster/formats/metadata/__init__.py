@@ -1,0 +1,1 @@
+"""Text and records that granules bring: ODL, ECS, SAFE, orbits, UMM."""

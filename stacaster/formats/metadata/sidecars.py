@@ -1,0 +1,138 @@
+"""Metadata files that a provider puts beside a granule; they also hold its checksums."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from stacaster.errors import ReadError
+from stacaster.files.checksums import digest_file, new_digest
+
+_MAX_BYTES = 16 << 20
+
+
+def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
+    """Read ``<file>.hdf.xml`` beside a granule and check the granule's size and checksum against it.
+
+    Args:
+        path: The granule.
+
+    Returns:
+        ``{"local_granule_id": ..., "attributes": {name: value}}``, or None when there is no sidecar.
+
+    Raises:
+        ReadError: The sidecar is damaged, or the granule is not the file that it describes.
+    """
+    sidecar = path.with_name(path.name + ".xml")
+    text = _read(sidecar)
+    if text is None:
+        return None
+    root = _parse_xml(text, sidecar.name, granule=path.name)
+    for container in root.iter("DataFileContainer"):
+        if container.findtext("DistributedFileName") == path.name:
+            kind, value = container.findtext("ChecksumType"), container.findtext("Checksum")
+            verify_file(path, size=container.findtext("FileSize"), kind=kind, checksum=value, origin=sidecar.name)
+    return {"local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": _attributes(root)}
+
+
+def parse_ecs_attributes(text: str, *, origin: str) -> dict[str, Any]:
+    """Return the product-specific attributes of a ``.hdf.xml`` by name.
+
+    Raises:
+        ReadError: The text is no such document.
+    """
+    return _attributes(_parse_xml(text, origin, granule=origin))
+
+
+def _parse_xml(text: str, origin: str, *, granule: str) -> ET.Element:
+    if "<!ENTITY" in text:
+        raise ReadError(f"the sidecar {origin} defines entities; it is not read", granule=granule)
+    try:
+        return ET.fromstring(text)  # noqa: S314 - without entity definitions the parser expands nothing
+    except ET.ParseError as error:
+        raise ReadError(f"the sidecar {origin} is no XML: {error}", granule=granule) from error
+
+
+def _attributes(root: ET.Element) -> dict[str, Any]:
+    pairs = ((psa.findtext("PSAName"), psa.findtext("PSAValue")) for psa in root.iter("PSA"))
+    return {name: value for name, value in pairs if name}
+
+
+def read_umm_sidecar(path: Path) -> dict[str, Any] | None:
+    """Read a UMM-G record (``<granule>.cmr.json``).
+
+    Returns:
+        The record, or None when there is no such file.
+
+    Raises:
+        ReadError: The file is no UMM-G record.
+    """
+    text = _read(path)
+    if text is None:
+        return None
+    try:
+        record = json.loads(text)
+    except ValueError as error:
+        raise ReadError(f"the sidecar is no JSON: {error}", granule=path.name) from error
+    if not isinstance(record, dict) or "GranuleUR" not in record:
+        raise ReadError("the sidecar is no UMM-G record: GranuleUR is missing", granule=path.name)
+    return record
+
+
+def verify_against_umm(path: Path, record: Mapping[str, Any], *, origin: str) -> None:
+    """Check size and checksum of a file against the UMM-G record of its granule; a file it does not list passes.
+
+    Raises:
+        ReadError: The file is not the one that the record describes, or the record is not of the right form.
+    """
+    try:
+        entries = record.get("DataGranule", {}).get("ArchiveAndDistributionInformation", [])
+        listed = [entry for entry in entries if entry.get("Name") == path.name]
+    except AttributeError as error:
+        raise ReadError(f"{origin} has a DataGranule that is not of the UMM-G form", granule=path.name) from error
+    for entry in listed:
+        checksum = entry.get("Checksum", {})
+        kind, value = checksum.get("Algorithm"), checksum.get("Value")
+        verify_file(path, size=entry.get("SizeInBytes"), kind=kind, checksum=value, origin=origin)
+
+
+def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None, origin: str) -> None:
+    """Check size and checksum of a file.
+
+    Args:
+        path: The file.
+        size: Bytes; None is not checked.
+        kind: MD5, SHA-256 or SHA-512; another kind is not checked.
+        checksum: Hexadecimal.
+        origin: What says so, for the message.
+
+    Raises:
+        ReadError: The file differs.
+    """
+    found = path.stat().st_size
+    if size is not None and str(size).strip() != str(found):
+        text = f"has {found} bytes, but {origin} says {size}: the file is damaged, download it again"
+        raise ReadError(text, granule=path.name)
+    digest = new_digest(kind)
+    if digest is None or not checksum:
+        return
+    digest_file(path, digest)
+    if digest.hexdigest() != checksum.strip().lower():
+        text = f"differs from the {kind} checksum in {origin}: the file is damaged, download it again"
+        raise ReadError(text, granule=path.name)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ReadError(f"the sidecar cannot be read: {error}", granule=path.name) from error
+    if len(data) > _MAX_BYTES:
+        raise ReadError("the sidecar is larger than any metadata file", granule=path.name)
+    return data.decode("utf-8", errors="replace")

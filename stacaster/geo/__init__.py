@@ -1,0 +1,1 @@
+"""Where things lie: areas, grids, footprints, swaths."""

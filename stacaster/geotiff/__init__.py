@@ -1,0 +1,1 @@
+"""GeoTIFFs: written, verified, read for cubes."""

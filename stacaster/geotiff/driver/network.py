@@ -1,0 +1,168 @@
+"""Parts of files on web servers and in buckets: few requests, side by side."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from stacaster.geotiff.driver.codecs import DamagedTileError
+from stacaster.geotiff.driver.tiff import UnsupportedError
+
+HEAD = 1 << 15
+"""Bytes that are read first: the header of most files."""
+
+_GAP = 1 << 16
+_LARGEST = 8 << 20
+_IN_HAND = 32 << 20
+_SIDE_BY_SIDE = 16
+# What these settings say is known to GDAL only.
+_OF_GDAL = ("GDAL_HTTP_", "AWS_S3_ENDPOINT", "AWS_PROFILE", "AWS_ROLE_ARN", "VSICURL_")
+_HARMLESS = {
+    "GDAL_HTTP_MAX_RETRY", "GDAL_HTTP_RETRY_DELAY", "GDAL_HTTP_MULTIPLEX", "GDAL_HTTP_VERSION",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES",
+}  # fmt: skip
+_SAYING_WHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
+                 "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
+_RETRIES: dict[str, Any] = {"max_retries": 4, "retry_timeout": dt.timedelta(seconds=60)}
+
+
+def is_remote(address: str) -> bool:
+    """Tell whether a file is read over the network."""
+    return address.startswith(("https://", "http://", "s3://"))
+
+
+class RemoteFile:
+    """One file on a server.
+
+    Args:
+        address: ``https://``, ``http://`` or ``s3://``.
+        env: Settings of GDAL.
+
+    Raises:
+        UnsupportedError: GDAL has to read it.
+    """
+
+    def __init__(self, address: str, env: Mapping[str, Any]) -> None:
+        if address.startswith("https://") and "CURL_CA_BUNDLE" in os.environ:
+            raise UnsupportedError("certificates are named for GDAL")
+        told = sorted(
+            name for name in {*env, *os.environ}
+            if name.startswith(_OF_GDAL) and name not in _HARMLESS and not _is_same_endpoint(name, env)
+        )  # fmt: skip
+        if told or env.get("_aws") is not None:
+            raise UnsupportedError(f"the settings of GDAL have {', '.join(told) or 'credentials'}")
+        parts = urlsplit(address)
+        if parts.query or parts.username:
+            raise UnsupportedError("its address has a signature")
+        said = tuple(os.environ.get(name) for name in _SAYING_WHERE)
+        self._store = _store_of(parts.scheme, parts.netloc, _is_unsigned(env), said)
+        self._path, self.path = unquote(parts.path).lstrip("/"), address
+        self.mark: tuple[Any, ...] | None = None
+        """What changes when the file does; known after the first request."""
+
+    def head(self, offset: int, size: int) -> bytes:
+        """Return so many bytes from an offset on, fewer at the end of the file."""
+        return bytes(self._get(offset, offset + size))
+
+    def tiles(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Any]:
+        """Yield the bytes of each range (offset, size)."""
+        for batch in _batches(ranges):
+            spans = _merged(batch)
+            got = [self._get(*spans[0])] if len(spans) == 1 else list(_pool().map(lambda span: self._get(*span), spans))
+            for offset, size in batch:
+                number = next(n for n, (start, end) in enumerate(spans) if start <= offset and offset + size <= end)
+                start = offset - spans[number][0]
+                part = memoryview(got[number])[start : start + size]
+                if len(part) != size:
+                    raise DamagedTileError("the file ends before a tile does")
+                yield part
+
+    def _get(self, start: int, end: int) -> Any:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        options: dict[str, Any] = {"range": (start, end)}
+        try:
+            found = obstore.get(self._store, self._path, options=options)
+            meta = found.meta
+            mark = (meta.get("e_tag"), meta["size"], meta["last_modified"])
+            data = found.bytes()
+        except (BaseError, OSError, ValueError) as error:
+            raise UnsupportedError(f"it cannot be read: {str(error).splitlines()[0][:200]}") from None
+        if self.mark is not None and mark != self.mark:
+            raise ChangedError
+        self.mark = mark
+        return data
+
+
+class ChangedError(Exception):
+    """The file is not the one whose header is known."""
+
+
+def _is_same_endpoint(name: str, env: Mapping[str, Any]) -> bool:
+    """Tell whether GDAL's setting of an endpoint says what the one that everyone else reads does."""
+    other = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    said = str(env.get(name) or os.environ.get(name))
+    return name == "AWS_S3_ENDPOINT" and bool(other) and urlsplit(other).netloc == said
+
+
+def _batches(ranges: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    batch: list[tuple[int, int]] = []
+    held = 0
+    for offset, size in ranges:
+        if batch and held + size > _IN_HAND:
+            yield batch
+            batch, held = [], 0
+        batch.append((offset, size))
+        held += size
+    if batch:
+        yield batch
+
+
+def _merged(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the spans (start, end) that are asked for: what lies close together in one request."""
+    spans: list[tuple[int, int]] = []
+    for offset, size in sorted(ranges):
+        if spans and offset - spans[-1][1] <= _GAP and offset + size - spans[-1][0] <= _LARGEST:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], offset + size))
+        else:
+            spans.append((offset, offset + size))
+    return spans
+
+
+def _is_unsigned(env: Mapping[str, Any]) -> bool:
+    values = (env.get("AWS_NO_SIGN_REQUEST"), os.environ.get("AWS_NO_SIGN_REQUEST"),
+              os.environ.get("AWS_SKIP_SIGNATURE"))  # fmt: skip
+    return any(str(value).lower() in {"yes", "true", "1", "on"} for value in values)
+
+
+@lru_cache(maxsize=64)
+def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None, ...]) -> Any:
+    del said  # another environment is another store
+    try:
+        from obstore.store import HTTPStore, S3Store
+    except ImportError:
+        raise UnsupportedError("the package obstore is not there: pip install 'stacaster[s3]'") from None
+    client: dict[str, Any] = {"allow_http": True, "connect_timeout": "20s", "timeout": "120s"}
+    if scheme != "s3":
+        return HTTPStore.from_url(f"{scheme}://{place}/", client_options=client, retry_config=_RETRIES)
+    if is_unsigned:
+        return S3Store(place, client_options=client, retry_config=_RETRIES, skip_signature=True)
+    if "AWS_ACCESS_KEY_ID" not in os.environ:
+        raise UnsupportedError("credentials for the bucket are not in the environment")
+    return S3Store(place, client_options=client, retry_config=_RETRIES)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="stacaster-ranges")
+
+
+# Threads do not come along into a forked process.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,215 @@
+"""Search, fetch and ingest in one go: the next granules are downloaded while the last ones are converted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from stacaster.access.fetch import FetchReport, fetch
+from stacaster.access.search import iter_granules
+from stacaster.catalog.item_table import DATABASE, run_sql
+from stacaster.catalog.store import CatalogStore
+from stacaster.config import catalog_path
+from stacaster.executors.cluster import Cluster
+from stacaster.files.names import safe_id
+from stacaster.ingest import ingest
+from stacaster.ingest.cluster_ingest import plain_outcomes, run_spread
+from stacaster.ingest.convert.ingest_options import AREA, OPTIONS, parse_area
+from stacaster.ingest.register import register
+from stacaster.model import Granule, Outcome, Report
+
+Progress = Callable[[int, int, Outcome], None]
+"""Called after each granule with the number done, the number known so far, and the outcome."""
+
+_BATCH = 4
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", *(name for name in OPTIONS if name not in AREA))
+
+
+def ingest_search(
+    product: str | None = None,
+    *,
+    catalog: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    discard_source: bool = False,
+    no_copy: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Report:
+    """Search for granules, download those that the catalog lacks, and ingest them.
+
+    Four granules are downloaded while four others are converted. The same call after an interruption goes on: what
+    the catalog has is skipped, what was downloaded is used again, a broken transfer goes on where it stopped.
+
+    Args:
+        product: Short name such as ``AST_L1T``.
+        catalog: Folder of the catalog, made when missing.
+        cache_dir: Folder for the downloads.
+        discard_source: Delete the files of a granule once the catalog has it.
+        no_copy: Download nothing: register the provider's Cloud Optimized GeoTIFFs in place; see ``register``.
+        dry_run: Only say what would be done.
+        progress: Called after every granule.
+        **options: ``clip`` cuts the granules to the area of the search; ``remote`` does so too, and reads HDF5 granules
+            where they lie instead of downloading them (``s3``: from their bucket). ``workers`` (also a ``Cluster``,
+            whose machines download and ingest a granule a task), ``subsystem``, ``keep_swir``, ``profile``, ``bands``,
+            ``frequency``, ``split_complex`` as in ``ingest``; all others are those of ``search``.
+
+    Returns:
+        What became of every granule.
+
+    Raises:
+        UsageError: An option cannot be understood.
+        SearchError: The search service refuses or does not answer.
+        CatalogError: The folder is not a catalog of ours.
+    """
+    conversion = {key: options.pop(key) for key in _CONVERSION if key in options}
+    is_remote, is_cut = bool(options.pop("remote", False)), bool(options.pop("clip", False))
+    root = catalog_path(catalog)
+    if is_remote or is_cut:
+        # Of which area and bands an item is, is known only when its granule was opened.
+        known: set[str] = set()
+        area = parse_area(**{key: options.get(key) for key in AREA})
+        conversion |= {} if area is None else {"intersects": area}
+    else:
+        known = _known_ids(root)
+    counter = _Counter(progress)
+    missing = _missing(iter_granules(product, **options), known, counter)
+    if dry_run:
+        for granule in missing:
+            reason = "would be registered in place" if no_copy else "would be fetched and ingested"
+            counter.add(Outcome(granule=granule.id, status="ingested", reason=reason))
+        return counter.report()
+    if no_copy:
+        kept = {key: conversion[key] for key in ("subsystem", "keep_swir") if key in conversion}
+        register(missing, catalog=root, progress=lambda _, __, outcome: counter.add(outcome), **kept)
+        return counter.report()
+    if is_remote:
+        for outcome in ingest(list(missing), catalog=root, **conversion).outcomes:
+            counter.add(outcome)
+        return counter.report()
+    if isinstance(conversion.get("workers"), Cluster):
+        _on_cluster(missing, root, {**conversion, "discard_source": discard_source, "cache_dir": cache_dir}, counter)
+        return counter.report()
+    following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
+    while following.granules:
+        current, report = following, following.result()
+        following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
+        _ingest_batch(current.granules, report, root, conversion, counter, discard_source=discard_source)
+    return counter.report()
+
+
+def _on_cluster(missing: Iterable[Granule], root: Path, options: dict[str, Any], counter: _Counter) -> None:
+    """Let the machines of a cluster download and ingest, a granule a task."""
+    cluster = options.pop("workers")
+    cache = options.pop("cache_dir")
+    payload = {
+        **options, "subsystem": list(options.get("subsystem", ())), "catalog": str(root.absolute()),
+        "cache_dir": None if cache is None else str(Path(cache).absolute()),
+    }  # fmt: skip
+    tasks = ((granule.id, {**payload, "granule": granule.to_dict()}) for granule in missing)
+    outcomes = run_spread(
+        tasks, function="stacaster.ingest.acquire:acquire_one", cluster=cluster, store=CatalogStore(root)
+    )
+    for outcome in outcomes:
+        counter.add(outcome)
+
+
+def acquire_one(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Download and ingest one granule; runs at a worker of a cluster.
+
+    Args:
+        payload: ``granule``, ``catalog``, ``cache_dir``, ``discard_source``, and the options of a conversion.
+    """
+    given = dict(payload)
+    granule, root = Granule.from_dict(given.pop("granule")), Path(given.pop("catalog"))
+    counter, discard = _Counter(None), bool(given.pop("discard_source"))
+    report = fetch([granule], cache_dir=given.pop("cache_dir"))
+    _ingest_batch([granule], report, root, {**given, "workers": 1}, counter, discard_source=discard)
+    return plain_outcomes(counter.outcomes)
+
+
+def _known_ids(root: Path) -> set[str]:
+    if not (root / DATABASE).is_file():
+        return set()
+    return set(run_sql(root / DATABASE, "select id from items")["id"].to_pylist())
+
+
+def _missing(granules: Iterable[Granule], known: set[str], counter: _Counter) -> Iterator[Granule]:
+    for granule in granules:
+        name = safe_id(granule.id)
+        if name in known:
+            counter.add(Outcome(granule=granule.id, status="skipped", item_id=name, reason="the catalog has it"))
+        else:
+            yield granule
+
+
+def _ingest_batch(
+    granules: Sequence[Granule],
+    report: FetchReport,
+    root: Path,
+    conversion: dict[str, Any],
+    counter: _Counter,
+    *,
+    discard_source: bool,
+) -> None:
+    folders: list[Path] = []
+    for granule, fetched in zip(granules, report.outcomes, strict=True):
+        if fetched.status == "failed":
+            counter.add(Outcome(granule=granule.id, status="failed", reason=fetched.reason, error=fetched.error))
+        else:
+            folders.append(fetched.files[0].parent)
+    if not folders:
+        return
+    outcomes = ingest(folders, catalog=root, **conversion).outcomes
+    for outcome in outcomes:
+        counter.add(outcome)
+    if discard_source:
+        failed = {outcome.granule for outcome in outcomes if outcome.status == "failed"}
+        for folder in folders:
+            if not any((folder / name).exists() or folder.name == name for name in failed):
+                shutil.rmtree(folder)
+
+
+class _Fetching:
+    """A download in the background. A daemon thread: it must not keep the program from ending after Ctrl-C."""
+
+    def __init__(self, granules: list[Granule], cache_dir: str | os.PathLike[str] | None) -> None:
+        self.granules = granules
+        self._report = FetchReport(())
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(cache_dir,), daemon=True)
+        if granules:
+            self._thread.start()
+
+    def _run(self, cache_dir: str | os.PathLike[str] | None) -> None:
+        try:
+            self._report = fetch(self.granules, cache_dir=cache_dir)
+        except BaseException as error:  # noqa: BLE001 - raised again by result()
+            self._problem = error
+
+    def result(self) -> FetchReport:
+        """Wait for the end."""
+        self._thread.join()
+        if self._problem is not None:
+            raise self._problem
+        return self._report
+
+
+@dataclass
+class _Counter:
+    progress: Progress | None
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+        if self.progress is not None:
+            self.progress(len(self.outcomes), len(self.outcomes), outcome)
+
+    def report(self) -> Report:
+        return Report(tuple(sorted(self.outcomes, key=lambda item: (item.granule, item.item_id or ""))))

@@ -1,0 +1,33 @@
+"""One granule to verified COGs and an item, inside a worker process. Nothing is registered here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from stacaster.ingest.convert.source import describe_sources
+
+
+def convert(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Convert one granule; runs in a worker process, so that argument and result are plain data.
+
+    Args:
+        task: ``files`` (paths), ``catalog`` (root, only read), ``staging`` (folder for the result), ``subsystems``,
+            ``keep_swir``, ``profile``, ``threads``, ``dry_run``; may have ``bands``, ``area`` (GeoJSON),
+            ``split_complex``, and ``remote`` (a ``file`` of a granule, ``s3``, ``credentials``) instead of files.
+
+    Returns:
+        ``status`` (``ready``, ``skipped`` or ``planned``), ``product``, ``collection``, ``item_id``, ``notes``; for
+        ``ready`` also ``item`` and ``folder``, the staged item folder.
+
+    Raises:
+        ReadError: The granule cannot be read or has no product.
+        WriteError: A COG is not what it should be.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        # Hashing needs no package: it runs while a new worker imports the raster packages.
+        sources = pool.submit(describe_sources, task)
+        from stacaster.ingest.convert.granule import convert_granule
+
+        return convert_granule(task, sources)

@@ -1,0 +1,110 @@
+"""What is wanted of granules: bands, frequency, parts of the instrument, an area."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from stacaster.errors import UsageError
+from stacaster.geo.area_input import read_geometry
+from stacaster.geo.areas import box_geometry, checked_area
+from stacaster.geo.bbox_datetime import parse_bbox
+from stacaster.geo.regions import region_bbox
+from stacaster.model import PARTS
+from stacaster.products import all_products
+
+AREA = ("bbox", "intersects", "region", "name_column")
+"""Options that name an area."""
+
+OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3", "keep_files")
+"""Options of an ingest beside those of its signature."""
+
+
+def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any]:
+    """Check what is wanted of granules.
+
+    Args:
+        subsystem: Parts such as ``VNIR``.
+        **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``,
+            ``variables``, ``classes``, ``keep_files``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in
+            a search.
+
+    Returns:
+        Plain data for a worker: ``subsystems``, ``bands``, ``area``, ``split_complex``.
+
+    Raises:
+        UsageError: A name is not known, or an option cannot be understood.
+    """
+    unknown = set(options) - set(OPTIONS)
+    if unknown:
+        raise UsageError(f"{', '.join(sorted(unknown))} is no option of an ingest; there are {', '.join(OPTIONS)}")
+    frequency = options.get("frequency")
+    if frequency is not None and str(frequency).upper() not in ("A", "B"):
+        raise UsageError(f"frequency is {frequency!r}, but A or B is needed")
+    parts = [*subsystem, *([] if frequency is None else [f"frequency{str(frequency).upper()}"])]
+    return {
+        "subsystems": _subsystems(parts),
+        "bands": _bands(options.get("bands") or (), split=bool(options.get("split_complex"))),
+        "area": parse_area(**{key: options.get(key) for key in AREA}),
+        "split_complex": bool(options.get("split_complex")),
+        "variables": _texts(options.get("variables") or ()),
+        "classes": _folder(options.get("classes")),
+        "keep_files": bool(options.get("keep_files")),
+    }
+
+
+def parse_area(
+    *, bbox: Any = None, intersects: Any = None, region: str | None = None, name_column: str | None = None
+) -> dict[str, Any] | None:
+    """Return the area that granules are cut to as GeoJSON; None for whole granules.
+
+    Raises:
+        UsageError: It cannot be understood, or is given twice.
+    """
+    if bbox is not None and (intersects is not None or region is not None):
+        raise UsageError("region, bbox and intersects each name the area; give one of them")
+    if intersects is not None:
+        return checked_area(read_geometry(intersects, region=region, name_column=name_column))
+    if bbox is not None:
+        return box_geometry(parse_bbox(bbox))
+    return None if region is None else box_geometry(region_bbox(region))
+
+
+def _subsystems(names: Sequence[str]) -> list[str]:
+    # Products with many subsystems first, so that names come in their order.
+    products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
+    known = {band.group.upper(): band.group for product in products for band in product.bands}
+    for name in names:
+        if name.upper() not in known:
+            raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")
+    return sorted({known[name.upper()] for name in names})
+
+
+def _folder(value: str | os.PathLike[str] | None) -> str | None:
+    if value is None:
+        return None
+    if not Path(value).is_dir():
+        raise UsageError(f"classes is {str(value)!r}, but a folder with ATL08 granules is needed")
+    return str(Path(value).absolute())
+
+
+def _texts(names: str | Sequence[str]) -> list[str]:
+    return [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
+
+
+def _bands(names: str | Sequence[str], *, split: bool) -> list[str]:
+    parts = _texts(names)
+    known = {band.name for product in all_products().values() for band in product.bands}
+    for name in parts:
+        if name not in known and not any(name.removesuffix(part) in known for part in PARTS):
+            import difflib
+
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise UsageError(f"no product has a band {name!r}; {hint}'stacaster products --json' lists them")
+        if name not in known and not split:
+            whole = name.rpartition("_")[0]
+            raise UsageError(f"{name} is made of the complex band {whole} with split_complex (--split-complex)")
+    return sorted(set(parts))

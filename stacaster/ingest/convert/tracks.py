@@ -1,0 +1,134 @@
+"""One granule along a track to verified GeoParquet files: all beams, a million rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stacaster.errors import ReadError
+from stacaster.files.geoparquet import PointWriter
+from stacaster.ingest.convert.photon_classes import classes_of
+from stacaster.ingest.convert.track_columns import choose_columns, schema_of
+from stacaster.ingest.convert.track_rows import Beam
+from stacaster.ingest.convert.track_strips import thinned
+from stacaster.instruments import icesat2
+from stacaster.model import OpenTracks, ReadOptions, TableAsset, TrackTable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass
+class Tracks:
+    """What was written of a granule."""
+
+    assets: dict[str, TableAsset] = field(default_factory=dict)
+    """Files by table."""
+    lines: dict[str, list[NDArray[Any]]] = field(default_factory=dict)
+    """Longitudes and latitudes of the points of each beam that its strip needs, by beam."""
+    notes: list[str] = field(default_factory=list)
+    """What a user has to know."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of all files."""
+        return sum(asset.rows for asset in self.assets.values())
+
+
+def write_tracks(
+    granule: OpenTracks, tables: Sequence[TrackTable], folder: Path, *, options: ReadOptions, classes: OpenTracks | None
+) -> Tracks:
+    """Write the tables of a granule.
+
+    Args:
+        granule: The open granule.
+        tables: Tables of its product.
+        folder: Where to write, a file a table.
+        options: Area, and variables to add.
+        classes: ATL08 granule whose classes photons get.
+
+    Raises:
+        ReadError: The granule cannot be read, or lacks what every table has.
+        WriteError: A file is not what it should be.
+    """
+    found = Tracks()
+    if classes is not None:
+        found.notes.append(f"classes of photons are those of {classes.content.name}")
+    lacking = []
+    for table in tables:
+        beams = _beams_of(granule, table, found.notes)
+        if beams:
+            path = folder / f"{table.name}.parquet"
+            _write_table(granule, table, beams, path=path, options=options, classes=classes, found=found)
+        else:
+            lacking.append(table)
+    if len(lacking) == len(tables):
+        raise ReadError(f"no beam has {tables[0].rows}", granule=granule.content.name)
+    return found
+
+
+def _beams_of(granule: OpenTracks, table: TrackTable, notes: list[str]) -> list[str]:
+    """Return the beams that have rows of a table: places and times of one length."""
+    found = []
+    for beam in granule.content.groups:
+        there = granule.variables(beam)
+        needed = [there.get(name, ((-1,), ""))[0] for name in (table.rows, table.longitude, table.latitude, table.time)]
+        if min(shape[0] for shape in needed) == max(shape[0] for shape in needed) >= 0:
+            found.append(beam)
+    missing = [beam for beam in granule.content.groups if beam not in found]
+    if missing:
+        notes.append(f"no {table.name} of {', '.join(missing)}")
+    return found
+
+
+def _write_table(
+    granule: OpenTracks,
+    table: TrackTable,
+    beams: Sequence[str],
+    *,
+    path: Path,
+    options: ReadOptions,
+    classes: OpenTracks | None,
+    found: Tracks,
+) -> None:
+    columns = choose_columns(granule, beams, table, options.variables, found.notes)
+    if table.segment_count is None:
+        # Only photons have classes.
+        classes = None
+    schema = schema_of(granule, beams, table, columns, has_classes=classes is not None)
+    known = icesat2.facts(granule.content)
+    epsg = icesat2.crs_of(known["release"])
+    said = {"stacaster:granule": granule.content.name}
+    with PointWriter(path, schema, epsg=epsg, metadata=said) as writer, ThreadPoolExecutor(1) as pool:
+        waiting: Future[None] = pool.submit(lambda: None)
+        for beam in beams:
+            spot = icesat2.spot_of(beam, known["orientation"])
+            place = {"spot": spot, "strong": None if spot is None else spot % 2 == 1}
+            place |= {name: known[name] for name in ("rgt", "cycle", "region")}
+            beam_of = Beam(granule, beam, table, columns, schema=schema, said=place, area=options.area)
+            if classes is not None:
+                beam_of.classes = classes_of(classes, beam_of, found.notes)
+            for arrays, x, y in beam_of.parts():
+                # The next rows are read while these are packed.
+                waiting.result()
+                waiting = pool.submit(writer.add, arrays, x, y)
+                found.lines.setdefault(beam, []).append(thinned(x, y))
+        waiting.result()
+        if not writer.rows:
+            return
+        size, checksum = writer.finish()
+        described = [
+            {
+                "name": entry.name,
+                "type": str(entry.type),
+                "description": (entry.metadata or {}).get(b"description", b"").decode(),
+            }
+            for entry in schema
+        ]
+        shown = tuple({key: value for key, value in row.items() if value} for row in described)
+        found.assets[table.name] = TableAsset(
+            path=path, size=size, checksum=checksum, rows=writer.rows, columns=shown, description=table.description
+        )

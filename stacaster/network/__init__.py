@@ -1,0 +1,1 @@
+"""HTTP, logins, buckets, files that stay where they lie."""

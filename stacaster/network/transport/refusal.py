@@ -1,0 +1,96 @@
+"""What it means when a provider does not give a file, and whether another try may help."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+from stacaster.errors import AuthError, FetchError
+from stacaster.network.auth import HOW_TO, may_see_token
+from stacaster.network.http import RETRIED, RetryPolicy, error_text, retry_wait
+
+if TYPE_CHECKING:
+    import requests
+
+
+_T = TypeVar("_T")
+
+
+class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: another try may help
+    """Something went wrong that may be different the next time.
+
+    Args:
+        text: What went wrong.
+        headers: Headers of the answer, which may say how long to wait.
+    """
+
+    def __init__(self, text: str, headers: Any) -> None:
+        super().__init__(text)
+        self.headers = headers
+
+
+def persist(act: Callable[[], _T], href: str, *, policy: RetryPolicy | None = None) -> _T:
+    """Act until it works or the patience ends.
+
+    Args:
+        act: What may raise PassingTrouble.
+        href: Address for the error.
+        policy: Attempts and time.
+
+    Raises:
+        FetchError: It did not work within the budget; the message says what went wrong last.
+    """
+    rules, started, attempt = policy or RetryPolicy(), time.monotonic(), 0
+    while True:
+        attempt += 1
+        try:
+            return act()
+        except PassingTrouble as error:
+            wait = retry_wait(attempt, error.headers)
+            if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
+                raise FetchError(f"{error}; tried {attempt} times", href=href) from error
+        rules.sleep(wait)
+
+
+def refuse(answer: requests.Response, url: str, *, name: str, href: str, origin: str | None) -> NoReturn:
+    """Raise what an answer without the file means.
+
+    Args:
+        answer: The answer.
+        url: Address that was asked last.
+        name: Name of the file for messages.
+        href: Its address in the record.
+        origin: Where the credentials came from; None when there are none.
+
+    Raises:
+        PassingTrouble: Another try may help.
+        AuthError: The provider wants other or more credentials, or a licence agreed to.
+        FetchError: The file cannot be had.
+    """
+    code, host = answer.status_code, urlsplit(url).hostname
+    if code == 401:
+        what = "needs a login" if origin is None else f"refused the credentials from {origin}"
+        raise AuthError(f"{name}: {host} {what}; {HOW_TO}", href=href)
+    said = error_text(answer)
+    if code in RETRIED:
+        raise PassingTrouble(f"{name}: {host} answered {code}", answer.headers)
+    if code in (400, 403) and not may_see_token(url):
+        raise PassingTrouble(f"{name}: {host} answered {code}; its signed address may have expired", {})
+    if code == 403:
+        link = _resolution(answer)
+        if link:
+            raise AuthError(f"{name}: {said}; agree at {link} and try again", href=href)
+        raise AuthError(f"{name}: {host} refuses access: {said}", href=href)
+    raise FetchError(f"{name}: {host} answered {code}: {said}", href=href)
+
+
+def _resolution(answer: requests.Response) -> str | None:
+    """Return where a licence has to be agreed to, when the provider says so."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    link = body.get("resolution_url") if isinstance(body, dict) else None
+    return str(link) if link else None

@@ -1,0 +1,72 @@
+"""Metadata files beside a granule."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from stacaster.errors import ReadError
+from stacaster.formats.metadata.sidecars import read_ecs_sidecar, verify_file
+
+XML = """<GranuleMetaDataFile><GranuleURMetaData><DataFiles><DataFileContainer>
+<DistributedFileName>a.hdf</DistributedFileName><FileSize>{size}</FileSize><ChecksumType>MD5</ChecksumType>
+<Checksum>{checksum}</Checksum></DataFileContainer></DataFiles>
+<PSAs><PSA><PSAName>ASTERMapProjection</PSAName><PSAValue>UTM</PSAValue></PSA></PSAs>
+<ECSDataGranule><LocalGranuleID>LOCAL</LocalGranuleID></ECSDataGranule></GranuleURMetaData></GranuleMetaDataFile>"""
+
+
+@pytest.fixture
+def granule(tmp_path: Path) -> Path:
+    path = tmp_path / "a.hdf"
+    path.write_bytes(b"content")
+    return path
+
+
+def write(granule: Path, text: str) -> None:
+    granule.with_name("a.hdf.xml").write_text(text)
+
+
+def test_no_sidecar(granule: Path) -> None:
+    assert read_ecs_sidecar(granule) is None
+
+
+def test_fields(granule: Path) -> None:
+    write(granule, XML.format(size=7, checksum=hashlib.md5(b"content").hexdigest()))
+    assert read_ecs_sidecar(granule) == {"local_granule_id": "LOCAL", "attributes": {"ASTERMapProjection": "UTM"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (XML.format(size=8, checksum=""), "has 7 bytes, but a.hdf.xml says 8"),
+        (XML.format(size=7, checksum="0" * 32), "differs from the MD5 checksum in a.hdf.xml"),
+        ("<a>", "is no XML"),
+        ('<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>', "defines entities"),
+    ],
+)
+def test_a_sidecar_that_does_not_fit(granule: Path, text: str, words: str) -> None:
+    write(granule, text)
+    with pytest.raises(ReadError, match=words) as caught:
+        read_ecs_sidecar(granule)
+    assert caught.value.granule == "a.hdf"
+
+
+@pytest.mark.parametrize(("kind", "name"), [("MD5", "md5"), ("SHA-256", "sha256"), ("sha512", "sha512")])
+def test_every_kind_of_checksum(granule: Path, kind: str, name: str) -> None:
+    right = hashlib.new(name, b"content").hexdigest()
+    verify_file(granule, size="7", kind=kind, checksum=right.upper(), origin="x")
+    with pytest.raises(ReadError, match="download it again"):
+        verify_file(granule, size=None, kind=kind, checksum=right[:-1] + ("0" if right[-1] != "0" else "1"), origin="x")
+
+
+def test_real_sidecar(shared: Path, tmp_path: Path) -> None:
+    sidecars = sorted((shared / "data").rglob("*.hdf.xml"))
+    if not sidecars:
+        pytest.skip("no sidecar among the shared files")
+    target = tmp_path / sidecars[0].name.removesuffix(".xml")
+    target.write_bytes(b"x")
+    (tmp_path / sidecars[0].name).write_bytes(sidecars[0].read_bytes())
+    with pytest.raises(ReadError, match="has 1 bytes"):
+        read_ecs_sidecar(target)
