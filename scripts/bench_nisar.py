@@ -68,7 +68,7 @@ REMOTE_OURS = f"""
 import json, time
 import h5py, numpy as np, odc.geo.xr, pyproj, requests, shapely, xarray
 import stacaster
-stacaster.all_products(), stacaster.read_area, xarray.DataArray([0.0])
+stacaster.products.all_products(), stacaster.read_area, xarray.DataArray([0.0])
 start = time.perf_counter()
 values = stacaster.read_area("https://{HOST}/{NAME}", "HHHH", bbox={BBOX}).HHHH.values
 print(json.dumps([time.perf_counter() - start, float(np.nanmean(values.astype("f8")))]))

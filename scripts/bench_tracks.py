@@ -82,7 +82,7 @@ def _fit(root: Path, row: Row) -> None:
         photons = catalog.points("photons", columns=columns, limit=1_000_000)
         reads.append(time.perf_counter() - start)
         start = time.perf_counter()
-        found = stacaster.fit_surface(photons)
+        found = stacaster.icesat2.fit_surface(photons)
         if turn:
             fits.append(time.perf_counter() - start)
     read, fit = statistics.median(reads[1:]), statistics.median(fits)

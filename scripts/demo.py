@@ -50,7 +50,9 @@ def main() -> None:
     bare = stacaster.export_composite("bare_earth", folder / "bare", bands=["nir", "red", "green"],
                                       units="reflectance", **place)  # fmt: skip
     stacaster.export_timeseries(folder / "ndvi.csv", index=["ndvi"], plot=folder / "series.png", **place)
-    page = stacaster.write_report(folder / "catalog.html", catalog=folder / "catalog", title="Simulated ASTER scenes")
+    page = stacaster.catalog.write_report(
+        folder / "catalog.html", catalog=folder / "catalog", title="Simulated ASTER scenes"
+    )
     say(f"\ndone in {time.monotonic() - started:.0f} s. All data are simulated. What to open next:")
     say(f"   {picture}                      the picture")
     say(f"   {netcdf}                       in QGIS, Panoply or xarray")

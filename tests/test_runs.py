@@ -89,15 +89,17 @@ def test_a_cube_in_one_call(twin: Any, reference: Catalog, tmp_path: Path) -> No
 @pytest.mark.parametrize("executor", ["processes", "dask"])
 def test_tiles_in_one_call(twin: Any, reference: Catalog, tmp_path: Path, executor: str) -> None:
     shutil.copytree(reference.root, tmp_path / "c2")
-    plan = stacaster.plan_tiles(stacaster.read_recipe(TILES), catalog=tmp_path / "c2").write(tmp_path / "serial")
-    expected = stacaster.run_tiles(plan)
+    plan = stacaster.tiles.plan_tiles(stacaster.tiles.read_recipe(TILES), catalog=tmp_path / "c2").write(
+        tmp_path / "serial"
+    )
+    expected = stacaster.tiles.run_tiles(plan)
     asked = {**places(tmp_path), "region": None, "bbox": BOX, "executor": executor, **TILES}
     result = stacaster.global_run("AST_L1T", tmp_path / "run", workers=2, **asked)
     assert result.counts is not None and result.path is not None
     assert len(result.report.ingested) == 3 and result.counts["done"] == expected["done"] > 1
     made = {path.relative_to(tmp_path / "run"): path.read_bytes() for path in (tmp_path / "run").glob("tiles/**/*.tif")}
     assert made == {path.relative_to(plan): path.read_bytes() for path in plan.glob("tiles/**/*.tif")}
-    assert stacaster.check_catalog(result.path) == []
+    assert stacaster.catalog.check_catalog(result.path) == []
     again = stacaster.global_run("AST_L1T", tmp_path / "run", **asked)
     assert len(again.report.skipped) == 3 and again.counts == result.counts
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import lazy_loader
+
 from stacaster.catalog import item_table
 from stacaster.catalog.archive import archive_items
 from stacaster.catalog.check import check_catalog, fix_catalog
@@ -36,11 +38,17 @@ if TYPE_CHECKING:
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
+    from stacaster.catalog.publish import PublishReport
+    from stacaster.catalog.report_page import write_report
+    from stacaster.catalog.serve import CatalogServer
+
 __all__ = [
     "Catalog",
+    "CatalogServer",
     "Difference",
     "ItemSearch",
     "Problem",
+    "PublishReport",
     "SqlResult",
     "StagedItem",
     "Superseded",
@@ -52,7 +60,14 @@ __all__ = [
     "import_items",
     "open_catalog",
     "settle",
+    "write_report",
 ]
+
+if not TYPE_CHECKING:  # these modules import this one
+    __getattr__, _, _ = lazy_loader.attach(
+        __name__,
+        submod_attrs={"publish": ["PublishReport"], "report_page": ["write_report"], "serve": ["CatalogServer"]},
+    )
 
 
 @dataclass(frozen=True)

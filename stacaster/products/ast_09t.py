@@ -44,7 +44,7 @@ TABLE = Level2(
     title="surface radiance and sky irradiance of TIR",
     description=(
         "Radiance that leaves the surface, W m-2 sr-1 um-1, and irradiance from the sky, W m-2 um-1, are value * "
-        "raster:scale. stacaster.separate_temperature makes temperature and emissivity of them."
+        "raster:scale. stacaster.emissivity.separate_temperature makes temperature and emissivity of them."
     ),
     fields=_fields(),
     citation="ASTER Level 2 Surface Radiance TIR",

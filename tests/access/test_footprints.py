@@ -28,7 +28,7 @@ def granules(count: int = 4) -> list[Granule]:
 
 def test_page(tmp_path: Path) -> None:
     hostile = replace(granules()[0], id="<script>alert(1)</script>")
-    path = stacaster.draw_footprints([hostile, *granules()[1:]], tmp_path / "x.html", area=AREA)
+    path = stacaster.access.draw_footprints([hostile, *granules()[1:]], tmp_path / "x.html", area=AREA)
     text = path.read_text()
     assert text.count('class="granule"') == 4 and text.count('class="area"') == 1
     assert "<script" not in text and "&lt;script&gt;" in text
@@ -47,7 +47,7 @@ def test_page(tmp_path: Path) -> None:
 
 def test_picture(tmp_path: Path) -> None:
     matplotlib = pytest.importorskip("matplotlib.image")
-    path = stacaster.draw_footprints(granules(), tmp_path / "x.png", area=AREA)
+    path = stacaster.access.draw_footprints(granules(), tmp_path / "x.png", area=AREA)
     pixels = matplotlib.imread(path)
     red = (pixels[..., 0] > 0.7) & (pixels[..., 1] < 0.4)
     blue = (pixels[..., 2] > 0.5) & (pixels[..., 0] < 0.5)
@@ -56,8 +56,8 @@ def test_picture(tmp_path: Path) -> None:
 
 def test_what_cannot_be_drawn(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError, match="no granule has a footprint"):
-        stacaster.draw_footprints([replace(granules()[0], geometry=None)], tmp_path / "x.html")
+        stacaster.access.draw_footprints([replace(granules()[0], geometry=None)], tmp_path / "x.html")
     with pytest.raises(UsageError, match=r"\.html or \.png"):
-        stacaster.draw_footprints(granules(), tmp_path / "x.pdf")
+        stacaster.access.draw_footprints(granules(), tmp_path / "x.pdf")
     with pytest.raises(ExportError, match="cannot be written"):
-        stacaster.draw_footprints(granules(), tmp_path / "nowhere" / "x.html")
+        stacaster.access.draw_footprints(granules(), tmp_path / "nowhere" / "x.html")

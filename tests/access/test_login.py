@@ -36,7 +36,7 @@ def earthdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Earth
 
 
 def said() -> list[tuple[str, str]]:
-    return [(finding.status, finding.text) for finding in stacaster.check_login()]
+    return [(finding.status, finding.text) for finding in stacaster.access.check_login()]
 
 
 def jwt(expires: float) -> str:

@@ -78,7 +78,7 @@ def test_lines_come_back_exactly() -> None:
     for heights, intercept, slope in (([2.0, 4.0, 6.0, 8.0], 0.0, 2.0), ([4.0, 5.0, 6.0, 7.0], 3.0, 1.0)):
         fitted = kernels.line(np.array([1.0, 2.0, 3.0, 4.0]), np.array(heights))
         assert fitted[:2] == pytest.approx((intercept, slope), abs=1e-12)
-        found = stacaster.fit_surface(photons([1, 2, 3, 4], heights), cnt=2, ats=1, len=100, res=100)
+        found = stacaster.icesat2.fit_surface(photons([1, 2, 3, 4], heights), cnt=2, ats=1, len=100, res=100)
         assert len(found) == 1 and found.dh_fit_dx[0] == pytest.approx(slope, abs=1e-12)
         # The height is that of the centre of the segment, 50 m from its first photon.
         assert found.h_mean[0] == pytest.approx(heights[0] + 50 * slope, abs=1e-9)
@@ -108,7 +108,7 @@ def test_fits_are_those_of_plain_code(given: dict[str, float], background: float
     )
     wanted = {**surface.DEFAULTS, **given}
     y = chance.normal(0, 5, count)
-    found = stacaster.fit_surface(
+    found = stacaster.icesat2.fit_surface(
         photons(x, h, background=np.full(count, background), speed=np.full(count, 7050.0), y_atc=y), **given
     )
     starts = x[0] + wanted["res"] * np.arange(int((x[-1] - x[0]) / wanted["res"]) + 1)
@@ -138,7 +138,9 @@ def test_flags_say_why_a_fit_stopped() -> None:
     seen = set()
     for given in ({"cnt": 30}, {"ats": 38.0, "cnt": 5}, {"maxi": 1}, {"cnt": 2, "ats": 0.5, "H_min_win": 0.3}):
         for background in (0.0, 3e7, 3e8):
-            seen |= set(stacaster.fit_surface(photons(x, h, background=np.full(4000, background)), **given).pflags)
+            seen |= set(
+                stacaster.icesat2.fit_surface(photons(x, h, background=np.full(4000, background)), **given).pflags
+            )
     assert {0, 1, 2, 4} <= seen
 
 
@@ -173,7 +175,7 @@ def test_fitted_heights_are_those_of_a_known_surface() -> None:
     h = ground + np.where(is_noise, chance.uniform(-20, 20, x.size), chance.normal(0, 0.15, x.size))
     per_metre = is_noise.sum() / 40 / 20_000 * 40
     background = per_metre * 149_896_229.0 / (40 * 10_000 / 7000)
-    found = stacaster.fit_surface(photons(x, h, background=np.full(x.size, background)))
+    found = stacaster.icesat2.fit_surface(photons(x, h, background=np.full(x.size, background)))
     truth_here, slope = 500 + 15 * np.sin(found.x_atc / 800), 15 / 800 * np.cos(found.x_atc / 800)
     apart = (found.h_mean - truth_here).to_numpy()
     assert len(found) > 900 and abs(np.median(apart)) < 0.01 and np.quantile(np.abs(apart), 0.9) < 0.15
@@ -192,7 +194,7 @@ def test_photons_are_chosen_as_asked() -> None:
     base = photons(x, np.where(number % 2, 10.0, 12.0)).assign(confidence=list(confidence.astype("i1")))
 
     def used(frame: pd.DataFrame = base, **given: Any) -> int:
-        found = stacaster.fit_surface(frame, H_min_win=20, **given)
+        found = stacaster.icesat2.fit_surface(frame, H_min_win=20, **given)
         return int(found.n_fit_photons.iloc[0]) if len(found) else 0
 
     assert used() == used(srt=3, cnf=4) == used(srt=[0, 3]) == 80
@@ -213,7 +215,7 @@ def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
     assert not stacaster.ingest(paths, catalog=tmp_path / "c").failed
     catalog = stacaster.open_catalog(tmp_path / "c")
     ground = catalog.points("photons", where='"class" = 1 and spot % 2 = 1')
-    found = stacaster.fit_surface(ground)
+    found = stacaster.icesat2.fit_surface(ground)
     apart = found.h_mean - truth(found.x_atc.to_numpy() - 15_400_000.0)
     assert apart.abs().median() < 0.03 and found.crs == ground.crs
     assert set(found.beam) == {"gt1l", "gt2l", "gt3l"} and set(found.item_id) == set(ground.item_id)
@@ -223,12 +225,12 @@ def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
         assert path.stat().st_size > 1000
     with pytest.raises(UsageError, match="exists"):
         stacaster.write_points("photons", files[0], catalog=tmp_path / "c")
-    tree = stacaster.read_tracks(paths[0], ["heights/*", "geolocation/segment_id"])
+    tree = stacaster.icesat2.read_tracks(paths[0], ["heights/*", "geolocation/segment_id"])
     assert set(tree.children) == set(TrackScene().beams)
     assert tree["gt1l"].heights_h_ph.size != tree["gt1r"].heights_h_ph.size, "no padding"
     assert not np.isnan(tree["gt1l"].heights_h_ph.values).any()
-    assert stacaster.plot_map(found, "h_mean").get_xlabel() == "longitude"
-    terrain = stacaster.grid_points(ground, "height", crs="EPSG:32754", resolution=50, statistics=["mean"])
+    assert stacaster.icesat2.plot_map(found, "h_mean").get_xlabel() == "longitude"
+    terrain = stacaster.icesat2.grid_points(ground, "height", crs="EPSG:32754", resolution=50, statistics=["mean"])
     results = stacaster.open_catalog(stacaster.write_cube(terrain, tmp_path / "terrain"))
     compared = results.sample(ground, method="nearest", time="time")
     assert len(compared) == len(ground) and {"item_id", "time_gap"} <= set(compared.columns)
@@ -243,7 +245,7 @@ def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
     cube = gridded.load(native=True)
     assert set(names) <= set(cube.data_vars) and int(cube["count"].sum()) == len(catalog.points("photons"))
     assert item.assets["mean"].extra_fields["unit"] == "m" and "unit" not in item.assets["count"].extra_fields
-    axes = stacaster.plot_profile(catalog.points("photons", where="beam = 'gt1l'"))
+    axes = stacaster.icesat2.plot_profile(catalog.points("photons", where="beam = 'gt1l'"))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["noise", "ground", "canopy", "top of canopy"]
 
 
@@ -255,25 +257,25 @@ def test_parameters_that_make_no_sense() -> None:
         ({"res": 0}, "len and res"),
     ):
         with pytest.raises(UsageError, match=words):
-            stacaster.fit_surface(points, **wrong)
+            stacaster.icesat2.fit_surface(points, **wrong)
     with pytest.raises(UsageError, match="needs the column 'x_atc'"):
-        stacaster.fit_surface(points.drop(columns="x_atc"))
-    assert len(stacaster.fit_surface(points)) == 0, "too few photons make no segment, and no error"
+        stacaster.icesat2.fit_surface(points.drop(columns="x_atc"))
+    assert len(stacaster.icesat2.fit_surface(points)) == 0, "too few photons make no segment, and no error"
     filtered = points.assign(confidence=pd.Series([[0] * 5] * 2))
-    assert len(stacaster.fit_surface(filtered)) == 0
+    assert len(stacaster.icesat2.fit_surface(filtered)) == 0
 
 
 def test_longitudes_across_the_antimeridian() -> None:
     x = np.arange(0.0, 40.0, 0.5)
     lon = np.where(x < 20, 179.9999, -179.9999)
-    found = stacaster.fit_surface(photons(x, np.zeros(x.size)).assign(longitude=lon))
+    found = stacaster.icesat2.fit_surface(photons(x, np.zeros(x.size)).assign(longitude=lon))
     assert (np.abs(found.longitude) > 179.9).all()
 
 
 def test_density_is_that_of_plain_code() -> None:
     chance = np.random.default_rng(5)
     x, h = np.sort(chance.random(400) * 80), chance.normal(0, 3, 400)
-    scores = stacaster.photon_density(photons(x, h))
+    scores = stacaster.icesat2.photon_density(photons(x, h))
     expected = np.zeros(400)
     segment = np.floor((x - x[0]) / 20)
     for i in range(400):
@@ -284,25 +286,25 @@ def test_density_is_that_of_plain_code() -> None:
         expected[i] = min(255, 255 * sum(3 - gap for gap in gaps) / (3 * near))
     assert np.abs(scores - np.floor(expected)).max() <= 1 and scores.max() > 150
     with pytest.raises(UsageError, match="more than 0"):
-        stacaster.photon_density(photons(x, h), win_x=0)
+        stacaster.icesat2.photon_density(photons(x, h), win_x=0)
 
 
 def test_vegetation_and_blanket() -> None:
     heights = [100.0, 100.2, 100.4, 106.0, 108.0, 109.0, 150.0]
     above = [0.0, 0.2, 0.4, 6.0, 8.0, 9.0, 50.0]
     table = photons(np.arange(7.0), heights, **{"class": [1, 1, 1, 2, 2, 3, 0], "height_above_ground": above})
-    row = stacaster.vegetation_metrics(table).iloc[0]
+    row = stacaster.icesat2.vegetation_metrics(table).iloc[0]
     assert (row.n_te_photons, row.n_ca_photons, row.n_toc_photons, row.n_seg_ph) == (3, 2, 1, 7)
     assert row.h_te_median == 100.2 and row.h_te_std == pytest.approx(math.sqrt(0.08 / 3))
     assert row.h_canopy == 9.0 and row.h_mean_canopy == pytest.approx(23 / 3) and row.canopy_h_metrics[8] == 8.0
     assert row.canopy_openness == pytest.approx(np.std([6, 8, 9]))
-    blanket = stacaster.surface_blanket(table, length=100).iloc[0]
+    blanket = stacaster.icesat2.surface_blanket(table, length=100).iloc[0]
     assert blanket.median_ground == 100.2 and blanket.top_of_surface == 109.0, "ground is ground"
-    both = stacaster.surface_blanket(table, length=100, cnt=2).iloc[0]
+    both = stacaster.icesat2.surface_blanket(table, length=100, cnt=2).iloc[0]
     assert both.top_of_surface == pytest.approx(np.percentile([106, 108, 109], 98)), "one photon makes no top"
-    few = stacaster.surface_blanket(table, length=100, cnt=4).iloc[0]
+    few = stacaster.icesat2.surface_blanket(table, length=100, cnt=4).iloc[0]
     assert np.isnan(few.top_of_surface) and np.isnan(few.median_ground) and few.num_photons == 7
-    bare = stacaster.surface_blanket(table.drop(columns="class"), length=100).iloc[0]
+    bare = stacaster.icesat2.surface_blanket(table.drop(columns="class"), length=100).iloc[0]
     assert bare.median_ground == 106.0 and bare.top_of_surface == pytest.approx(np.percentile(heights, 98))
 
 
@@ -313,7 +315,7 @@ def test_grids_hold_what_lies_in_their_cells(tmp_path: Path) -> None:
     frame = pd.DataFrame({"longitude": lon, "latitude": lat, "height": height,
                           "time": pd.Timestamp("2022-08-14T01:02:03", tz="UTC")})  # fmt: skip
     names = ["count", "mean", "median", "min", "max", "std", "p95"]
-    grid = stacaster.grid_points(frame, "height", crs="EPSG:4326", resolution=0.001, statistics=names)
+    grid = stacaster.icesat2.grid_points(frame, "height", crs="EPSG:4326", resolution=0.001, statistics=names)
     assert int(grid["count"].sum()) == 3000 and str(grid.time.values[0])[:19] == "2022-08-14T01:02:03"
     left, top = float(grid.longitude[0]) - 0.0005, float(grid.latitude[0]) + 0.0005
     column, row = np.floor((lon - left) / 0.001).astype(int), np.floor((top - lat) / 0.001).astype(int)
@@ -343,28 +345,28 @@ def test_grids_hold_what_lies_in_their_cells(tmp_path: Path) -> None:
     again = stacaster.load([item], native=True)
     assert np.array_equal(again["mean"].values[0], grid["mean"].values[0], equal_nan=True)
     with pytest.raises(NothingFoundError, match="none of the points"):
-        stacaster.grid_points(frame, "height", geobox=grid.odc.geobox.translate_pix(5000, 0))
+        stacaster.icesat2.grid_points(frame, "height", geobox=grid.odc.geobox.translate_pix(5000, 0))
     cases = (({"statistics": ["mode"]}, "'mode' is no statistic"), ({"statistics": ["p101"]}, "no statistic"),
              ({"crs": None}, "give a grid"))  # fmt: skip
     for wrong, words in cases:
         given: dict[str, Any] = {"crs": "EPSG:4326", "resolution": 0.001} | wrong
         with pytest.raises(UsageError, match=words):
-            stacaster.grid_points(frame, "height", **given)
+            stacaster.icesat2.grid_points(frame, "height", **given)
 
 
 def test_datasets_of_a_granule(tmp_path: Path) -> None:
     path = write_icesat2(TrackScene(segments=10), tmp_path)[0]
-    found = {entry.path: entry for entry in stacaster.list_variables(path)}
+    found = {entry.path: entry for entry in stacaster.formats.list_variables(path)}
     entry = found["gt1l/heights/h_ph"]
     assert entry.data_type == "float32" and entry.unit == "meters" and len(entry.shape) == 1
     assert found["orbit_info/rgt"].shape == (1,) and found["ancillary_data/release"].data_type == "text"
-    picked = stacaster.list_variables(path, "heights/*_ph")
+    picked = stacaster.formats.list_variables(path, "heights/*_ph")
     names = {"h_ph", "lat_ph", "lon_ph", "signal_conf_ph", "quality_ph", "weight_ph"}
     assert {entry.path.split("/")[-1] for entry in picked} == names
-    assert stacaster.list_variables(path, "nothing*") == []
+    assert stacaster.formats.list_variables(path, "nothing*") == []
     (tmp_path / "x.h5").write_bytes(path.read_bytes()[:2000])
     with pytest.raises(stacaster.StacasterError, match="cannot be read"):
-        stacaster.list_variables(tmp_path / "x.h5")
+        stacaster.formats.list_variables(tmp_path / "x.h5")
 
 
 def test_densities_of_a_real_track(shared: Path, tmp_path: Path) -> None:
@@ -373,10 +375,10 @@ def test_densities_of_a_real_track(shared: Path, tmp_path: Path) -> None:
         shutil.copy(shared / "data" / "icesat2" / name, tmp_path / f"{product}_20220401221822_01501506_006_01.h5")
     assert not stacaster.ingest([tmp_path], catalog=tmp_path / "c").failed
     found = stacaster.open_catalog(tmp_path / "c").points("photons")
-    scores = pd.Series(stacaster.photon_density(found))
+    scores = pd.Series(stacaster.icesat2.photon_density(found))
     assert scores.rank().corr(found.yapc.astype(float).rank()) > 0.98
     assert scores.corr(found.yapc.astype(float)) > 0.93
-    heights = stacaster.fit_surface(found)
+    heights = stacaster.icesat2.fit_surface(found)
     assert len(heights) == 40 and (heights.h_sigma < 2).mean() > 0.9
     assert heights.h_mean.between(found.height.min(), found.height.max()).all()
 
@@ -388,7 +390,7 @@ def test_vegetation_of_other_segments() -> None:
     kinds = chance.choice([0, 1, 2, 3], 2000, p=[0.1, 0.5, 0.3, 0.1])
     above = np.where(kinds >= 2, chance.gamma(3, 3, 2000), 0.0)
     table = photons(x, 100 + above, **{"class": kinds, "height_above_ground": above})
-    rows = stacaster.vegetation_metrics(table, length=60, step=30, geoloc="mean", binsize=1.0)
+    rows = stacaster.icesat2.vegetation_metrics(table, length=60, step=30, geoloc="mean", binsize=1.0)
     assert len(rows) == int((x[-1] - x[0]) / 30) + 1
     for i, row in enumerate(rows.itertuples()):
         inside = (x - x[0] >= 30 * i) & (x - x[0] < 30 * i + 60)
@@ -399,13 +401,13 @@ def test_vegetation_of_other_segments() -> None:
             while (canopy < edge + 1).sum() / canopy.size * 100 < share:
                 edge += 1
             assert value == canopy[canopy < edge + 1].max()
-    plain = stacaster.vegetation_metrics(table, length=60, step=30)
-    high = stacaster.vegetation_metrics(table, length=60, step=30, use_abs_h=True, geoloc="center")
+    plain = stacaster.icesat2.vegetation_metrics(table, length=60, step=30)
+    high = stacaster.icesat2.vegetation_metrics(table, length=60, step=30, use_abs_h=True, geoloc="center")
     assert np.allclose(high.h_max_canopy - plain.h_max_canopy, 100) and high.geometry.x.between(138, 138.02).all()
-    assert stacaster.vegetation_metrics(table, geoloc="median").x_atc.iloc[0] == pytest.approx(
+    assert stacaster.icesat2.vegetation_metrics(table, geoloc="median").x_atc.iloc[0] == pytest.approx(
         np.median(x[x < x[0] + 100])
     )
     for wrong in ({"geoloc": "left"}, {"step": 0}, {"binsize": 0}):
         with pytest.raises(UsageError):
-            stacaster.vegetation_metrics(table, **wrong)
-    assert len(stacaster.vegetation_metrics(table.assign(**{"class": np.nan}))) == 0
+            stacaster.icesat2.vegetation_metrics(table, **wrong)
+    assert len(stacaster.icesat2.vegetation_metrics(table.assign(**{"class": np.nan}))) == 0

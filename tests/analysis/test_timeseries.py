@@ -205,20 +205,20 @@ def test_a_trend_and_its_error() -> None:
 
 def test_tables_are_written_and_read_back(tmp_path: Path) -> None:
     table = time_series(cube_of(np.ones((3, 2, 2), "float32")))
-    stacaster.write_series(table, tmp_path / "a.csv")
+    stacaster.timeseries.write_series(table, tmp_path / "a.csv")
     read = pd.read_csv(tmp_path / "a.csv", parse_dates=["time"])
     assert read["time"].dt.tz_localize(None).tolist() == table["time"].tolist()
     assert read.drop(columns="time").equals(table.drop(columns="time"))
-    stacaster.write_series(table, tmp_path / "a.parquet")
+    stacaster.timeseries.write_series(table, tmp_path / "a.parquet")
     assert pd.read_parquet(tmp_path / "a.parquet").equals(table)
     with pytest.raises(UsageError, match=r"ending in \.csv or \.parquet"):
-        stacaster.write_series(table, tmp_path / "a.xlsx")
+        stacaster.timeseries.write_series(table, tmp_path / "a.xlsx")
 
 
 def test_a_plot_shows_every_band(tmp_path: Path) -> None:
     cube = cube_of(np.random.default_rng(0).random((5, 4, 4)).astype("float32"))
     table = time_series(cube.assign(B13=cube["B02"] * 10), frame_of(a=rectangle(0, 0, 2, 2), b=rectangle(1, 1, 4, 4)))
-    path = stacaster.plot_series(table, tmp_path / "series.png", title="two bands")
+    path = stacaster.timeseries.plot_series(table, tmp_path / "series.png", title="two bands")
     assert path.read_bytes().startswith(b"\x89PNG")
     import rasterio
 
@@ -226,7 +226,7 @@ def test_a_plot_shows_every_band(tmp_path: Path) -> None:
         assert picture.height > picture.width / 2
         assert len(np.unique(picture.read().reshape(picture.count, -1), axis=1)[0]) > 10
     with pytest.raises(UsageError, match=r"ending in \.png"):
-        stacaster.plot_series(table, tmp_path / "series.pdf")
+        stacaster.timeseries.plot_series(table, tmp_path / "series.pdf")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def content(root: Path) -> dict[str, str]:
 
 
 def test_a_sound_catalog(catalog: Catalog) -> None:
-    assert stacaster.check_catalog(catalog.root, deep=True) == []
+    assert stacaster.catalog.check_catalog(catalog.root, deep=True) == []
 
 
 @pytest.mark.parametrize("what", ["items.parquet", "index.duckdb", "json"])
@@ -54,10 +54,10 @@ def test_any_one_of_the_three_is_made_from_the_others(copy: Path, catalog: Catal
     assert gone
     for path in gone:
         path.unlink()
-    found = stacaster.check_catalog(copy)
+    found = stacaster.catalog.check_catalog(copy)
     assert found and {problem.remedy for problem in found} == {"rebuild"}
-    stacaster.fix_catalog(copy)
-    assert stacaster.check_catalog(copy, deep=True) == []
+    stacaster.catalog.fix_catalog(copy)
+    assert stacaster.catalog.check_catalog(copy, deep=True) == []
     assert content(copy) == content(catalog.root)
     rows = "select * exclude geometry from items order by id"
     assert stacaster.open_catalog(copy).sql(rows).table.equals(catalog.sql(rows).table)
@@ -73,9 +73,9 @@ def test_a_number_that_was_altered_in_one_place(copy: Path, catalog: Catalog) ->
     """Two of the three agree, so the third is wrong."""
     path = next(iter(sorted(copy.glob("*/*/*/*.json"))))
     edit(path, lambda item: item["properties"].update({"eo:cloud_cover": 77.0}))
-    (problem, *_) = stacaster.check_catalog(copy)
+    (problem, *_) = stacaster.catalog.check_catalog(copy)
     assert problem.place.endswith(path.name) and "differs from items.parquet and index.duckdb" in problem.text
-    stacaster.fix_catalog(copy)
+    stacaster.catalog.fix_catalog(copy)
     assert content(copy) == content(catalog.root)
 
 
@@ -84,14 +84,14 @@ def test_an_item_whose_pixels_were_altered_is_put_aside(copy: Path, granules: Pa
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
-    (problem, *_) = stacaster.check_catalog(copy)
+    (problem, *_) = stacaster.catalog.check_catalog(copy)
     assert problem.remedy == "quarantine" and "B10.tif differs from its checksum" in problem.text
-    stacaster.fix_catalog(copy)
-    assert stacaster.check_catalog(copy) == [] and len(stacaster.open_catalog(copy).search()) == 7
+    stacaster.catalog.fix_catalog(copy)
+    assert stacaster.catalog.check_catalog(copy) == [] and len(stacaster.open_catalog(copy).search()) == 7
     (aside,) = (copy / ".stacaster" / "quarantine").glob(f"*/*/*/{path.parent.name}/B10.tif")
     assert aside.read_bytes() == data
     assert len(stacaster.ingest([granules], catalog=copy).ingested) == 1
-    assert stacaster.check_catalog(copy, deep=True) == []
+    assert stacaster.catalog.check_catalog(copy, deep=True) == []
 
 
 def damage(root: Path, chance: random.Random) -> str:
@@ -136,14 +136,14 @@ def test_random_damage(catalog: Catalog, tmp_path: Path) -> None:
         root = tmp_path / str(seed)
         shutil.copytree(catalog.root, root)
         done = damage(root, random.Random(seed))
-        found = stacaster.check_catalog(root)
+        found = stacaster.catalog.check_catalog(root)
         if not found:
             # A byte of the database or of parquet that holds nothing: what it says is the same.
             assert "flip" in done and done.endswith((".duckdb", ".parquet")), (seed, done)
             assert stacaster.open_catalog(root).sql(rows).table.equals(truth), (seed, done)
             continue
-        stacaster.fix_catalog(root)
-        assert stacaster.check_catalog(root, deep=True) == [], (seed, done)
+        stacaster.catalog.fix_catalog(root)
+        assert stacaster.catalog.check_catalog(root, deep=True) == [], (seed, done)
         left = stacaster.open_catalog(root)
         assert len(left.search()) >= 6, (seed, done)
         if not any(problem.remedy == "quarantine" for problem in found):
@@ -153,11 +153,11 @@ def test_random_damage(catalog: Catalog, tmp_path: Path) -> None:
 
 def test_what_is_no_catalog(tmp_path: Path, copy: Path) -> None:
     with pytest.raises(CatalogError, match="no catalog that stacaster made"):
-        stacaster.check_catalog(tmp_path / "nowhere")
+        stacaster.catalog.check_catalog(tmp_path / "nowhere")
     for path in copy.rglob("*.tif"):
         path.unlink()
     with pytest.raises(CatalogError, match="ingest again"):
-        stacaster.fix_catalog(copy)
+        stacaster.catalog.fix_catalog(copy)
 
 
 def test_in_a_shell(copy: Path, repository: Path) -> None:
@@ -183,17 +183,17 @@ def test_files_elsewhere_and_schemas(tmp_path: Path, shared: Path) -> None:
         item["assets"]["X4"] = {"href": "http://127.0.0.1:9/x.tif"}
         with store.staging() as staging:
             commit_items(store, [stage(staging / "x", item | {"assets": dict(item["assets"])}, only=("B01", "B02"))])
-        found = stacaster.check_catalog(store.root, network=True)
+        found = stacaster.catalog.check_catalog(store.root, network=True)
     assert [problem.text.split(" ")[0] for problem in found] == ["X3:", "X4:"] and "404" in found[0].text
     assert "secret" not in str(found)
-    assert stacaster.check_catalog(store.root) == []
+    assert stacaster.catalog.check_catalog(store.root) == []
     wrong = made_item(2)
     wrong["properties"]["eo:cloud_cover"] = 140.5
     with store.staging() as staging:
         commit_items(store, [stage(staging / "x", wrong)])
-    (problem,) = stacaster.check_catalog(store.root, deep=True, schemas=shared / "schemas")
+    (problem,) = stacaster.catalog.check_catalog(store.root, deep=True, schemas=shared / "schemas")
     assert "eo: $.properties['eo:cloud_cover']" in problem.text or "cloud_cover" in problem.text
-    assert stacaster.check_catalog(store.root, deep=True) == [], "the core alone does not know clouds"
+    assert stacaster.catalog.check_catalog(store.root, deep=True) == [], "the core alone does not know clouds"
 
 
 def test_a_large_catalog_is_compared_some_items_at_a_time(
@@ -207,12 +207,12 @@ def test_a_large_catalog_is_compared_some_items_at_a_time(
         for root in roots:
             shutil.copytree(catalog.root, root)
             done = damage(root, random.Random(seed))
-        whole = (stacaster.check_catalog(roots[0]), stacaster.fix_catalog(roots[0]))
+        whole = (stacaster.catalog.check_catalog(roots[0]), stacaster.catalog.fix_catalog(roots[0]))
         with monkeypatch.context() as small:
             small.setattr(item_inspection, "_AT_A_TIME", 2)
             small.setattr(inspection, "_AT_A_TIME", 3)
-            assert (stacaster.check_catalog(roots[1]), stacaster.fix_catalog(roots[1])) == whole, done
-            assert stacaster.check_catalog(roots[1]) == []
+            assert (stacaster.catalog.check_catalog(roots[1]), stacaster.catalog.fix_catalog(roots[1])) == whole, done
+            assert stacaster.catalog.check_catalog(roots[1]) == []
         assert content(roots[1]) == content(roots[0]), done
 
 
@@ -240,10 +240,10 @@ def test_a_document_under_another_year(copy: Path, catalog: Catalog) -> None:
     document["properties"]["datetime"] = "1999-01-01T00:00:00Z"
     path.unlink()
     (wrong / path.name).write_text(json.dumps(document))
-    found = {problem.remedy: problem.place for problem in stacaster.check_catalog(copy)}
+    found = {problem.remedy: problem.place for problem in stacaster.catalog.check_catalog(copy)}
     assert found == {
         "rebuild": path.relative_to(copy).as_posix(),
         "quarantine": (wrong / path.name).relative_to(copy).as_posix(),
     }
-    stacaster.fix_catalog(copy)
+    stacaster.catalog.fix_catalog(copy)
     assert content(copy) == content(catalog.root)

@@ -68,7 +68,7 @@ def test_killed_at_any_call(syscall: str, tmp_path: Path) -> None:
         seen.add(len(ids))
         linked = list(pystac.Catalog.from_file(str(root / "catalog.json")).get_items(recursive=True))
         assert {item.id for item in linked} >= base_ids, "no link leads into nothing"
-        assert stacaster.check_catalog(root) == [], f"{syscall} {number}"
+        assert stacaster.catalog.check_catalog(root) == [], f"{syscall} {number}"
         commit(root, [2, 3, 4])
         assert content(root) == truth and stacaster.open_catalog(root).sql(ROWS).table.equals(rows)
         shutil.rmtree(root)

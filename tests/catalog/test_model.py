@@ -120,7 +120,7 @@ class CatalogMachine(RuleBasedStateMachine):
         others = [self.store.root / item_table.DATABASE, *self.store.root.glob("**/catalog.json")]
         path = data.draw(st.sampled_from([*mirrors, *documents, *others]))
         path.unlink()
-        assert stacaster.fix_catalog(self.store.root)
+        assert stacaster.catalog.fix_catalog(self.store.root)
 
     @invariant()
     def says_the_same(self) -> None:

@@ -103,9 +103,11 @@ def test_what_a_search_wrote_comes_in_again(copy: Catalog, form: str, tmp_path: 
         (original,) = copy.search(ids=[item.id]).items()
         for key, asset in item.assets.items():
             assert Path(asset.href).read_bytes() == Path(original.assets[key].href).read_bytes()
-    (difference, *_) = stacaster.diff_catalogs(copy.root, tmp_path / "new")
+    (difference, *_) = stacaster.catalog.diff_catalogs(copy.root, tmp_path / "new")
     assert difference.status == "removed"
-    assert not [found for found in stacaster.diff_catalogs(copy.root, tmp_path / "new") if found.status == "changed"]
+    assert not [
+        found for found in stacaster.catalog.diff_catalogs(copy.root, tmp_path / "new") if found.status == "changed"
+    ]
 
 
 def test_bad_items_cost_themselves_only(tmp_path: Path) -> None:
@@ -196,8 +198,8 @@ def test_productions_of_a_scene_are_linked(tmp_path: Path, shared: Path) -> None
     for number, produced in ((1, "20150510"), (2, "20160510"), (3, "20170510")):
         commit(store, [number], **named(5, produced))
     commit(store, [7], **named(6, "20150510"))
-    assert stacaster.dedupe(store.root, dry_run=True) and "deprecated" not in columns(store)
-    older = stacaster.dedupe(store.root)
+    assert stacaster.catalog.dedupe(store.root, dry_run=True) and "deprecated" not in columns(store)
+    older = stacaster.catalog.dedupe(store.root)
     assert [(entry.item_id, entry.newest[1]) for entry in older] == [
         ("item-00001", "item-00003"),
         ("item-00002", "item-00003"),
@@ -210,13 +212,13 @@ def test_productions_of_a_scene_are_linked(tmp_path: Path, shared: Path) -> None
     flags = stacaster.open_catalog(store.root).sql("select id, deprecated from items order by id").table.to_pydict()
     assert flags["deprecated"] == [True, True, False, None]
     before = content_of(store.root)
-    stacaster.dedupe(store.root)
+    stacaster.catalog.dedupe(store.root)
     assert content_of(store.root) == before and check_catalog(store.root) == []
     stacaster.open_catalog(store.root).remove(ids=["item-00002"])
     assert links(store, 1) == {"successor-version": "item-00003", "latest-version": "item-00003"}, "no link dangles"
-    assert stacaster.dedupe(store.root, remove=True)[0].item_id == "item-00001"
+    assert stacaster.catalog.dedupe(store.root, remove=True)[0].item_id == "item-00001"
     assert links(store, 3) == {} and check_catalog(store.root) == []
-    assert stacaster.dedupe(store.root, remove=True) == []
+    assert stacaster.catalog.dedupe(store.root, remove=True) == []
 
 
 def columns(store: CatalogStore) -> list[str]:
@@ -263,7 +265,7 @@ def test_an_archive_of_damaged_items_is_none(copy: Catalog, tmp_path: Path) -> N
 
 def test_diff(copy: Catalog, tmp_path: Path) -> None:
     shutil.copytree(copy.root, tmp_path / "d")
-    assert stacaster.diff_catalogs(copy.root, tmp_path / "d") == []
+    assert stacaster.catalog.diff_catalogs(copy.root, tmp_path / "d") == []
     other = stacaster.open_catalog(tmp_path / "d")
     removed = other.remove(datetime="2003")
     (path, *_) = sorted((tmp_path / "d").glob("*/*/*/*.json"))

@@ -74,11 +74,11 @@ def test_any_history_gives_the_same_rows(small_parts: None, store: CatalogStore,
         layouts.add((len(list(store.root.glob("*/items*.parquet"))), (store.root / item_table.RECENT).exists()))
     assert len(layouts) > 4 and any(recent for _, recent in layouts), "the parts and the recent rows were used"
     assert check_catalog(store.root) == []
-    stacaster.fix_catalog(store.root)
+    stacaster.catalog.fix_catalog(store.root)
     other = CatalogStore(tmp_path / "other")
     for number, version in model.items():
         commit(other, [number], version=version)
-    stacaster.fix_catalog(other.root)
+    stacaster.catalog.fix_catalog(other.root)
     settle(store)
     settle(other)
     first, second = (stacaster.open_catalog(s.root).sql("select * from items order by id") for s in (store, other))

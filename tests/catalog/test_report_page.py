@@ -23,7 +23,7 @@ def data_of(page: str) -> list[dict[str, Any]]:
 
 
 def test_the_page_in_a_browser(catalog: Catalog, tmp_path: Path) -> None:
-    path = stacaster.write_report(tmp_path / "page.html", catalog=catalog.root, title="Twelve <scenes>")
+    path = stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root, title="Twelve <scenes>")
     items = list(catalog.search().items())
     with Browser(tmp_path) as browser:
         text = browser.open(path.as_uri(), until=f"{len(items)} of {len(items)} items")
@@ -78,7 +78,7 @@ def test_the_page_in_a_browser(catalog: Catalog, tmp_path: Path) -> None:
 
 
 def test_a_page_says_what_the_items_say(catalog: Catalog, tmp_path: Path) -> None:
-    path = stacaster.write_report(tmp_path / "page.html", catalog=catalog.root, datetime="2003", thumbnails=1)
+    path = stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root, datetime="2003", thumbnails=1)
     page = path.read_text()
     rows = data_of(page)
     items = {item.id: item for item in catalog.search(datetime="2003").items()}
@@ -90,7 +90,7 @@ def test_a_page_says_what_the_items_say(catalog: Catalog, tmp_path: Path) -> Non
     assert "pictures of the first 1" in page
     assert not re.search(r"https?://", page.replace("http-equiv", ""))
     assert str(catalog.root) not in page
-    again = stacaster.write_report(tmp_path / "again.html", catalog=catalog.root, datetime="2003", thumbnails=1)
+    again = stacaster.catalog.write_report(tmp_path / "again.html", catalog=catalog.root, datetime="2003", thumbnails=1)
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -103,7 +103,7 @@ def test_hostile_texts_stay_text(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": [item]}))
     stacaster.import_items(tmp_path / "items.json", catalog=tmp_path / "c")
-    path = stacaster.write_report(tmp_path / "page.html", catalog=tmp_path / "c", title=hostile)
+    path = stacaster.catalog.write_report(tmp_path / "page.html", catalog=tmp_path / "c", title=hostile)
     assert len(data_of(path.read_text())) == 1
     with Browser(tmp_path) as browser:
         text = browser.open(path.as_uri(), until="1 of 1 items")
@@ -114,10 +114,10 @@ def test_hostile_texts_stay_text(tmp_path: Path) -> None:
 
 def test_pages_that_cannot_be_made(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ending in \.html"):
-        stacaster.write_report(tmp_path / "page.pdf", catalog=catalog.root)
+        stacaster.catalog.write_report(tmp_path / "page.pdf", catalog=catalog.root)
     with pytest.raises(NothingFoundError, match="no item of"):
-        stacaster.write_report(tmp_path / "page.html", catalog=catalog.root, datetime="1980")
+        stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root, datetime="1980")
     (tmp_path / "page.html").write_text("mine")
     with pytest.raises(UsageError, match=r"page\.html exists"):
-        stacaster.write_report(tmp_path / "page.html", catalog=catalog.root)
+        stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root)
     assert (tmp_path / "page.html").read_text() == "mine"

@@ -24,14 +24,14 @@ from tests.browser import Browser
 
 
 @pytest.fixture
-def server(catalog: Catalog) -> Iterator[stacaster.CatalogServer]:
-    with stacaster.CatalogServer(catalog.root, port=0) as server:
+def server(catalog: Catalog) -> Iterator[stacaster.catalog.CatalogServer]:
+    with stacaster.catalog.CatalogServer(catalog.root, port=0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
 
 
-def test_parts_of_files(server: stacaster.CatalogServer, catalog: Catalog) -> None:
+def test_parts_of_files(server: stacaster.catalog.CatalogServer, catalog: Catalog) -> None:
     path = next(catalog.root.glob("*/*/*/B01.tif"))
     content = path.read_bytes()
     address = f"{server.address.rpartition('/')[0]}/{path.relative_to(catalog.root).as_posix()}"
@@ -58,7 +58,7 @@ def test_parts_of_files(server: stacaster.CatalogServer, catalog: Catalog) -> No
     assert far == near > 0
 
 
-def test_other_pages_may_read(server: stacaster.CatalogServer) -> None:
+def test_other_pages_may_read(server: stacaster.catalog.CatalogServer) -> None:
     answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=10)
     assert answer.headers["access-control-allow-origin"] == "*" and answer.json()["type"] == "Catalog"
     asked = requests.options(server.address, headers={"Access-Control-Request-Headers": "range"}, timeout=10)
@@ -74,7 +74,7 @@ def test_other_pages_may_read(server: stacaster.CatalogServer) -> None:
      "/catalog//etc/passwd", "/catalog/nothing.json", "/catalog/", "/browser/index.html", "/catalog/%00",
      "/catalog/..%5c"],
 )  # fmt: skip
-def test_nothing_but_the_catalog(server: stacaster.CatalogServer, place: str) -> None:
+def test_nothing_but_the_catalog(server: stacaster.catalog.CatalogServer, place: str) -> None:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
         connection.sendall(f"GET {place} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -82,7 +82,7 @@ def test_nothing_but_the_catalog(server: stacaster.CatalogServer, place: str) ->
     assert requests.post(server.address, data=b"x", timeout=10).status_code == 501
 
 
-def test_a_page_elsewhere_cannot_come_in_by_another_name(server: stacaster.CatalogServer) -> None:
+def test_a_page_elsewhere_cannot_come_in_by_another_name(server: stacaster.catalog.CatalogServer) -> None:
     answer = requests.get(server.address, headers={"Host": "evil.example.com"}, timeout=10)
     assert (answer.status_code, answer.content) == (403, b"")
 
@@ -91,19 +91,19 @@ def test_a_link_out_of_the_catalog_is_not_followed(catalog: Catalog, tmp_path: P
     shutil.copytree(catalog.root, tmp_path / "c")
     (tmp_path / "secret.json").write_text("{}")
     (tmp_path / "c" / "x.json").symlink_to(tmp_path / "secret.json")
-    with stacaster.CatalogServer(tmp_path / "c", port=0) as server:
+    with stacaster.catalog.CatalogServer(tmp_path / "c", port=0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         assert requests.get(f"{server.address.rpartition('/')[0]}/x.json", timeout=10).status_code == 404
         server.shutdown()
 
 
-def test_wrong_arguments(catalog: Catalog, tmp_path: Path, server: stacaster.CatalogServer) -> None:
+def test_wrong_arguments(catalog: Catalog, tmp_path: Path, server: stacaster.catalog.CatalogServer) -> None:
     with pytest.raises(CatalogError, match=r"holds no catalog\.json"):
-        stacaster.CatalogServer(tmp_path, port=0)
+        stacaster.catalog.CatalogServer(tmp_path, port=0)
     with pytest.raises(UsageError, match="no build of STAC Browser"):
-        stacaster.CatalogServer(catalog.root, port=0, stac_browser=tmp_path)
+        stacaster.catalog.CatalogServer(catalog.root, port=0, stac_browser=tmp_path)
     with pytest.raises(UsageError, match="cannot be used"):
-        stacaster.CatalogServer(catalog.root, port=server.server_port)
+        stacaster.catalog.CatalogServer(catalog.root, port=server.server_port)
 
 
 def test_the_command_ends_with_ctrl_c(catalog: Catalog) -> None:
@@ -134,7 +134,7 @@ def test_stac_browser_shows_the_catalog(stac_browser: Path, tmp_path: Path) -> N
     item = next(iter(catalog.search(datetime="2003").items()))
     place = f"aster-l1t-003/{item.properties['datetime'][:4]}/{item.id}/{item.id}.json"
     with (
-        stacaster.CatalogServer(catalog.root, port=0, stac_browser=stac_browser) as server,
+        stacaster.catalog.CatalogServer(catalog.root, port=0, stac_browser=stac_browser) as server,
         Browser(tmp_path) as browser,
     ):
         threading.Thread(target=server.serve_forever, daemon=True).start()

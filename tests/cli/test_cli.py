@@ -63,7 +63,7 @@ def test_ingest_and_the_other_commands(run: Any, tmp_path: Path) -> None:
     info = json.loads(run("info", "--json", env=env).stdout)
     assert info["collections"][0]["items"] == 1
     products = json.loads(run("products", "--json").stdout)
-    assert {row["name"] for row in products} == set(stacaster.all_products())
+    assert {row["name"] for row in products} == set(stacaster.products.all_products())
     text = run("items", env=env).stdout.splitlines()
     assert text[0].split("\t") == ["collection", "id", "datetime", "cloud_cover", "assets"] and len(text) == 2
 
@@ -211,13 +211,13 @@ def _drop_shared(name: str, given: dict[str, Any], parameters: Any) -> None:
         value = given.pop(key)
         assert value == conditions[key].default if key in conditions else value is None
     if name == "ingest":
-        machines = stacaster.Cluster()
+        machines = stacaster.executors.Cluster()
         for key in ("address", "folder", "window", "max_array"):
             assert given.pop(key) == getattr(machines, key)
         assert given.pop("executor") == "processes" and not given.pop("options")
     if name == "global-run":
         # Options of sbatch; the command takes 1 where the environment names no number of workers.
-        assert given.pop("options") is None and given.pop("max_array") == stacaster.Cluster().max_array
+        assert given.pop("options") is None and given.pop("max_array") == stacaster.executors.Cluster().max_array
         given["workers"] = given["workers"] or 1
     if name in ("run", "global-run"):
         ingesting = inspect.signature(stacaster.ingest).parameters

@@ -156,7 +156,7 @@ def test_two_zones_on_one_grid(tmp_path: Path) -> None:
     assert (cube.B01.values[0] == 53).mean() > 0.8
     with pytest.raises(LoadError, match=r"EPSG:32753 \(1\), EPSG:32754 \(1\)"):
         stacaster.load([one, two], native=True)
-    (checked,) = stacaster.check_grid([one, two])
+    (checked,) = stacaster.cube.check_grid([one, two])
     assert not checked.is_one_grid and checked.crs == {"EPSG:32753": 1, "EPSG:32754": 1}
 
 
@@ -193,9 +193,9 @@ def test_a_grid_that_differs_is_told(tmp_path: Path) -> None:
     items = [made_scene(tmp_path, "first", {"B01": full(1)}, geobox=GeoBox((16, 16), base, "EPSG:32754"))]
     items += [made_scene(tmp_path, name, {"B01": full(1)}, geobox=GeoBox((16, 16), transform, "EPSG:32754"))
               for name, transform in scenes]  # fmt: skip
-    (alone,) = stacaster.check_grid(items[:2])
+    (alone,) = stacaster.cube.check_grid(items[:2])
     assert alone.is_one_grid and alone.largest_shift == 0
-    (found,) = stacaster.check_grid(items)
+    (found,) = stacaster.cube.check_grid(items)
     assert found.shifted == ("shifted", "shrunk") and found.largest_shift == pytest.approx(0.25)
     assert found.largest_drift == pytest.approx(16 * 0.003 / 15, rel=1e-3)
     with pytest.raises(LoadError):
@@ -231,7 +231,7 @@ def test_the_grid_of_a_catalog(catalog: Catalog) -> None:
 
 def test_each_part_of_the_instrument_on_its_own_grid(catalog: Catalog) -> None:
     search = catalog.search(datetime="2003-08-30")
-    tree = stacaster.load_tree(search.items(), units="radiance", bbox=(138.52, -31.005, 138.53, -30.995))
+    tree = stacaster.cube.load_tree(search.items(), units="radiance", bbox=(138.52, -31.005, 138.53, -30.995))
     assert set(tree.children) == {"VNIR", "SWIR", "TIR"}
     for part, size in (("VNIR", 15.0), ("SWIR", 30.0), ("TIR", 90.0)):
         assert float(np.diff(tree[part].x)[0]) == size

@@ -38,17 +38,17 @@ def test_heights_against_an_elevation_model(tmp_path: Path) -> None:
     catalog = stacaster.open_catalog(tmp_path / "c")
     photons = catalog.points("photons", where='"class" = 1')
     items = list(catalog.search(collections="ast14dem-004").items())
-    found = stacaster.compare_heights(items, photons, time="time", closest=True)
+    found = stacaster.cube.compare_heights(items, photons, time="time", closest=True)
     known = found.height_difference[found.geoid.notna()]
     assert len(found) == len(photons) and found.height_difference.isna().equals(found.geoid.isna()) and len(known) > 100
     assert known.median() == pytest.approx(7, abs=0.1) and known.std() < 0.6
     assert (found.item_id == items[0].id).all()
     gap = (pd.Timestamp(items[0].datetime) - found.time).dt.total_seconds()
     assert np.allclose(found.time_gap, gap) and (found.time_gap < -5e8).all()
-    raw = stacaster.compare_heights(items, photons, geoid=None, method="nearest")
+    raw = stacaster.cube.compare_heights(items, photons, geoid=None, method="nearest")
     assert raw.height_difference.median() == pytest.approx(4.5, abs=0.3)
     with pytest.raises(UsageError, match="no column 'geoid'"):
-        stacaster.compare_heights(items, photons.drop(columns="geoid"))
+        stacaster.cube.compare_heights(items, photons.drop(columns="geoid"))
     # Points to a file, their values to another one, as the commands do.
     stacaster.write_points("photons", tmp_path / "p.parquet", catalog=tmp_path / "c", where='"class" = 1')
     values = catalog.sample(tmp_path / "p.parquet", bands=["DEM"], method="bilinear", time="time",

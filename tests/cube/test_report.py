@@ -23,7 +23,7 @@ def copy(catalog: Catalog, tmp_path: Path) -> Catalog:
     return stacaster.open_catalog(tmp_path / "c")
 
 
-def counts(report: stacaster.LoadReport) -> dict[str, int]:
+def counts(report: stacaster.cube.LoadReport) -> dict[str, int]:
     return {status: len(report.of(status)) for status in ("read", "failed", "absent", "outside")}
 
 

@@ -29,7 +29,7 @@ def test_a_wrong_pixel_size_is_refused_where_the_loader_pastes_it(tmp_path: Path
              made_scene(tmp_path, "wrong", {"B01": full(1)}, geobox=wrong)]  # fmt: skip
     with pytest.raises(LoadError, match="several pixel sizes"):
         stacaster.load(items, native=True)
-    (found,) = stacaster.check_grid(items)
+    (found,) = stacaster.cube.check_grid(items)
     assert found.shifted == ("wrong",)
 
 

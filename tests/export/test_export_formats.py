@@ -166,7 +166,7 @@ def test_results_fit_the_schemas_and_the_doctor(shared: Path, results: Catalog) 
         if ".stacaster" not in path.parts:
             problems = stac_schemas.check(json.loads(path.read_text()), shared / "schemas")
             assert not problems, (path.name, problems)
-    assert not stacaster.check_catalog(results.root, deep=True)
+    assert not stacaster.catalog.check_catalog(results.root, deep=True)
     renders = results.collection("ndvi-ga_green_vegetation")["renders"]
     assert renders["ga_green_vegetation"]["rescale"] == [[1.4, 4.0]]
 

@@ -99,7 +99,7 @@ def test_a_lost_picture_is_found(catalog: Catalog, tmp_path: Path) -> None:
     root = tmp_path / "c"
     shutil.copytree(catalog.root, root)
     next(root.rglob("thumbnail.png")).unlink()
-    assert any("thumbnail" in str(problem) for problem in stacaster.check_catalog(root))
+    assert any("thumbnail" in str(problem) for problem in stacaster.catalog.check_catalog(root))
 
 
 def test_pictures_wait_for_their_bands_and_not_for_those_that_never_come(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[T
         yield twin, cmr, earthdata, files
 
 
-def run(tmp_path: Path, **options: Any) -> stacaster.Report:
+def run(tmp_path: Path, **options: Any) -> stacaster.model.Report:
     return stacaster.ingest_search(
         "AST_L1T", region="south_australia", catalog=tmp_path / "c", cache_dir=tmp_path / "cache", **options
     )
@@ -158,7 +158,7 @@ def test_machines_of_a_cluster_download_and_ingest(service: Any, tmp_path: Path,
     broken = next(iter(earthdata.files))
     content = earthdata.files[broken]
     earthdata.files[broken] = content[: len(content) // 2]
-    cluster = stacaster.Cluster(workers=2)
+    cluster = stacaster.executors.Cluster(workers=2)
     seen: list[str] = []
     first = run(
         tmp_path, workers=cluster, discard_source=True, progress=lambda done, total, last: seen.append(last.status)
@@ -179,8 +179,8 @@ def test_machines_of_a_cluster_download_and_ingest(service: Any, tmp_path: Path,
 
 def test_clusters_that_cannot_be_reached(service: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="'spark' is no executor of a cluster"):
-        stacaster.Cluster(executor="spark")
+        stacaster.executors.Cluster(executor="spark")
     with pytest.raises(UsageError, match="does not answer"):
-        run(tmp_path, workers=stacaster.Cluster(address="tcp://127.0.0.1:9"))
+        run(tmp_path, workers=stacaster.executors.Cluster(address="tcp://127.0.0.1:9"))
     with pytest.raises(UsageError, match="'slrm' is no queue; nearest are slurm"):
-        run(tmp_path, workers=stacaster.Cluster(address="jobqueue:slrm"))
+        run(tmp_path, workers=stacaster.executors.Cluster(address="jobqueue:slrm"))

@@ -319,6 +319,6 @@ def test_catalog_that_was_moved_goes_on(granules: Path, tmp_path: Path, signatur
 
 
 def test_report_is_shown_in_a_notebook() -> None:
-    outcome = stacaster.Outcome(granule="<b>.hdf", status="failed", reason="a < b")
-    html = stacaster.Report((outcome,))._repr_html_()
+    outcome = stacaster.model.Outcome(granule="<b>.hdf", status="failed", reason="a < b")
+    html = stacaster.model.Report((outcome,))._repr_html_()
     assert "&lt;b&gt;.hdf" in html and "a &lt; b" in html and "1 failed" in html

@@ -141,17 +141,20 @@ def test_version_004_in_place(
 
 
 def test_signed_addresses(lpdaac: Earthdata, tmp_path: Path) -> None:
-    """What ``odc.stac.load(..., patch_url=stacaster.sign)`` reads."""
+    """What ``odc.stac.load(..., patch_url=stacaster.network.sign)`` reads."""
     stacaster.ingest_search("AST_L1T", version="004", catalog=tmp_path / "c", no_copy=True, limit=1)
     (item,) = stacaster.open_catalog(tmp_path / "c").search().items()
     href = item.assets["source-B10"].href
-    signed = stacaster.sign(href)
+    signed = stacaster.network.sign(href)
     assert signed.startswith(f"https://{CDN_HOST}/") and "Signature=" in signed
     lpdaac.faults[DATA_HOST] = [Answer(500)] * 9
-    assert stacaster.sign(href) == signed, "asked once"
-    text = stacaster.sign(item.assets["B10"].href)
+    assert stacaster.network.sign(href) == signed, "asked once"
+    text = stacaster.network.sign(item.assets["B10"].href)
     assert text.startswith("<VRTDataset") and "Signature=canary-signature" in text and "<NoDataValue>0<" in text
-    assert stacaster.sign("/a/b.tif") == "/a/b.tif" and stacaster.sign("https://x.org/a") == "https://x.org/a"
+    assert (
+        stacaster.network.sign("/a/b.tif") == "/a/b.tif"
+        and stacaster.network.sign("https://x.org/a") == "https://x.org/a"
+    )
 
 
 def test_downloads_of_version_004_bring_their_record(lpdaac: Earthdata, tmp_path: Path) -> None:
@@ -229,7 +232,7 @@ def test_what_cannot_be_registered(
     assert len(stacaster.ingest_search("aster-l1t", **options).ingested) == 1
     hdf = stacaster.search("aster-l1t-003", source=str(catalog.root), limit=1)
     (other,) = stacaster.register(
-        [stacaster.Granule(**{**vars(hdf[0]), "files": (), "source": "cmr"})], catalog=tmp_path / "d"
+        [stacaster.model.Granule(**{**vars(hdf[0]), "files": (), "source": "cmr"})], catalog=tmp_path / "d"
     ).failed
     assert "only GeoTIFFs can be registered in place" in (other.reason or "")
 

@@ -60,7 +60,7 @@ def put(earthdata: Earthdata, name: str, content: bytes) -> GranuleFile:
 
 
 def test_any_place_of_a_file(earthdata: Earthdata) -> None:
-    remote = stacaster.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=10_000, cache_bytes=200_000)
+    remote = stacaster.network.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=10_000, cache_bytes=200_000)
     assert remote.size == len(CONTENT) and remote.readable() and remote.seekable()
     chance = random.Random(1)
     for _ in range(200):
@@ -74,7 +74,7 @@ def test_any_place_of_a_file(earthdata: Earthdata) -> None:
 
 
 def test_only_what_is_read_is_moved(earthdata: Earthdata, twin: Twin) -> None:
-    remote = stacaster.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
+    remote = stacaster.network.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
     assert remote.bytes_read == 1000
     remote.read_at(500_000, 503_000)
     assert remote.bytes_read == 4000 and remote.requests == 2, "neighbouring blocks come in one request"
@@ -93,11 +93,11 @@ def test_hdf5_without_a_download(earthdata: Earthdata, tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("grids/HHHH", data=data, chunks=(256, 256), compression="gzip")
-    remote = stacaster.open_remote(put(earthdata, "a.h5", path.read_bytes()), block_bytes=1 << 14)
+    remote = stacaster.network.open_remote(put(earthdata, "a.h5", path.read_bytes()), block_bytes=1 << 14)
     with h5py.File(remote, "r") as file:
         assert np.array_equal(file["grids/HHHH"][512:768, 512:768], data[512:768, 512:768])
     assert remote.bytes_read < 0.05 * remote.size
-    remote = stacaster.open_remote(put(earthdata, "a.h5", path.read_bytes()))
+    remote = stacaster.network.open_remote(put(earthdata, "a.h5", path.read_bytes()))
     with xr.open_dataset(remote, engine="h5netcdf", group="grids", phony_dims="sort") as cube:
         assert np.array_equal(cube["HHHH"][:256, -256:], data[:256, -256:])
 
@@ -109,7 +109,7 @@ def test_cog_without_a_download(earthdata: Earthdata, tmp_path: Path) -> None:
                "transform": rasterio.Affine(15, 0, 300_000, 0, -15, 6_600_000)}  # fmt: skip
     with rasterio.open(path, "w", **profile) as file:
         file.write(data, 1)
-    remote = stacaster.open_remote(put(earthdata, "a.tif", path.read_bytes()), block_bytes=1 << 14)
+    remote = stacaster.network.open_remote(put(earthdata, "a.tif", path.read_bytes()), block_bytes=1 << 14)
     with rasterio.open(remote.name, opener=remote.opener) as file:
         window = rasterio.windows.Window(1000, 2000, 300, 300)
         assert np.array_equal(file.read(1, window=window), data[2000:2300, 1000:1300])
@@ -119,7 +119,7 @@ def test_cog_without_a_download(earthdata: Earthdata, tmp_path: Path) -> None:
 
 
 def test_threads_share_a_file(earthdata: Earthdata) -> None:
-    remote = stacaster.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=5000, cache_bytes=50_000)
+    remote = stacaster.network.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=5000, cache_bytes=50_000)
     wrong: list[int] = []
 
     def read(seed: int) -> None:
@@ -149,7 +149,7 @@ def test_threads_share_a_file(earthdata: Earthdata) -> None:
     ids=["busy", "cut", "reset", "expired", "short"],
 )
 def test_trouble_that_passes(earthdata: Earthdata, faults: list) -> None:
-    remote = stacaster.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
+    remote = stacaster.network.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
     earthdata.faults[CDN_HOST] = list(faults)
     assert remote.read_at(70_000, 72_000) == CONTENT[70_000:72_000]
 
@@ -168,7 +168,7 @@ def test_trouble_that_passes(earthdata: Earthdata, faults: list) -> None:
     ],
 )
 def test_trouble_that_stays(earthdata: Earthdata, fault: object, error: type[Exception], words: str) -> None:
-    remote = stacaster.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
+    remote = stacaster.network.open_remote(put(earthdata, "a.bin", CONTENT), block_bytes=1000)
     earthdata.faults[CDN_HOST] = [fault] * 20  # type: ignore[list-item]
     with pytest.raises(error, match=words):
         remote.read_at(70_000, 72_000)
@@ -176,31 +176,31 @@ def test_trouble_that_stays(earthdata: Earthdata, fault: object, error: type[Exc
 
 def test_a_size_that_the_record_denies(earthdata: Earthdata) -> None:
     with pytest.raises(IntegrityError, match="but the catalogue of the provider says 5"):
-        stacaster.open_remote(replace(put(earthdata, "a.bin", CONTENT), size=5))
-    assert stacaster.open_remote(put(earthdata, "empty.bin", b"")).read() == b""
+        stacaster.network.open_remote(replace(put(earthdata, "a.bin", CONTENT), size=5))
+    assert stacaster.network.open_remote(put(earthdata, "empty.bin", b"")).read() == b""
 
 
 def test_which_file_of_a_granule(earthdata: Earthdata, twin: Twin) -> None:
     granule = parse_umm(nisar_record(1, datetime(2025, 11, 6), (138.0, -32.0, 139.0, -31.0), content=CONTENT))
     twin.routes["nisar.asf.earthdatacloud.nasa.gov"] = twin.routes[DATA_HOST]
     earthdata.files["/" + granule.data_files[0].href.split("/", 3)[3]] = CONTENT
-    assert stacaster.open_remote(granule).read_at(5, 9) == CONTENT[5:9]
+    assert stacaster.network.open_remote(granule).read_at(5, 9) == CONTENT[5:9]
     with pytest.raises(UsageError, match=r"has no file 'x.h5': NISAR_.*\.h5, NISAR_.*QA_STATS\.h5"):
-        stacaster.open_remote(granule, file="x.h5")
+        stacaster.network.open_remote(granule, file="x.h5")
     two: Granule = replace(granule, files=granule.data_files * 2)
     with pytest.raises(UsageError, match="has 2 files with data; name one"):
-        stacaster.open_remote(two)
+        stacaster.network.open_remote(two)
     with pytest.raises(UsageError, match="neither an https nor an s3 address"):
-        stacaster.open_remote("http://example.com/a.h5")
+        stacaster.network.open_remote("http://example.com/a.h5")
     with pytest.raises(UsageError, match="1 <= block_bytes"):
-        stacaster.open_remote(granule, block_bytes=0)
+        stacaster.network.open_remote(granule, block_bytes=0)
 
 
 def test_planetary_computer_is_signed_when_read(twin: Twin, tmp_path: Path) -> None:
     planetary = Planetary(twin)
     planetary.files["/aster/a.tif"] = CONTENT
     url = f"https://{STORAGE_HOST}/aster/a.tif"
-    remote = stacaster.open_remote(url, block_bytes=1000)
+    remote = stacaster.network.open_remote(url, block_bytes=1000)
     assert remote.read_at(50_000, 50_100) == CONTENT[50_000:50_100] and planetary.made == 1
     # A signature that expired meanwhile is replaced.
     planetary.valid = set()
@@ -209,7 +209,7 @@ def test_planetary_computer_is_signed_when_read(twin: Twin, tmp_path: Path) -> N
     assert "canary" not in repr(remote) + repr(vars(remote).get("name"))
     # One that will expire soon is not used at all.
     planetary.lifetime = timedelta(minutes=1)
-    soon = stacaster.open_remote(url, block_bytes=1000)
+    soon = stacaster.network.open_remote(url, block_bytes=1000)
     assert soon.read_at(5, 9) == CONTENT[5:9]
 
 
@@ -231,10 +231,10 @@ def test_downloads_are_signed_and_leave_no_signature(twin: Twin, tmp_path: Path)
 def test_storage_that_is_not_of_the_planetary_computer(twin: Twin) -> None:
     planetary = Planetary(twin)
     planetary.files["/open/a.bin"] = CONTENT
-    assert stacaster.open_remote(f"https://{STORAGE_HOST}/open/a.bin").read_at(3, 5) == CONTENT[3:5]
+    assert stacaster.network.open_remote(f"https://{STORAGE_HOST}/open/a.bin").read_at(3, 5) == CONTENT[3:5]
     planetary.script = [Answer(400, body=b'{"detail": "odd"}')]
     with pytest.raises(AuthError, match="token service of the Planetary Computer answered 400: odd"):
-        stacaster.open_remote(f"https://{STORAGE_HOST}/aster/a.bin")
+        stacaster.network.open_remote(f"https://{STORAGE_HOST}/aster/a.bin")
     assert {request.host for request in twin.log} == {API_HOST, STORAGE_HOST}
 
 

@@ -173,13 +173,13 @@ def test_a_broken_download_goes_on(keys: Keys, moto: str, tmp_path: Path) -> Non
 
 def test_keys_that_expire_are_renewed(keys: Keys, moto: str) -> None:
     wanted = granule(moto)
-    remote = stacaster.open_remote(wanted, s3=True, block_bytes=1000)
+    remote = stacaster.network.open_remote(wanted, s3=True, block_bytes=1000)
     keys.guard.valid = {"canary-other"}
     assert remote.read_at(500_000, 500_100) == CONTENT[500_000:500_100]
     assert keys.made == 2 and keys.guard.refused >= 1
     # Keys that are about to expire are not used for long.
     keys.lifetime = dt.timedelta(minutes=2)
-    other = stacaster.open_remote(wanted, s3=True, block_bytes=1000)
+    other = stacaster.network.open_remote(wanted, s3=True, block_bytes=1000)
     made = keys.made
     assert other.read_at(900_000, 900_100) == CONTENT[900_000:900_100] and keys.made > made
 
@@ -187,19 +187,19 @@ def test_keys_that_expire_are_renewed(keys: Keys, moto: str) -> None:
 def test_a_bucket_without_login(moto: str, guard: Guard, tmp_path: Path) -> None:
     guard.valid = {""}
     requests.put(f"{moto}/open-data/a.bin", data=CONTENT[:5000], timeout=30)
-    assert stacaster.open_remote("s3://open-data/a.bin").read() == CONTENT[:5000]
+    assert stacaster.network.open_remote("s3://open-data/a.bin").read() == CONTENT[:5000]
     with pytest.raises(FetchError, match="there is no such object in the bucket open-data"):
-        stacaster.open_remote("s3://open-data/b.bin")
+        stacaster.network.open_remote("s3://open-data/b.bin")
 
 
 def test_credentials_that_are_not_given_out(keys: Keys, moto: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = granule(moto)
     monkeypatch.setenv("EARTHDATA_TOKEN", "canary-expired")
     with pytest.raises(AuthError, match="refused the credentials from EARTHDATA_TOKEN") as caught:
-        stacaster.open_remote(wanted, s3=True)
+        stacaster.network.open_remote(wanted, s3=True)
     assert "canary" not in str(caught.value)
     with pytest.raises(UsageError, match="has no address in a bucket"):
-        stacaster.open_remote(GranuleFile(name="a", href="https://x/a"), s3=True)
+        stacaster.network.open_remote(GranuleFile(name="a", href="https://x/a"), s3=True)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,6 @@ def test_an_ingest_whose_keys_end_in_the_midst(keys: Keys, moto: str, tmp_path: 
     (failed,) = report.failed
     assert failed.error == "AuthError" and len(keys.guard.log) > 3, failed
     assert "refuse" in str(failed.reason) and "canary" not in str(failed), failed
-    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert stacaster.catalog.check_catalog(tmp_path / "c") == []
     (item,) = stacaster.open_catalog(tmp_path / "c").search().items()
     assert "mask" in item.assets and "HHHH" not in item.assets, "what was there stays"

@@ -409,23 +409,23 @@ def test_temperature_and_emissivity_beside_the_provider_s(tmp_path: Path) -> Non
         return stacaster.load(catalog.search(collections=f"{product}-003").items(), **where, **options)
 
     cube = load("ast-09t")
-    made = stacaster.separate_temperature(cube)
+    made = stacaster.emissivity.separate_temperature(cube)
     assert made.temperature.dims == cube.B10.dims and made.temperature.attrs["units"] == "K"
-    lazy = stacaster.separate_temperature(load("ast-09t", chunks={"x": 20, "y": 20}))
+    lazy = stacaster.emissivity.separate_temperature(load("ast-09t", chunks={"x": 20, "y": 20}))
     assert lazy.temperature.chunks and np.allclose(lazy.temperature.values, made.temperature.values, equal_nan=True)
     emissivity = load("ast-05", bands=["B10", "B11", "B12", "B13", "B14"])
-    table = stacaster.compare(made, emissivity.assign(SKT=load("ast-08").SKT))
+    table = stacaster.emissivity.compare(made, emissivity.assign(SKT=load("ast-08").SKT))
     rows: dict[str, Any] = {str(row.variable): row for row in table.itertuples()}
     assert set(rows) == {"temperature", "B10", "B11", "B12", "B13", "B14"} and rows["temperature"].n > 1000
     # The landscape's spectra do not lie on the regression of the method, which sets the level.
     assert abs(rows["temperature"].bias) < 1.5 and rows["temperature"].r > 0.95
     assert abs(rows["B12"].bias) < 0.03 and rows["B12"].r > 0.98
     with pytest.raises(LoadError, match=r"need SIR_B10"):
-        stacaster.separate_temperature(cube.drop_vars("SIR_B10"))
+        stacaster.emissivity.separate_temperature(cube.drop_vars("SIR_B10"))
     with pytest.raises(LoadError, match="units='physical'"):
-        stacaster.separate_temperature(cube.fillna(0).astype("uint16"))
+        stacaster.emissivity.separate_temperature(cube.fillna(0).astype("uint16"))
     with pytest.raises(LoadError, match="share no variable"):
-        stacaster.compare(made[["mmd"]], cube)
+        stacaster.emissivity.compare(made[["mmd"]], cube)
 
 
 def test_shapes_of_the_simulated_swaths() -> None:
@@ -455,7 +455,7 @@ def test_pictures_of_level_1t(tmp_path: Path) -> None:
 def test_the_two_files_of_a_delivery_are_no_versions_of_each_other(tmp_path: Path) -> None:
     """VNIR and SWIR differ by a second of production: none supersedes the other."""
     catalog = ingested(write_path_hdf(SCENE, "AST_07", tmp_path), tmp_path / "c")
-    assert stacaster.dedupe(catalog.root, remove=True) == []
+    assert stacaster.catalog.dedupe(catalog.root, remove=True) == []
     assert len(list(stacaster.open_catalog(catalog.root).search().items())) == 2
     names = ("AST_08_00308302003004302_20150510090333_70442", "AST_08_00308302003004302_20160510090333_1")
     assert version_of(names[0], "x")[0] == version_of(names[1], "x")[0]

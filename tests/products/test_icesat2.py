@@ -219,7 +219,7 @@ def test_a_real_pair(shared: Path, tmp_path: Path) -> None:
         inside = np.isin(signal["ph_segment_id"][()], photons.segment_id)
         assert photons["class"].notna().sum() == inside.sum()
         assert (np.bincount(photons["class"].dropna().astype(int), minlength=4) <= kinds).all()
-        metrics = stacaster.vegetation_metrics(photons, first_segments=starts)
+        metrics = stacaster.icesat2.vegetation_metrics(photons, first_segments=starts)
         assert len(metrics) == 8
         truth = {name: segments[name][()][:8] for name in (
             "terrain/n_te_photons", "canopy/n_ca_photons", "canopy/n_toc_photons", "terrain/h_te_median",
@@ -324,7 +324,7 @@ def test_sql_over_points(made: tuple[Path, Catalog], tmp_path: Path) -> None:
     inside_box = "bbox.xmax >= 138.5 and bbox.xmin <= 138.6 and bbox.ymax >= -31.199 and bbox.ymin <= -31.196"
     found = duckdb.sql(f"select count(*) from '{href}' where {inside_box}").fetchall()[0][0]
     assert exact_count <= found <= exact_count + 10
-    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert stacaster.catalog.check_catalog(tmp_path / "c") == []
 
 
 def test_row_groups_have_bounds(tmp_path: Path) -> None:
@@ -378,5 +378,5 @@ def test_points_beside_pixels_in_one_catalog(made: tuple[Path, Catalog], tmp_pat
     assert cube.HHHH.shape == (1, 60, 80)
     with pytest.raises(LoadError, match="hold points, not pixels"):
         catalog.load(collections="icesat2-atl03")
-    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert stacaster.catalog.check_catalog(tmp_path / "c") == []
     assert len(catalog.points("photons", limit=5)) == 5

@@ -258,8 +258,8 @@ def test_damaged_files_are_listed_or_refused(tmp_path: Path) -> None:
     tracks = write_icesat2(replace(TRACKS[0], segments=4, photons=5), tmp_path)[0]
     damaged, chance, failed = tmp_path / "x.h5", np.random.default_rng(5), 0
     reads: dict[Path, list[Any]] = {
-        grids: [stacaster.list_variables],
-        tracks: [stacaster.list_variables, stacaster.read_tracks],
+        grids: [stacaster.formats.list_variables],
+        tracks: [stacaster.formats.list_variables, stacaster.icesat2.read_tracks],
     }
     for path in (grids, tracks):
         content = path.read_bytes()
@@ -308,7 +308,7 @@ def test_a_damaged_chunk_is_named(tmp_path: Path) -> None:
     said = str(stacaster.ingest([str(path)], catalog=tmp_path / "d").failed[0].reason)
     assert "pixels of science/LSAR/GCOV/grids/frequencyA/HHHH cannot be read: it is damaged" in said
     assert not FOREIGN.search(said)
-    assert stacaster.check_catalog(tmp_path / "d") == [], "the catalog stays whole"
+    assert stacaster.catalog.check_catalog(tmp_path / "d") == [], "the catalog stays whole"
     assert len(list(stacaster.open_catalog(tmp_path / "d").search().items())) == 1
 
 

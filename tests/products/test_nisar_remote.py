@@ -16,6 +16,7 @@ import rasterio
 import xarray as xr
 
 import stacaster
+from stacaster import backscatter
 from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, UsageError
 from stacaster.model import GranuleFile
@@ -205,7 +206,7 @@ def test_a_failure_in_the_midst(
     errors = {"expired": "AuthError", "gone": "FetchError", "cut": "FetchError"}
     assert failed.error == errors[fault] and words[fault] in str(failed.reason), failed
     assert "canary" not in str(failed)
-    assert stacaster.check_catalog(tmp_path / "c") == []
+    assert stacaster.catalog.check_catalog(tmp_path / "c") == []
     assert len(list(stacaster.open_catalog(tmp_path / "c").search().items())) == 1
 
 
@@ -235,20 +236,20 @@ def test_means_and_ratios_are_taken_in_power() -> None:
     values = np.array([[1.0, 100.0], [np.nan, 10.0]], dtype="float32")
     cube = xr.Dataset({"HHHH": (("time", "x"), values), "HVHV": (("time", "x"), values / 2)},
                       coords={"time": np.array(["2026-01-01", "2026-01-13"], "datetime64[ns]")})  # fmt: skip
-    assert np.allclose(stacaster.decibels(cube).HHHH.values, np.array([[0, 20], [np.nan, 10]]), equal_nan=True)
-    mean = stacaster.mean_decibels(cube, "time")
+    assert np.allclose(backscatter.decibels(cube).HHHH.values, np.array([[0, 20], [np.nan, 10]]), equal_nan=True)
+    mean = backscatter.mean_decibels(cube, "time")
     assert mean.HHHH.values == pytest.approx([0.0, 10 * np.log10(55)]) and mean.HHHH.attrs["units"] == "dB"
-    assert np.isnan(stacaster.decibels(np.array([0.0, -1.0]))).all() and stacaster.decibels(10.0) == 10
+    assert np.isnan(backscatter.decibels(np.array([0.0, -1.0]))).all() and backscatter.decibels(10.0) == 10
     with pytest.raises(UsageError, match="decibels"):
-        stacaster.mean_decibels(stacaster.decibels(cube), "time")
-    assert stacaster.ratio(cube, "HVHV", "HHHH").values == pytest.approx(np.where(np.isnan(values), np.nan, 0.5),
+        backscatter.mean_decibels(backscatter.decibels(cube), "time")
+    assert backscatter.ratio(cube, "HVHV", "HHHH").values == pytest.approx(np.where(np.isnan(values), np.nan, 0.5),
                                                                          nan_ok=True)  # fmt: skip
     uneven = cube.assign(HVHV=cube.HVHV.where(cube.HHHH < 50))
-    both = stacaster.ratio(uneven, "HVHV", "HHHH", dim="time")
+    both = backscatter.ratio(uneven, "HVHV", "HHHH", dim="time")
     assert both.values == pytest.approx([0.5, 0.5]), "only where both have a value"
     with pytest.raises(UsageError, match="no band 'VVVV'"):
-        stacaster.ratio(cube, "VVVV", "HHHH")
-    logarithmic = stacaster.decibels(cube).expand_dims(y=1).transpose("time", "y", "x")
+        backscatter.ratio(cube, "VVVV", "HHHH")
+    logarithmic = backscatter.decibels(cube).expand_dims(y=1).transpose("time", "y", "x")
     table = stacaster.time_series(logarithmic)
     first = table[(table.band == "HHHH")].iloc[0]
     assert first["mean"] == pytest.approx(10 * np.log10(50.5), abs=1e-5)
@@ -263,16 +264,16 @@ def test_photons_of_an_area_over_the_network(earthdata: Earthdata, tmp_path: Pat
     path = write_icesat2(TrackScene(segments=6000, photons=200), tmp_path)[0]
     earthdata.files[f"/x/{path.name}"] = path.read_bytes()
     address = f"https://{NISAR_HOST}/x/{path.name}"
-    listed = stacaster.list_variables(address, "heights/*")
+    listed = stacaster.formats.list_variables(address, "heights/*")
     assert {entry.path for entry in listed} >= {"gt1l/heights/h_ph", "gt3r/heights/lat_ph"}
     assert moved(earthdata.cdn_requests) < 0.2 * path.stat().st_size
     earthdata.cdn_requests.clear()
-    remote_file = stacaster.open_remote(address, block_bytes=1 << 16)
-    assert stacaster.list_variables(remote_file, "heights/*") == listed
+    remote_file = stacaster.network.open_remote(address, block_bytes=1 << 16)
+    assert stacaster.formats.list_variables(remote_file, "heights/*") == listed
     assert 0 < remote_file.bytes_read < 0.2 * path.stat().st_size and remote_file.requests < 100
     before, many = remote_file.bytes_read, ["heights/h_ph", "heights/delta_time", "geolocation/segment_id"]
-    part = stacaster.read_tracks(remote_file, many, beams=["gt2l"], rows=slice(2000, 3000))
-    whole = stacaster.read_tracks(path, many, beams=["gt2l"])
+    part = stacaster.icesat2.read_tracks(remote_file, many, beams=["gt2l"], rows=slice(2000, 3000))
+    whole = stacaster.icesat2.read_tracks(path, many, beams=["gt2l"])
     some, all_rows = part["gt2l"].to_dataset(), whole["gt2l"].to_dataset()
     for name in some.data_vars:
         assert np.array_equal(some[name].values, all_rows[name].values[2000:3000]), name
@@ -280,7 +281,7 @@ def test_photons_of_an_area_over_the_network(earthdata: Earthdata, tmp_path: Pat
     assert remote_file.bytes_read - before < 400_000, "a chunk a dataset"
     assert moved(earthdata.cdn_requests) == remote_file.bytes_read, "what it counts is what was moved"
     with pytest.raises(UsageError, match="no beam 'gt4l'"):
-        stacaster.read_tracks(path, beams=["gt4l"])
+        stacaster.icesat2.read_tracks(path, beams=["gt4l"])
     earthdata.cdn_requests.clear()
     box = (138.0, -31.2, 139.0, -31.15)
     tables = []

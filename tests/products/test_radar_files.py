@@ -67,7 +67,7 @@ def test_items_are_valid_and_files_are_whole(root: Path, folder: Path, shared: P
                 assert asset.extra_fields["file:size"] == path.stat().st_size
                 assert asset.extra_fields["file:checksum"].startswith("1220")
     assert seen == len(sources)
-    assert stacaster.check_catalog(root, deep=True) == []
+    assert stacaster.catalog.check_catalog(root, deep=True) == []
 
 
 def test_search_sql_and_publish_know_them(root: Path, tmp_path: Path) -> None:

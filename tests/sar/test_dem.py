@@ -71,7 +71,7 @@ def test_heights_stay_where_and_what_they_are(
     """Across a seam of two tiles: each pixel bit by bit that of the tile at the same place."""
     root = tmp_path / "c"
     area = (138.5, -31.02, 138.53, -30.99)
-    dem = stacaster.make_dem(area, tmp_path / "dem", margin=0.01, catalog=root, **QUICK)
+    dem = stacaster.sar.make_dem(area, tmp_path / "dem", margin=0.01, catalog=root, **QUICK)
     assert dem.tiles == (Tile(-31, 138).name, Tile(-32, 138).name) and dem.ocean == ()
     with rasterio.open(dem.path) as file:
         pixels = file.read(1)
@@ -94,17 +94,17 @@ def test_heights_stay_where_and_what_they_are(
     assert item.id == dem.item_id and item.collection_id == "copernicus-dem-glo-30"
     assert item.properties["stacaster:heights"] == "geoid" and "EPSG:3855" in item.properties["stacaster:notes"][0]
     assert check(json.loads(Path(item.self_href).read_text()), shared / "schemas") == []
-    assert stacaster.check_catalog(root, deep=True) == []
+    assert stacaster.catalog.check_catalog(root, deep=True) == []
     cube = stacaster.open_catalog(root).load(bands=["elevation"], native=True)
     assert np.array_equal(cube.elevation.values[0], pixels)
     before = len(twin.log)
-    again = stacaster.make_dem(area, tmp_path / "again", margin=0.01, **QUICK)
+    again = stacaster.sar.make_dem(area, tmp_path / "again", margin=0.01, **QUICK)
     assert again.path.read_bytes() == dem.path.read_bytes()
     assert not any(request.path.endswith(".tif") for request in twin.log[before:]), "tiles are used again"
 
 
 def test_ocean_is_zero_and_said(bucket: BucketAt, tmp_path: Path) -> None:
-    dem = stacaster.make_dem(
+    dem = stacaster.sar.make_dem(
         (138.99, -30.52, 139.01, -30.5), tmp_path / "x.tif", margin=0.0, catalog=tmp_path / "c", **QUICK
     )
     assert dem.ocean == (Tile(-31, 139).name,)
@@ -116,12 +116,12 @@ def test_ocean_is_zero_and_said(bucket: BucketAt, tmp_path: Path) -> None:
     assert item.properties["stacaster:ocean_tiles"] == list(dem.ocean)
     assert any("ocean" in note and dem.ocean[0] in note for note in item.properties["stacaster:notes"])
     with pytest.raises(NothingFoundError, match="in the ocean"):
-        stacaster.make_dem((-150.5, -40.5, -150.4, -40.4), tmp_path / "y.tif", **QUICK)
+        stacaster.sar.make_dem((-150.5, -40.5, -150.4, -40.4), tmp_path / "y.tif", **QUICK)
 
 
 def test_two_spacings_are_joined_on_the_finer(bucket: BucketAt, tmp_path: Path) -> None:
     """At 50 degrees a degree has 3600 columns below and 2400 above: two of three fall between two heights."""
-    dem = stacaster.make_dem((10.5, 49.99, 10.52, 50.01), tmp_path / "x.tif", margin=0.0, **QUICK)
+    dem = stacaster.sar.make_dem((10.5, 49.99, 10.52, 50.01), tmp_path / "x.tif", margin=0.0, **QUICK)
     with rasterio.open(dem.path) as file:
         pixels = file.read(1)
         assert file.res[0] == pytest.approx(1 / 3600)
@@ -138,7 +138,7 @@ def test_across_the_antimeridian(bucket: BucketAt, tmp_path: Path, shared: Path)
     area = {"type": "MultiPolygon", "coordinates": [
         [[[179.98, -16.5], [180, -16.5], [180, -16.48], [179.98, -16.48], [179.98, -16.5]]],
         [[[-180, -16.5], [-179.98, -16.5], [-179.98, -16.48], [-180, -16.48], [-180, -16.5]]]]}  # fmt: skip
-    dem = stacaster.make_dem(area, tmp_path / "dem", margin=0.0, catalog=tmp_path / "c", **QUICK)
+    dem = stacaster.sar.make_dem(area, tmp_path / "dem", margin=0.0, catalog=tmp_path / "c", **QUICK)
     with rasterio.open(dem.path) as file:
         assert 179.9 < file.bounds.left < 180 < file.bounds.right < 180.1
         pixels = file.read(1)
@@ -172,11 +172,13 @@ def test_heights_above_the_ellipsoid(
     """Against PROJ itself, at single points."""
     area = (138.5, -31.02, 138.53, -30.99)
     with pytest.raises(UsageError, match=r"needs? the geoid EGM2008, which PROJ does not have here.*projsync"):
-        stacaster.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", **QUICK)
+        stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", **QUICK)
     assert not twin.log, "without the geoid nothing is downloaded"
     grid = geoid_file(tmp_path / "geoid.tif")
-    plain = stacaster.make_dem(area, tmp_path / "plain.tif", **QUICK)
-    dem = stacaster.make_dem(area, tmp_path / "b.tif", heights="ellipsoid", geoid=grid, catalog=tmp_path / "c", **QUICK)
+    plain = stacaster.sar.make_dem(area, tmp_path / "plain.tif", **QUICK)
+    dem = stacaster.sar.make_dem(
+        area, tmp_path / "b.tif", heights="ellipsoid", geoid=grid, catalog=tmp_path / "c", **QUICK
+    )
     shift = pyproj.Transformer.from_pipeline(
         f"+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids={grid} "
         "+multiplier=1 +step +proj=unitconvert +xy_in=rad +xy_out=deg"
@@ -206,13 +208,13 @@ def test_a_geoid_that_changes_nothing_is_refused(bucket: BucketAt, tmp_path: Pat
     for name, factor, words in (("zero", 0.0, "which is none"), ("wild", 100.0, "which is none")):
         grid = geoid_file(tmp_path / f"{name}.tif", factor=factor)
         with pytest.raises(ExportError, match=words):
-            stacaster.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=grid, **QUICK)
+            stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=grid, **QUICK)
     with pytest.raises(ExportError, match=r"gives no height for part of the DEM|cannot be used"):
-        stacaster.make_dem((10.5, 49.98, 10.51, 49.99), tmp_path / "a.tif", heights="ellipsoid",
+        stacaster.sar.make_dem((10.5, 49.98, 10.51, 49.99), tmp_path / "a.tif", heights="ellipsoid",
                            geoid=geoid_file(tmp_path / "far.tif"), **QUICK)  # fmt: skip
     (tmp_path / "no.tif").write_bytes(b"no grid")
     with pytest.raises(StacasterError, match="cannot be used"):
-        stacaster.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=tmp_path / "no.tif", **QUICK)
+        stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=tmp_path / "no.tif", **QUICK)
     with pytest.raises(UsageError, match="which is no file"):
         find_geoid(tmp_path / "nowhere.tif")
     assert not (tmp_path / "a.tif").exists()
@@ -223,7 +225,7 @@ def test_what_goes_wrong_is_no_ocean(bucket: BucketAt, contents: dict[Tile, byte
 
     def fails(kind: type[Exception], words: str) -> None:
         with pytest.raises(kind, match=words):
-            stacaster.make_dem(area, target, margin=0.0, **QUICK)
+            stacaster.sar.make_dem(area, target, margin=0.0, **QUICK)
         assert not target.exists()
 
     for status in (403, 404, 500, 503):
@@ -248,12 +250,12 @@ def test_what_goes_wrong_is_no_ocean(bucket: BucketAt, contents: dict[Tile, byte
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
         fails(IntegrityError, words)
     with pytest.raises(UsageError, match="degrees wide"):
-        stacaster.make_dem((0, 0, 40, 1), target)
+        stacaster.sar.make_dem((0, 0, 40, 1), target)
     with pytest.raises(UsageError, match="geoid or ellipsoid"):
-        stacaster.make_dem(area, target, heights="sea")
+        stacaster.sar.make_dem(area, target, heights="sea")
 
 
 def test_without_the_list_the_bucket_is_asked(bucket: BucketAt, tmp_path: Path) -> None:
     bucket.faults = [Answer(404)]
-    dem = stacaster.make_dem((138.99, -30.51, 139.01, -30.5), tmp_path / "x.tif", margin=0.0, **QUICK)
+    dem = stacaster.sar.make_dem((138.99, -30.51, 139.01, -30.5), tmp_path / "x.tif", margin=0.0, **QUICK)
     assert dem.ocean == (Tile(-31, 139).name,) and dem.tiles == (Tile(-31, 138).name,)

@@ -56,11 +56,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
     ],
 )
 def test_options(radar: Radar, options: dict[str, Any], count: int) -> None:
-    assert len(stacaster.find_stacks(**options)) == count
+    assert len(stacaster.sar.find_stacks(**options)) == count
 
 
 def test_groups_filter_and_reset(radar: Radar) -> None:
-    found = stacaster.find_stacks(bbox=(138.5, -30.9, 138.6, -30.8))
+    found = stacaster.sar.find_stacks(bbox=(138.5, -30.9, 138.6, -30.8))
     (row,) = found.summary(scenes=True)
     assert (row["path"], row["frame"], row["count"], row["direction"]) == (100, 466, 5, "ascending")
     assert [scene["id"] for scene in row["scenes"]] == [scene.name() for scene in SCENES]
@@ -75,45 +75,45 @@ def test_groups_filter_and_reset(radar: Radar) -> None:
     assert len(found.filter(min_coverage=0.99)) == 5
     assert winter.filter(latest_n=1).reset().granules == found.granules
     assert winter.reset().keys == ("path", "frame")
-    bursts = stacaster.find_stacks(dataset="SLC-BURST")
+    bursts = stacaster.sar.find_stacks(dataset="SLC-BURST")
     assert [(s.key["path"], s.key["frame"], len(s.granules)) for s in bursts.stacks] == [(100, "100_213001_IW2", 5)]
     assert bursts.stacks[0].name == "p100_f100_213001_IW2"
 
 
 def test_bad_input_names_what_there_is(radar: Radar, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'relativOrbit' is no option of a stack; nearest are relative_orbit"):
-        stacaster.find_stacks(relativOrbit=100)
+        stacaster.sar.find_stacks(relativOrbit=100)
     with pytest.raises(UsageError, match=r"no condition 'frames'; nearest are frame"):
-        stacaster.find_stacks().filter(frames=1)
+        stacaster.sar.find_stacks().filter(frames=1)
     with pytest.raises(UsageError, match="another name of relative_orbit"):
-        stacaster.find_stacks(path=1, relativeOrbit=2)
+        stacaster.sar.find_stacks(path=1, relativeOrbit=2)
     for season in ("13-2", "2-30/3-1", [0, 5], "winter", [1, 2, 3]):
         with pytest.raises(UsageError, match="season"):
-            stacaster.find_stacks(season=season)
+            stacaster.sar.find_stacks(season=season)
     with pytest.raises(UsageError, match="64 searches"):
-        stacaster.find_stacks(relative_orbit=list(range(1, 100)))
+        stacaster.sar.find_stacks(relative_orbit=list(range(1, 100)))
     with pytest.raises(UsageError, match="no WKT"):
-        stacaster.find_stacks(intersects_with="POLYGON((1 2, 3")
+        stacaster.sar.find_stacks(intersects_with="POLYGON((1 2, 3")
     with pytest.raises(UsageError, match="bursts have no frame"):
-        stacaster.find_stacks(dataset="SLC-BURST", frame=466)
+        stacaster.sar.find_stacks(dataset="SLC-BURST", frame=466)
     with pytest.raises(UsageError, match="processing_level such as"):
-        stacaster.find_stacks(dataset="NISAR")
+        stacaster.sar.find_stacks(dataset="NISAR")
     (tmp_path / "x.toml").write_text("datset = 'ALOS'\n")
     with pytest.raises(UsageError, match="nearest are dataset"):
-        stacaster.find_stacks(tmp_path / "x.toml")
+        stacaster.sar.find_stacks(tmp_path / "x.toml")
     (tmp_path / "x.toml").write_text("dataset = ALOS\n")
     with pytest.raises(UsageError, match="no TOML"):
-        stacaster.find_stacks(tmp_path / "x.toml")
+        stacaster.sar.find_stacks(tmp_path / "x.toml")
     with pytest.raises(UsageError, match="cannot be read"):
-        stacaster.find_stacks(tmp_path / "y.toml")
+        stacaster.sar.find_stacks(tmp_path / "y.toml")
 
 
 def test_toml_table_and_arguments_are_one(radar: Radar, tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_text('[stack]\nrelativeOrbit = [100]\nframe = 466\nseason = "12-2"\nlatest_n = 2\n')
-    assert len(stacaster.find_stacks(tmp_path / "x.toml")) == 2
-    assert len(stacaster.find_stacks(tmp_path / "x.toml", latest_n=3)) == 3, "arguments go before the file"
-    config = stacaster.StackConfig.from_toml(tmp_path / "x.toml")
-    assert len(stacaster.find_stacks(config)) == len(stacaster.find_stacks({"frame": 466, "latest": 2})) == 2
+    assert len(stacaster.sar.find_stacks(tmp_path / "x.toml")) == 2
+    assert len(stacaster.sar.find_stacks(tmp_path / "x.toml", latest_n=3)) == 3, "arguments go before the file"
+    config = stacaster.sar.StackConfig.from_toml(tmp_path / "x.toml")
+    assert len(stacaster.sar.find_stacks(config)) == len(stacaster.sar.find_stacks({"frame": 466, "latest": 2})) == 2
     assert (config.relative_orbit, config.season) == ([100], "12-2")
 
 
@@ -137,7 +137,7 @@ def test_season_over_the_turn_of_the_year() -> None:
 
 
 def test_baselines_pairs_and_their_files(radar: Radar, tmp_path: Path) -> None:
-    found = stacaster.find_stacks()
+    found = stacaster.sar.find_stacks()
     (entry,) = found.baselines()
     assert [round(b.temporal) for b in entry.baselines] == [0, 12, 24, 36, 67]
     assert entry.baselines[0].perpendicular == pytest.approx(0, abs=1e-6)
@@ -154,24 +154,24 @@ def test_baselines_pairs_and_their_files(radar: Radar, tmp_path: Path) -> None:
                                                                      (24, SCENES[0].name()[-4:]),
                                                                      (12, SCENES[1].name()[-4:])]  # fmt: skip
     assert len(pairs) == 5
-    path = stacaster.write_pairs(pairs, tmp_path / "pairs.csv")
+    path = stacaster.access.write_pairs(pairs, tmp_path / "pairs.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert rows[0]["reference_date"] == "2023-11-20" and rows[0]["secondary_date"] == "2023-12-02"
     assert float(rows[0]["perpendicular"]) == pytest.approx(entry.baselines[1].perpendicular, abs=1e-3)
     assert all(abs(p.perpendicular or 0) < 50 for p in found.pairs(neighbours=4, max_perpendicular=50))
     pytest.importorskip("matplotlib")
-    picture = stacaster.plot_baselines(found.baselines(), tmp_path / "b.png", pairs=pairs)
+    picture = stacaster.access.plot_baselines(found.baselines(), tmp_path / "b.png", pairs=pairs)
     assert picture.read_bytes().startswith(b"\x89PNG")
     with pytest.raises(UsageError, match="which was not found"):
         found.baselines(reference="x")
     with pytest.raises(UsageError, match="at least 1"):
         found.pairs(neighbours=0)
     with pytest.raises(NothingFoundError, match="there is no stack"):
-        stacaster.plot_baselines([], tmp_path / "c.png")
+        stacaster.access.plot_baselines([], tmp_path / "c.png")
 
 
 def test_one_question_for_each_value(radar: Radar, twin: Twin) -> None:
-    stacaster.find_stacks(relative_orbit=[100, 27], frame=466, max_results=7)
+    stacaster.sar.find_stacks(relative_orbit=[100, 27], frame=466, max_results=7)
     asked = [request.parameters.get("attribute[]") for request in twin.log if "umm_json" in request.path]
     paths = [next(a for a in attributes if "PATH_NUMBER" in a) for attributes in asked if attributes]
     assert list(dict.fromkeys(paths)) == ["int,PATH_NUMBER,100", "int,PATH_NUMBER,27"]

@@ -72,7 +72,7 @@ def put(bucket: BucketAt, named: tuple[str, bytes]) -> str:
 
 
 def one(tmp_path: Path, *granules: Granule, **options: Any) -> Any:
-    found = stacaster.fetch_orbits(
+    found = stacaster.sar.fetch_orbits(
         granules or [granule()], tmp_path / "orbits", **{"locations": ["aws"], **QUICK, **options}
     )
     return found[0]
@@ -100,9 +100,9 @@ def test_margin_decides(aws: BucketAt, restituted: tuple[str, bytes], tmp_path: 
     span = f"{late.start - minute:%Y-%m-%dT%H:%M:%S} to {late.end + minute:%Y-%m-%dT%H:%M:%S}"
     assert span in none.reason and "POEORB or RESORB of S1A" in none.reason and "aws" in none.reason
     with pytest.raises(UsageError, match="margin_s"):
-        stacaster.fetch_orbits([late], margin_s=-1)
+        stacaster.sar.fetch_orbits([late], margin_s=-1)
     with pytest.raises(UsageError, match=r"locations holds 'azure'; nearest are"):
-        stacaster.fetch_orbits([late], locations=["azure"])
+        stacaster.sar.fetch_orbits([late], locations=["azure"])
 
 
 def test_restituted_says_why(aws: BucketAt, restituted: tuple[str, bytes], tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_restituted_says_why(aws: BucketAt, restituted: tuple[str, bytes], tmp_p
     found = one(tmp_path)
     assert (found.kind, found.reason) == ("RESORB", "there is no precise orbit yet")
     alos = granule(id="ALPSRP183046560-L1.1")
-    assert stacaster.fetch_orbits([alos], tmp_path, locations=["aws"]) == [], "others have no such files"
+    assert stacaster.sar.fetch_orbits([alos], tmp_path, locations=["aws"]) == [], "others have no such files"
 
 
 def test_cached_files_need_no_network_and_bad_ones_are_fetched_again(

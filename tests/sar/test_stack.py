@@ -33,9 +33,9 @@ RULES = TransferRules(attempts=3, connect_s=5, read_s=1, slow_s=1, budget_s=30)
 
 
 def test_folders_files_and_sidecars(radar: Radar, tmp_path: Path) -> None:
-    found = stacaster.find_stacks(latest_n=2)
+    found = stacaster.sar.find_stacks(latest_n=2)
     seen: dict[str, int] = {}
-    files = stacaster.download_stacks(
+    files = stacaster.sar.download_stacks(
         found, tmp_path / "out", rules=RULES, progress=lambda n, d, t: seen.update({n: d})
     )
     folder = tmp_path / "out" / "p100_f466"
@@ -43,14 +43,14 @@ def test_folders_files_and_sidecars(radar: Radar, tmp_path: Path) -> None:
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     assert names == {f"{scene.name()}{end}" for scene in SCENES[-2:] for end in (".zip", ".cmr.json")}
     assert {f"{scene.name()}.zip" for scene in SCENES[-2:]} <= set(seen)
-    again = stacaster.download_stacks(found, tmp_path / "out", rules=RULES)
+    again = stacaster.sar.download_stacks(found, tmp_path / "out", rules=RULES)
     assert {outcome.status for outcome in again.report.outcomes} == {"present"}
     report = stacaster.ingest([folder], catalog=tmp_path / "c")
     assert not report.failed and len(report.outcomes) == 2
     items = list(stacaster.open_catalog(tmp_path / "c").search().items())
     assert {item.properties["stacaster:frame"] for item in items} == {466}
     with pytest.raises(NothingFoundError):
-        stacaster.download_stacks(found.filter(season="6"), tmp_path / "out")
+        stacaster.sar.download_stacks(found.filter(season="6"), tmp_path / "out")
 
 
 def test_bursts_wait_until_they_are_cut_out(
@@ -58,8 +58,8 @@ def test_bursts_wait_until_they_are_cut_out(
 ) -> None:
     monkeypatch.setattr("stacaster.network.transport._POLL_S", 0.05)
     radar.still_working = 3
-    found = stacaster.find_stacks(dataset="SLC-BURST", earliest_n=1)
-    files = stacaster.download_stacks(found, tmp_path / "out", workers=1, rules=RULES)
+    found = stacaster.sar.find_stacks(dataset="SLC-BURST", earliest_n=1)
+    files = stacaster.sar.download_stacks(found, tmp_path / "out", workers=1, rules=RULES)
     name = SCENES[0].burst_name(2, 1, "VV")
     folder = tmp_path / "out" / "p100_f100_213001_IW2"
     assert {path.name for path in files.report.files} == {f"{name}.tiff", f"{name}.xml", f"{name}.cmr.json"}
@@ -70,31 +70,31 @@ def test_bursts_wait_until_they_are_cut_out(
 
 
 def test_broken_transfers_go_on_and_bad_bytes_are_refused(radar: Radar, tmp_path: Path) -> None:
-    found = stacaster.find_stacks(earliest_n=1)
+    found = stacaster.sar.find_stacks(earliest_n=1)
     radar.earthdata.faults[CDN_HOST] = [cut(0.5), cut(0.8, reset=True)]
-    files = stacaster.download_stacks(found, tmp_path / "a", rules=RULES, workers=1)
+    files = stacaster.sar.download_stacks(found, tmp_path / "a", rules=RULES, workers=1)
     (path,) = [p for p in files.report.files if p.suffix == ".zip"]
     asked = [request.headers.get("range") for request in radar.earthdata.cdn_requests]
     assert asked[0] is None and any(text and text.startswith("bytes=") for text in asked[1:])
     whole = path.read_bytes()
     radar.earthdata.faults[CDN_HOST] = [lambda _, answer: replace(answer, body=answer.body[:-9] + b"x" * 9)] * 9
-    (failed,) = stacaster.download_stacks(found, tmp_path / "b", rules=RULES).report.failed
+    (failed,) = stacaster.sar.download_stacks(found, tmp_path / "b", rules=RULES).report.failed
     assert failed.error == "IntegrityError" and "MD5" in (failed.reason or "")
     assert not list((tmp_path / "b").rglob("*.zip"))
     radar.earthdata.faults.clear()
-    files = stacaster.download_stacks(found, tmp_path / "b", rules=RULES)
+    files = stacaster.sar.download_stacks(found, tmp_path / "b", rules=RULES)
     assert next(p for p in files.report.files if p.suffix == ".zip").read_bytes() == whole
 
 
 def test_space_is_looked_at_before_the_first_byte(
     radar: Radar, twin: Twin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = stacaster.find_stacks()
+    found = stacaster.sar.find_stacks()
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("stacaster.sar.download.shutil.disk_usage", lambda _: usage(10**9, 10**9, 64 << 20))
     twin.log.clear()
     with pytest.raises(SpaceError, match=r"GB are still to come, but only 0\.07 GB are free in out; nothing"):
-        stacaster.download_stacks(found, tmp_path / "out")
+        stacaster.sar.download_stacks(found, tmp_path / "out")
     assert not twin.log and not (tmp_path / "out").exists()
 
 
@@ -177,7 +177,7 @@ def test_one_command(whole: Radar, twin: Twin, repository: Path, tmp_path: Path)
     catalog = stacaster.open_catalog(tmp_path / "c")
     count = {name: len(catalog.search(collections=[name])) for name in ("sentinel-1-slc", "copernicus-dem-glo-30")}
     assert count == {"sentinel-1-slc": 2, "copernicus-dem-glo-30": 1}
-    assert stacaster.check_catalog(tmp_path / "c", deep=True) == []
+    assert stacaster.catalog.check_catalog(tmp_path / "c", deep=True) == []
     assert not list((tmp_path / "home").glob("*netrc*")), "no netrc is written"
     bad = call(repository, tmp_path, "stack", "--season", "13-14")
     assert bad.returncode == 2 and "season" in bad.stderr
@@ -187,59 +187,59 @@ def test_one_command(whole: Radar, twin: Twin, repository: Path, tmp_path: Path)
 
 def test_few_lines_of_python(whole: Radar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    found = stacaster.find_stacks(
+    found = stacaster.sar.find_stacks(
         dataset="SENTINEL-1", bbox=(138.5, -30.9, 138.6, -30.8), relative_orbit=100, frame=466
     )
     found = found.filter(season="12-1", end="2023-12-31")
-    files = stacaster.download_stacks(found, "stacks")
-    orbits = stacaster.fetch_orbits(found, "stacks/orbits")
-    dem = stacaster.make_dem(found, "stacks/dem", catalog="insar")
-    stacaster.write_pairs(found.pairs(neighbours=2, max_days=36), "stacks/pairs.csv")
+    files = stacaster.sar.download_stacks(found, "stacks")
+    orbits = stacaster.sar.fetch_orbits(found, "stacks/orbits")
+    dem = stacaster.sar.make_dem(found, "stacks/dem", catalog="insar")
+    stacaster.access.write_pairs(found.pairs(neighbours=2, max_days=36), "stacks/pairs.csv")
     report = stacaster.ingest(files.folders.values(), catalog="insar")
     assert len(report.outcomes) == 3 and dem.item_id and {orbit.kind for orbit in orbits} == {"POEORB"}
     assert len(list(csv.DictReader(Path("stacks/pairs.csv").read_text().splitlines()))) == 3
     records = found.baselines()[0].baselines
-    precise = found.baselines(vectors=stacaster.orbit_vectors(found, orbits))[0].baselines
+    precise = found.baselines(vectors=stacaster.sar.orbit_vectors(found, orbits))[0].baselines
     assert [b.perpendicular for b in precise] == pytest.approx([b.perpendicular for b in records], abs=0.5)
     assert len(list(Path("stacks/orbits").glob("*.EOF"))) == 3
-    result = stacaster.stack({"bbox": "138.5,-30.9,138.6,-30.8", "latest_n": 1}, output="one", catalog="one/c")
+    result = stacaster.sar.stack({"bbox": "138.5,-30.9,138.6,-30.8", "latest_n": 1}, output="one", catalog="one/c")
     assert result.report is not None and len(result.report.outcomes) == 1 and not result.errors
     with pytest.raises(UsageError, match="geoid EGM2008"):
-        stacaster.stack({"latest_n": 1}, with_dem=True, heights="ellipsoid", output="two")
+        stacaster.sar.stack({"latest_n": 1}, with_dem=True, heights="ellipsoid", output="two")
     assert not Path("two").exists()
 
 
 def test_stacks_have_colours_and_counts(radar: Radar, tmp_path: Path) -> None:
-    both = stacaster.GranuleSearch(
-        (*stacaster.find_stacks(), *stacaster.find_stacks(dataset="SLC-BURST")), None, ("path", "frame")
+    both = stacaster.access.GranuleSearch(
+        (*stacaster.sar.find_stacks(), *stacaster.sar.find_stacks(dataset="SLC-BURST")), None, ("path", "frame")
     )
     land = tmp_path / "land.geojson"
     land.write_text(
         json.dumps({"type": "Polygon", "coordinates": [[[138, -32], [140, -32], [140, -30], [138, -30], [138, -32]]]})
     )
-    page = stacaster.draw_footprints(both, tmp_path / "x.html", basemap=land).read_text()
+    page = stacaster.access.draw_footprints(both, tmp_path / "x.html", basemap=land).read_text()
     assert "10 granules in 2 stacks" in page and "p100_f466: 5" in page and "p100_f100_213001_IW2: 5" in page
     assert page.count('class="land"') == 1
     colours = {part.split('"')[0] for part in page.split('style="fill:')[1:]}
     assert len(colours) == 2
     image = pytest.importorskip("matplotlib.image")
-    pixels = image.imread(stacaster.draw_footprints(both, tmp_path / "x.png", basemap=land))
+    pixels = image.imread(stacaster.access.draw_footprints(both, tmp_path / "x.png", basemap=land))
     orange = (pixels[..., 0] > 0.8) & (pixels[..., 2] < 0.3)
     blue = (pixels[..., 2] > 0.6) & (pixels[..., 0] < 0.3)
     assert orange.sum() > 50 and blue.sum() > 50
     with pytest.raises(UsageError, match="which is no file"):
-        stacaster.draw_footprints(both, tmp_path / "y.html", basemap=tmp_path / "no.gpkg")
-    assert 'class="land"' in stacaster.draw_footprints(both, tmp_path / "w.html").read_text()
-    assert 'class="land"' not in stacaster.draw_footprints(both, tmp_path / "n.html", basemap="none").read_text()
+        stacaster.access.draw_footprints(both, tmp_path / "y.html", basemap=tmp_path / "no.gpkg")
+    assert 'class="land"' in stacaster.access.draw_footprints(both, tmp_path / "w.html").read_text()
+    assert 'class="land"' not in stacaster.access.draw_footprints(both, tmp_path / "n.html", basemap="none").read_text()
 
 
 def test_items_form_the_same_stacks(radar: Radar, tmp_path: Path) -> None:
-    files = stacaster.download_stacks(stacaster.find_stacks(), tmp_path / "out", rules=RULES)
+    files = stacaster.sar.download_stacks(stacaster.sar.find_stacks(), tmp_path / "out", rules=RULES)
     stacaster.ingest(files.folders.values(), catalog=tmp_path / "c", workers=2)
     (stack,) = stacaster.open_catalog(tmp_path / "c").search().stacks()
     assert stack.key["sat:relative_orbit"] == 100 and stack.key["stacaster:frame"] == 466 and len(stack) == 5
     mine = {b.id: b.perpendicular for b in stack.baselines()}
-    theirs = {b.id: b.perpendicular for b in stacaster.find_stacks().baselines()[0].baselines}
+    theirs = {b.id: b.perpendicular for b in stacaster.sar.find_stacks().baselines()[0].baselines}
     assert mine.keys() == theirs.keys()
     assert all(mine[key] == pytest.approx(theirs[key], abs=0.6) for key in mine)
 

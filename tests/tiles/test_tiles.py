@@ -83,7 +83,7 @@ def test_a_plan_says_what_it_costs(catalog: Catalog) -> None:
 def test_tiles_are_pixels_of_one_mosaic(home: Catalog, serial: Path) -> None:
     """No seam: every tile equals the same window of one large composite."""
     items = [item for item in home.search(datetime="2001/2007").items() if "B02" in item.assets]
-    root = stacaster.collect_tiles(serial)
+    root = stacaster.tiles.collect_tiles(serial)
     found = stacaster.open_catalog(root)
     with rasterio.open(serial / "mosaics" / "ndvi.vrt") as mosaic:
         from odc.geo.geobox import GeoBox
@@ -104,8 +104,8 @@ def test_tiles_are_pixels_of_one_mosaic(home: Catalog, serial: Path) -> None:
 
 
 def test_collected_tiles_are_a_true_catalog(serial: Path, shared: Path) -> None:
-    root = stacaster.collect_tiles(serial)
-    assert stacaster.check_catalog(root, deep=True) == []
+    root = stacaster.tiles.collect_tiles(serial)
+    assert stacaster.catalog.check_catalog(root, deep=True) == []
     items = list(stacaster.open_catalog(root).search().items())
     counts, _ = tiles_status(serial)
     assert len(items) == counts["done"]
@@ -120,7 +120,7 @@ def test_collected_tiles_are_a_true_catalog(serial: Path, shared: Path) -> None:
     for path in root.rglob("*.json"):
         if ".stacaster" not in path.parts:
             assert stac_schemas.check(json.loads(path.read_text()), shared / "schemas") == [], path.name
-    assert stacaster.collect_tiles(serial) == root
+    assert stacaster.tiles.collect_tiles(serial) == root
 
 
 @pytest.mark.parametrize("options", [{"executor": "threads", "workers": 2}, {"executor": "dask", "workers": 2},
@@ -238,7 +238,7 @@ def test_a_scene_that_is_removed_after_the_plan(own: Catalog, tmp_path: Path) ->
 def test_collect_follows_the_ledger(own: Catalog, tmp_path: Path) -> None:
     run = planned(own, tmp_path / "run")
     run_tiles(run)
-    first = {item.id for item in stacaster.open_catalog(stacaster.collect_tiles(run)).search().items()}
+    first = {item.id for item in stacaster.open_catalog(stacaster.tiles.collect_tiles(run)).search().items()}
     own.remove(datetime="2003/2005")
     own.remove(datetime="2001")
     own = stacaster.open_catalog(own.root)
@@ -248,7 +248,7 @@ def test_collect_follows_the_ledger(own: Catalog, tmp_path: Path) -> None:
         return
     planned(own, run)
     run_tiles(run)
-    second = {item.id for item in stacaster.open_catalog(stacaster.collect_tiles(run)).search().items()}
+    second = {item.id for item in stacaster.open_catalog(stacaster.tiles.collect_tiles(run)).search().items()}
     assert second != first
     assert len(second) == tiles_status(run)[0]["done"]
 
@@ -263,7 +263,7 @@ def test_netcdf_tiles(home: Catalog, serial: Path) -> None:
         with rasterio.open(tif) as other:
             assert np.array_equal(file["ndvi"].values, other.read(1), equal_nan=True)
     with pytest.raises(UsageError, match="open_mfdataset"):
-        stacaster.collect_tiles(run)
+        stacaster.tiles.collect_tiles(run)
 
 
 def test_recipes_from_files(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_recipes_from_files(tmp_path: Path) -> None:
     recipe = read_recipe(tmp_path / "r.toml", composite="bare_earth")
     assert recipe.composite == "bare_earth" and recipe.mask == ("cloud",) and recipe.title == "ndvi-bare_earth"
     (tmp_path / "r.json").write_text(json.dumps(recipe.to_dict()))
-    assert read_recipe(tmp_path / "r.json") == recipe == stacaster.Recipe(**vars(recipe))
+    assert read_recipe(tmp_path / "r.json") == recipe == stacaster.tiles.Recipe(**vars(recipe))
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_bad_input_starts_nothing(catalog: Catalog, serial: Path, tmp_path: Path
 def test_a_run_is_reproduced(own: Catalog, tmp_path: Path) -> None:
     run = planned(own, tmp_path / "run")
     run_tiles(run)
-    assert stacaster.reproduce_tiles(run, tmp_path / "elsewhere" / "again", executor="threads", workers=2) == []
+    assert stacaster.tiles.reproduce_tiles(run, tmp_path / "elsewhere" / "again", executor="threads", workers=2) == []
     command = [sys.executable, "-m", "stacaster", "tiles", "reproduce", str(run), "-o", str(tmp_path / "third")]
     (item,) = own.search(datetime="2003-08-30").items()
     own.remove(ids=[item.id])
@@ -338,17 +338,17 @@ def test_a_run_is_reproduced(own: Catalog, tmp_path: Path) -> None:
     Ledger(run / "ledger.sqlite").finish(
         entry.key, mark, "done", result={"status": "done", "files": {**files, name: {"size": 1, "checksum": "other"}}}
     )
-    found = stacaster.reproduce_tiles(run / "run.json", tmp_path / "elsewhere" / "again")
+    found = stacaster.tiles.reproduce_tiles(run / "run.json", tmp_path / "elsewhere" / "again")
     assert [(row["tile"], row["what"], row["was"]) for row in found] == [(entry.key, name, "other")]
 
 
 def test_a_map_of_a_run(serial: Path, tmp_path: Path) -> None:
-    path = stacaster.draw_tiles(serial, tmp_path / "map.png")
+    path = stacaster.tiles.draw_tiles(serial, tmp_path / "map.png")
     with rasterio.open(path) as picture:
         colours = {tuple(colour) for colour in picture.read([1, 2, 3]).reshape(3, -1).T.tolist()}
     assert (0x2F, 0x9E, 0x44) in colours, "done is green"
     with pytest.raises(UsageError, match=r"ending in \.html or \.png"):
-        stacaster.draw_tiles(serial, tmp_path / "map.pdf")
+        stacaster.tiles.draw_tiles(serial, tmp_path / "map.pdf")
 
 
 @pytest.mark.parametrize(
@@ -360,7 +360,7 @@ def test_tiles_as_regions_of_one_zarr(home: Catalog, tmp_path: Path, changes: di
     run = planned(home, tmp_path / "run", format="zarr", **changes)
     counts = run_tiles(run, workers=2)
     assert counts == run_tiles(files, workers=2) and counts["done"] > 8
-    store = stacaster.collect_tiles(run)
+    store = stacaster.tiles.collect_tiles(run)
     with xr.open_zarr(store, chunks=None) as whole:
         seen = 0
         for path in sorted((files / "tiles").glob("*/*.nc")):
@@ -376,7 +376,7 @@ def test_tiles_as_regions_of_one_zarr(home: Catalog, tmp_path: Path, changes: di
         assert whole.rio.crs.to_epsg() == 32754 if hasattr(whole, "rio") else True
     with rasterio.open(f'ZARR:"{store}":/{next(iter(whole.data_vars))}') as opened:
         assert opened.shape == whole[next(iter(whole.data_vars))].shape[-2:]
-    assert stacaster.reproduce_tiles(run, tmp_path / "again") == []
+    assert stacaster.tiles.reproduce_tiles(run, tmp_path / "again") == []
     # A run on the same store goes on; what it does again replaces what was there.
     chunk = next(path for path in sorted(store.glob("*/*.*")) if path.name[0].isdigit())
     content = chunk.read_bytes()
@@ -401,16 +401,16 @@ def test_squares_of_the_military_grid(home: Catalog, tmp_path: Path) -> None:
     run = plan_tiles(recipe, catalog=home.root).write(tmp_path / "run")
     counts = run_tiles(run)
     assert counts["done"] >= 2 and not counts["failed"]
-    items = list(stacaster.open_catalog(stacaster.collect_tiles(run)).search().items())
+    items = list(stacaster.open_catalog(stacaster.tiles.collect_tiles(run)).search().items())
     for item in items:
         code = item.properties["grid:code"]
         box = item.assets["ndvi"].extra_fields["proj:transform"]
         assert code.startswith("MGRS-5") and box[2] % 100_000 == 0 and box[5] % 100_000 == 0
         assert item.assets["ndvi"].extra_fields["proj:code"] == f"EPSG:327{code[5:7]}"
-    page = stacaster.draw_tiles(run, tmp_path / "map.html").read_text()
+    page = stacaster.tiles.draw_tiles(run, tmp_path / "map.html").read_text()
     assert page.count('<rect class="done"') == counts["done"] and "MGRS-5" in page and "http" not in page
     with pytest.raises(UsageError, match=r"\.html or \.png"):
-        stacaster.draw_tiles(run, tmp_path / "map.svg")
+        stacaster.tiles.draw_tiles(run, tmp_path / "map.svg")
 
 
 def test_a_task_that_is_given_twice(home: Catalog, serial: Path) -> None:
@@ -437,11 +437,11 @@ def test_what_a_late_job_of_an_older_plan_wrote(own: Catalog, tmp_path: Path) ->
     key = next(entry.key for entry in Ledger(other / "ledger.sqlite").entries("done"))
     shutil.rmtree(run / "tiles" / key)
     shutil.copytree(other / "tiles" / key, run / "tiles" / key)
-    found = stacaster.open_catalog(stacaster.collect_tiles(run)).search()
+    found = stacaster.open_catalog(stacaster.tiles.collect_tiles(run)).search()
     assert key not in {item.properties["grid:code"] for item in found.items()}
     assert tiles_status(run)[0]["stale"] == 1
     assert run_tiles(run) == counts
-    assert len(list(stacaster.open_catalog(stacaster.collect_tiles(run)).search().items())) == counts["done"]
+    assert len(list(stacaster.open_catalog(stacaster.tiles.collect_tiles(run)).search().items())) == counts["done"]
 
 
 def test_a_full_disk(home: Catalog, serial: Path, tmp_path: Path, mount: Any) -> None:

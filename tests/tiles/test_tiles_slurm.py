@@ -87,7 +87,7 @@ def test_the_same_bytes_as_on_one_machine(cluster: None, own: Catalog, tmp_path:
     assert files_of(run) == files_of(serial)
     script = (run / "slurm" / "job-1.sh").read_text()
     assert "#SBATCH --array=0-2%2" in script and "#SBATCH --partition=work" in script
-    assert stacaster.check_catalog(stacaster.collect_tiles(run)) == []
+    assert stacaster.catalog.check_catalog(stacaster.tiles.collect_tiles(run)) == []
 
 
 def test_tiles_that_fail_and_are_retried(cluster: None, own: Catalog, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
     if machines["executor"] != "processes":
         machines |= {"workers": rest["workers"] or 2, "options": machines["options"] or {}}
         machines["folder"] = None if machines["folder"] is None else Path(machines["folder"])
-        rest["workers"] = stacaster.Cluster(**machines)
+        rest["workers"] = stacaster.executors.Cluster(**machines)
     with show.ingest_progress() as progress:
         if product is None:
             report = stacaster.ingest(files, progress=progress, **rest, **options.given(area))
@@ -92,13 +92,17 @@ def products(as_json: bool) -> None:
             "title": product.title,
             "notes": list(product.notes),
         }
-        for product in stacaster.all_products().values()
+        for product in stacaster.products.all_products().values()
     ]
     columns = ("name", "short_name", "version", "collection", "format", "title")
     show.rows(rows, columns, as_json=as_json)
     if not as_json:
         # What is commonly mistaken, once a product.
-        said = {(product.short_name, note) for product in stacaster.all_products().values() for note in product.notes}
+        said = {
+            (product.short_name, note)
+            for product in stacaster.products.all_products().values()
+            for note in product.notes
+        }
         for short_name, note in sorted(entry for entry in said if entry[1].startswith(("Not ", "Holds no "))):
             click.echo(f"{short_name}: {note}", err=True)
 

@@ -86,7 +86,7 @@ def dedupe(catalog: str | None, remove: bool, dry_run: bool, as_json: bool) -> N
     """Link the productions of each scene with each other, or with --remove keep only the newest."""
     import stacaster
 
-    older = stacaster.dedupe(catalog_path(catalog), remove=remove, dry_run=dry_run)
+    older = stacaster.catalog.dedupe(catalog_path(catalog), remove=remove, dry_run=dry_run)
     show.rows([entry.to_dict() for entry in older], ("collection", "id", "newest"), as_json=as_json)
     done = "dry run, nothing was changed; " if dry_run else "removed " if remove else "linked "
     click.echo(f"{done}{len(older)} older productions", err=True)
@@ -116,7 +116,7 @@ def diff(first: str, second: str, as_json: bool) -> int:
     """Show the items that two catalogs do not have in common, or not alike; exit code 1 when there are any."""
     import stacaster
 
-    found = stacaster.diff_catalogs(first, second)
+    found = stacaster.catalog.diff_catalogs(first, second)
     if as_json:
         click.echo(json.dumps([entry.to_dict() for entry in found], indent=2))
     else:

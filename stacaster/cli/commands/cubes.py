@@ -70,7 +70,7 @@ def check(
     items = list(show.opened(catalog).search(datetime=datetime, collections=collection).items())
     if not items:
         return show.nothing("no item fits")
-    found = [entry.to_dict() for entry in stacaster.check_grid(items, bands=bands or None)]
+    found = [entry.to_dict() for entry in stacaster.cube.check_grid(items, bands=bands or None)]
     columns = ("band", "scenes", "is_one_grid", "crs", "pixel_sizes", "largest_shift", "largest_drift", "shifted")
     show.rows(found, columns, as_json=as_json)
     return 0 if all(entry["is_one_grid"] for entry in found) else errors.CatalogError.exit_code

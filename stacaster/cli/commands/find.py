@@ -26,10 +26,10 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
 
     with show.count_progress("search") as progress:
         found = []
-        for granule in stacaster.iter_granules(product, **rest):
+        for granule in stacaster.access.iter_granules(product, **rest):
             found.append(granule)
             progress(len(found), len(found), granule.id)
-    result = stacaster.GranuleSearch(tuple(found))
+    result = stacaster.access.GranuleSearch(tuple(found))
     if as_json:
         click.echo(json.dumps(result.to_geojson(), indent=2))
     elif rest["group_by"] is not None and found:
@@ -75,7 +75,7 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
     found = stacaster.search(product, **conditions)
     if not len(found):
         return show.nothing("no granule fits")
-    show.written(stacaster.draw_footprints(found, output, area=found.area, basemap=basemap))
+    show.written(stacaster.access.draw_footprints(found, output, area=found.area, basemap=basemap))
     return 0
 
 

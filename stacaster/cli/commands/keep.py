@@ -34,7 +34,7 @@ def doctor(catalog: str | None, login: bool, as_json: bool, **checks: Any) -> in
         return _doctor_of_catalog(catalog_path(catalog), as_json=as_json, **checks)
     if any(checks.values()):
         raise click.UsageError("--fix, --deep, --network and --schemas are for catalogs, not for --login")
-    findings = stacaster.check_login()
+    findings = stacaster.access.check_login()
     if as_json:
         click.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:
@@ -48,7 +48,11 @@ def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool, **mo
 
     if fix and any(more.values()):
         raise click.UsageError("--network and --schemas say what --fix cannot mend; leave --fix out")
-    found = stacaster.fix_catalog(root, deep=deep) if fix else stacaster.check_catalog(root, deep=deep, **more)
+    found = (
+        stacaster.catalog.fix_catalog(root, deep=deep)
+        if fix
+        else stacaster.catalog.check_catalog(root, deep=deep, **more)
+    )
     show.rows([problem.to_dict() for problem in found], ("place", "text", "remedy"), as_json=as_json)
     aside = sum(problem.remedy == "quarantine" for problem in found)
     if not found:
@@ -97,7 +101,7 @@ def serve(catalog: str | None, port: int, stac_browser: str | None, quiet: bool)
     """Serve a catalog on this machine until Ctrl-C, with CORS and parts of files."""
     import stacaster
 
-    with stacaster.CatalogServer(catalog, port=port, stac_browser=stac_browser, quiet=quiet) as server:
+    with stacaster.catalog.CatalogServer(catalog, port=port, stac_browser=stac_browser, quiet=quiet) as server:
         click.echo(server.address)
         if stac_browser is not None:
             click.echo(server.browser_address)
@@ -121,7 +125,7 @@ def cache_ls(cache_dir: str | None, product: str | None, as_json: bool) -> int:
     """List downloaded granules, those not used for longest first."""
     import stacaster
 
-    found = stacaster.list_cache(cache_dir, product=product)
+    found = stacaster.access.list_cache(cache_dir, product=product)
     _show(found, as_json=as_json)
     return 0 if found else show.nothing(f"{cache_folder(cache_dir)} holds no downloads")
 
@@ -146,7 +150,7 @@ def cache_prune(cache_dir: str | None, keep_gb: float | None, dry_run: bool, as_
     import stacaster
 
     keep = None if keep_gb is None else round(keep_gb * 1e9)
-    gone = stacaster.prune_cache(cache_dir, keep_bytes=keep, dry_run=dry_run, **rest)
+    gone = stacaster.access.prune_cache(cache_dir, keep_bytes=keep, dry_run=dry_run, **rest)
     _show(gone, as_json=as_json)
     size = sum(entry.size for entry in gone) / 1e6
     words = "dry run, nothing was deleted; " if dry_run else "deleted "

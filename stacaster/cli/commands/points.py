@@ -20,8 +20,8 @@ def variables(source: str, pattern: str | None, as_json: bool) -> None:
     from stacaster.formats.variables import BLOCK_BYTES
     from stacaster.network.remote import is_remote
 
-    remote = stacaster.open_remote(source, block_bytes=BLOCK_BYTES) if is_remote(source) else None
-    found = [vars(entry) for entry in stacaster.list_variables(source if remote is None else remote, pattern)]
+    remote = stacaster.network.open_remote(source, block_bytes=BLOCK_BYTES) if is_remote(source) else None
+    found = [vars(entry) for entry in stacaster.formats.list_variables(source if remote is None else remote, pattern)]
     if remote is not None:
         words = f"{remote.bytes_read:,} of {remote.size:,} bytes in {remote.requests} requests"
         click.echo(f"moved {words}", err=True)

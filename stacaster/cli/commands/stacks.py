@@ -26,7 +26,7 @@ def stack(config: str | None, dry_run: bool, as_json: bool, **given: Any) -> int
 
     chosen = {key: value for key, value in given.items() if value is not None}
     with show.step_progress() as progress:
-        result = stacaster.stack(config, dry_run=dry_run, progress=progress, **chosen)
+        result = stacaster.sar.stack(config, dry_run=dry_run, progress=progress, **chosen)
     if as_json:
         click.echo(json.dumps(result.to_dict(), indent=2))
     else:

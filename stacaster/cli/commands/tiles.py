@@ -54,7 +54,7 @@ def plan(
     if output is None and not dry_run:
         raise click.UsageError("-o names the folder of the run; --dry-run needs none")
     place = {key: rest.pop(key) for key in ("bbox", "region", "intersects")}
-    found = stacaster.plan_tiles(stacaster.read_recipe(recipe, **rest), catalog=catalog, **place)
+    found = stacaster.tiles.plan_tiles(stacaster.tiles.read_recipe(recipe, **rest), catalog=catalog, **place)
     estimates = found.estimates
     if as_json:
         click.echo(json.dumps(estimates, indent=2))
@@ -75,7 +75,7 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
     import stacaster
 
     with show.count_progress("tiles") as progress:
-        stacaster.run_tiles(output, progress=progress, **rest)
+        stacaster.tiles.run_tiles(output, progress=progress, **rest)
     return _status(output, as_json=as_json)
 
 
@@ -97,7 +97,7 @@ def submit(output: str, script_only: bool, **rest: Any) -> int:
     """Give what is pending or stale to Slurm as one array job; 'tiles status' follows it."""
     import stacaster
 
-    job = stacaster.submit_tiles(output, submit=not script_only, **rest)
+    job = stacaster.tiles.submit_tiles(output, submit=not script_only, **rest)
     if script_only:
         click.echo(f"scripts are in {output}/slurm", err=True)
         return 0
@@ -120,7 +120,7 @@ def status(output: str, watch: float | None, as_json: bool) -> int:
     import stacaster
 
     while watch is not None:
-        counts, _ = stacaster.tiles_status(output)
+        counts, _ = stacaster.tiles.tiles_status(output)
         click.echo(", ".join(f"{value} {key}" for key, value in counts.items() if value), err=True)
         if not counts["pending"] + counts["running"] + counts["stale"]:
             break
@@ -131,7 +131,7 @@ def status(output: str, watch: float | None, as_json: bool) -> int:
 def _status(output: str, *, as_json: bool) -> int:
     import stacaster
 
-    counts, failed = stacaster.tiles_status(output)
+    counts, failed = stacaster.tiles.tiles_status(output)
     if as_json:
         problems = [{"tile": entry.key, "reason": entry.reason} for entry in failed]
         click.echo(json.dumps({"counts": counts, "failed": problems}, indent=2))
@@ -150,7 +150,7 @@ def retry(output: str) -> None:
     """Make failed and cancelled tiles pending again."""
     import stacaster
 
-    click.echo(f"{stacaster.retry_tiles(output)} tiles are pending again", err=True)
+    click.echo(f"{stacaster.tiles.retry_tiles(output)} tiles are pending again", err=True)
 
 
 @tiles.command(epilog="\b\nExample:\n  stacaster tiles cancel run")
@@ -159,7 +159,7 @@ def cancel(output: str) -> None:
     """Let no run take up what is pending; tiles that are being computed are finished."""
     import stacaster
 
-    click.echo(f"{stacaster.cancel_tiles(output)} tiles are cancelled", err=True)
+    click.echo(f"{stacaster.tiles.cancel_tiles(output)} tiles are cancelled", err=True)
 
 
 @tiles.command(epilog="\b\nExample:\n  stacaster tiles collect run")
@@ -169,7 +169,7 @@ def collect(output: str) -> None:
     import stacaster
 
     with show.count_progress("collect") as progress:
-        show.written(stacaster.collect_tiles(output, progress=progress))
+        show.written(stacaster.tiles.collect_tiles(output, progress=progress))
 
 
 @tiles.command("map", epilog="\b\nExample:\n  stacaster tiles map run -o run.html")
@@ -179,7 +179,7 @@ def draw(output: str, picture: str) -> None:
     """Draw the tiles in the colours of their statuses."""
     import stacaster
 
-    show.written(stacaster.draw_tiles(output, picture))
+    show.written(stacaster.tiles.draw_tiles(output, picture))
 
 
 @tiles.command(epilog="\b\nExample:\n  stacaster tiles reproduce run -o again --workers 2")
@@ -192,7 +192,7 @@ def reproduce(source: str, output: str, as_json: bool, **rest: Any) -> int:
     import stacaster
 
     with show.count_progress("tiles") as progress:
-        found = stacaster.reproduce_tiles(source, output, progress=progress, **rest)
+        found = stacaster.tiles.reproduce_tiles(source, output, progress=progress, **rest)
     show.rows(found, ("tile", "what", "was", "is"), as_json=as_json)
     if not found:
         click.echo("all files are the same bytes", err=True)

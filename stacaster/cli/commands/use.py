@@ -174,4 +174,4 @@ def report(output: str, collection: str | None, **rest: Any) -> None:
     """Write one page with footprints, pictures and filters; it opens without a server."""
     import stacaster
 
-    show.written(stacaster.write_report(output, collections=collection, **rest))
+    show.written(stacaster.catalog.write_report(output, collections=collection, **rest))

@@ -23,7 +23,7 @@ def sign(href: str) -> str:
 
     Files of the Planetary Computer get a signature, files behind Earthdata Login the signed address to which their
     provider redirects. Such addresses expire within an hour and are never stored. ``odc.stac.load(...,
-    patch_url=stacaster.sign)`` reads items that were registered in place; ``stacaster.load`` does so by itself.
+    patch_url=stacaster.network.sign)`` reads items that were registered in place; ``stacaster.load`` does so by itself.
 
     Args:
         href: Address or path of an asset. Of a virtual raster (``.vrt``) that leads to files behind a login, the whole

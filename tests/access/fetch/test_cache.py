@@ -35,17 +35,17 @@ def cache(tmp_path: Path) -> Path:
     return root
 
 
-def names(found: list[stacaster.CachedGranule]) -> list[str]:
+def names(found: list[stacaster.access.CachedGranule]) -> list[str]:
     return [entry.granule for entry in found]
 
 
 def test_what_lies_there(cache: Path) -> None:
-    found = stacaster.list_cache(cache)
+    found = stacaster.access.list_cache(cache)
     assert names(found) == ["a", "b", "c"] and [entry.is_partial for entry in found] == [False, True, False]
     assert [(entry.files, entry.size) for entry in found] == [(1, 1002), (0, 2000), (1, 3002)]
-    assert names(stacaster.list_cache(cache, product="ATL03")) == ["c"]
-    assert names(stacaster.list_cache(cache, product="AST_L1T.003")) == ["a", "b"]
-    assert stacaster.list_cache(cache / "nowhere") == []
+    assert names(stacaster.access.list_cache(cache, product="ATL03")) == ["c"]
+    assert names(stacaster.access.list_cache(cache, product="AST_L1T.003")) == ["a", "b"]
+    assert stacaster.access.list_cache(cache / "nowhere") == []
 
 
 @pytest.mark.parametrize(
@@ -61,17 +61,17 @@ def test_what_lies_there(cache: Path) -> None:
     ],
 )
 def test_what_goes(cache: Path, rules: dict, gone: list[str]) -> None:
-    assert names(stacaster.prune_cache(cache, **rules, dry_run=True)) == gone
-    assert len(stacaster.list_cache(cache)) == 3
-    assert names(stacaster.prune_cache(cache, **rules)) == gone
-    assert names(stacaster.list_cache(cache)) == [name for name in "abc" if name not in gone]
+    assert names(stacaster.access.prune_cache(cache, **rules, dry_run=True)) == gone
+    assert len(stacaster.access.list_cache(cache)) == 3
+    assert names(stacaster.access.prune_cache(cache, **rules)) == gone
+    assert names(stacaster.access.list_cache(cache)) == [name for name in "abc" if name not in gone]
     assert (cache / "photos" / "holiday" / "beach.jpg").exists()
 
 
 def test_what_another_process_fetches_stays(cache: Path) -> None:
     with FileLock(cache / "AST_L1T.003" / "b" / ".b.hdf.lock"):
-        assert names(stacaster.prune_cache(cache, everything=True)) == ["a", "c"]
-    assert names(stacaster.list_cache(cache)) == ["b"]
+        assert names(stacaster.access.prune_cache(cache, everything=True)) == ["a", "c"]
+    assert names(stacaster.access.list_cache(cache)) == ["b"]
 
 
 def test_links_are_not_followed(cache: Path, tmp_path: Path) -> None:
@@ -79,14 +79,14 @@ def test_links_are_not_followed(cache: Path, tmp_path: Path) -> None:
     outside.mkdir()
     (outside / ".x.hdf.receipt.json").write_text("{}")
     (cache / "AST_L1T.003" / "link").symlink_to(outside)
-    stacaster.prune_cache(cache, everything=True)
+    stacaster.access.prune_cache(cache, everything=True)
     assert (outside / ".x.hdf.receipt.json").exists()
 
 
 @pytest.mark.parametrize("rules", [{}, {"product": "ATL03"}, {"older_than_days": -1}, {"keep_bytes": -5}])
 def test_a_condition_is_needed(cache: Path, rules: dict) -> None:
     with pytest.raises(UsageError):
-        stacaster.prune_cache(cache, **rules)
+        stacaster.access.prune_cache(cache, **rules)
 
 
 def test_in_a_shell(cache: Path, repository: Path, tmp_path: Path) -> None:

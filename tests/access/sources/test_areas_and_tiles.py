@@ -85,7 +85,7 @@ def scattered(twin: Twin) -> Cmr:
 def test_tiles_find_each_granule_once(scattered: Cmr, options: dict) -> None:
     area: dict = {"bbox": [130.1, -35.9, 139.8, -30.2]}
     whole = [granule.id for granule in stacaster.search("AST_L1T", **area, **options)]
-    tiles = list(stacaster.search_tiles("AST_L1T", tile_size=2, **area, **options))
+    tiles = list(stacaster.access.search_tiles("AST_L1T", tile_size=2, **area, **options))
     assert [tile for tile, _ in tiles][:2] == [(130, -36, 132, -34), (132, -36, 134, -34)] and len(tiles) == 15
     if not options:
         found = [granule.id for _, search in tiles for granule in search]
@@ -99,7 +99,7 @@ def test_tiles_of_a_polygon_leave_out_what_it_does_not_touch(scattered: Cmr, twi
     triangle = {"type": "Polygon", "coordinates": [[[130.1, -35.9], [137, -35.9], [130.1, -31], [130.1, -35.9]]]}
     # One version: of a scene whose newest version just misses the triangle, the whole search gives the older one.
     whole = sorted(granule.id for granule in stacaster.search("AST_L1T", version="004", intersects=triangle))
-    tiles = list(stacaster.search_tiles("AST_L1T", version="004", tile_size=2, intersects=triangle))
+    tiles = list(stacaster.access.search_tiles("AST_L1T", version="004", tile_size=2, intersects=triangle))
     assert sorted(granule.id for _, search in tiles for granule in search) == whole and len(tiles) < 12
 
 
@@ -110,4 +110,4 @@ def test_tiles_of_a_polygon_leave_out_what_it_does_not_touch(scattered: Cmr, twi
 )  # fmt: skip
 def test_tiles_that_cannot_be_asked(options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        list(stacaster.search_tiles("AST_L1T", **options))
+        list(stacaster.access.search_tiles("AST_L1T", **options))

@@ -266,7 +266,7 @@ def test_large_results_stream(cmr: Cmr) -> None:
     peaks = []
     for limit in (3_000, 10_000):
         tracemalloc.start()
-        count = sum(1 for _ in stacaster.iter_granules("AST_L1T", all_versions=True, limit=limit))
+        count = sum(1 for _ in stacaster.access.iter_granules("AST_L1T", all_versions=True, limit=limit))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert count == limit

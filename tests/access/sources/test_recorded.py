@@ -42,7 +42,7 @@ def replay(shared: Path, twin: Twin, name: str, *, first: int = 0, last: int | N
 def test_a_chain_of_ten_pages(shared: Path, twin: Twin, caplog: pytest.LogCaptureFixture) -> None:
     service = replay(shared, twin, "cmr/pc_searchafter_chain_10x2.json")
     found = []
-    for granule in stacaster.iter_granules("MOD02QKM", all_versions=True):
+    for granule in stacaster.access.iter_granules("MOD02QKM", all_versions=True):
         found.append(granule)
         if len(found) == 20:
             break
@@ -90,5 +90,5 @@ def test_pages_of_the_planetary_computer(shared: Path, twin: Twin) -> None:
     twin.routes["planetarycomputer.microsoft.com"] = answer
     expected = [item["id"] for entry in pages for item in entry["body"]["json"]["features"]]
     # The recording ends before the pages do.
-    found = stacaster.iter_granules("naip", source="planetary-computer", all_versions=True)
+    found = stacaster.access.iter_granules("naip", source="planetary-computer", all_versions=True)
     assert [next(found).id for _ in expected[: len(expected) - 1]] == expected[:-1]

@@ -95,7 +95,7 @@ def test_trouble_that_stays(api: Api) -> None:
         stacaster.search("aster-l1t", source=ROOT)
     api.script = [Answer(503, {"Retry-After": "0"})] * 9
     with pytest.raises(SearchError, match="failed"):
-        list(stacaster.iter_granules("aster-l1t", source=ROOT, policy=RetryPolicy(attempts=2)))
+        list(stacaster.access.iter_granules("aster-l1t", source=ROOT, policy=RetryPolicy(attempts=2)))
 
 
 def test_a_collection_is_needed() -> None:
