@@ -109,6 +109,7 @@ _WANTED: tuple[Decorator, ...] = (
     click.option("--split-complex", is_flag=True, help="Amplitude and phase instead of complex numbers."),
     click.option("--variables", multiple=True, metavar="PATTERN", help="Tracks: add columns, such as 'canopy/*'."),
     click.option("--classes", metavar="DIR", help="Tracks: folder with ATL08 granules that classify ATL03 photons."),
+    click.option("--with-classes", is_flag=True, help="With --product ATL03: download the ATL08 of each pass, too."),
     click.option("--keep-files", is_flag=True, help="Radar: take granules in as they come, without COGs."),
     click.option("--clip", is_flag=True, help="With --product: cut granules to the area. Files are always cut to it."),
     click.option("--remote", is_flag=True, help="With --product: read HDF5 granules where they lie, only the area."),

@@ -19,6 +19,7 @@ from stacaster.config import catalog_path
 from stacaster.executors.cluster import Cluster
 from stacaster.files.names import safe_id
 from stacaster.ingest import ingest
+from stacaster.ingest.class_download import with_class_granules
 from stacaster.ingest.cluster_ingest import plain_outcomes, run_spread
 from stacaster.ingest.convert.ingest_options import AREA, OPTIONS, parse_area
 from stacaster.ingest.register import register
@@ -28,7 +29,7 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", *(name for name in OPTIONS if name not in AREA))
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "with_classes", *(k for k in OPTIONS if k not in AREA))
 
 
 def ingest_search(
@@ -55,7 +56,8 @@ def ingest_search(
         no_copy: Download nothing: register the provider's Cloud Optimized GeoTIFFs in place; see ``register``.
         dry_run: Only say what would be done.
         progress: Called after every granule.
-        **options: ``clip`` cuts the granules to the area of the search; ``remote`` does so too, and reads HDF5 granules
+        **options: ``with_classes`` downloads the ATL08 granule of each ATL03 granule, which classifies its photons;
+            ``clip`` cuts the granules to the area of the search; ``remote`` does so too, and reads HDF5 granules
             where they lie instead of downloading them (``s3``: from their bucket). ``workers`` (also a ``Cluster``,
             whose machines download and ingest a granule a task), ``subsystem``, ``keep_swir``, ``profile``, ``bands``,
             ``frequency``, ``split_complex`` as in ``ingest``; all others are those of ``search``.
@@ -90,7 +92,8 @@ def ingest_search(
         register(missing, catalog=root, progress=lambda _, __, outcome: counter.add(outcome), **kept)
         return counter.report()
     if is_remote:
-        for outcome in ingest(list(missing), catalog=root, **conversion).outcomes:
+        granules = list(missing)
+        for outcome in ingest(granules, catalog=root, **with_class_granules(granules, conversion, cache_dir)).outcomes:
             counter.add(outcome)
         return counter.report()
     if isinstance(conversion.get("workers"), Cluster):
@@ -100,7 +103,8 @@ def ingest_search(
     while following.granules:
         current, report = following, following.result()
         following = _Fetching(list(islice(missing, _BATCH)), cache_dir)
-        _ingest_batch(current.granules, report, root, conversion, counter, discard_source=discard_source)
+        wanted = with_class_granules(current.granules, conversion, cache_dir)
+        _ingest_batch(current.granules, report, root, wanted, counter, discard_source=discard_source)
     return counter.report()
 
 
@@ -129,7 +133,9 @@ def acquire_one(payload: Mapping[str, Any]) -> dict[str, Any]:
     given = dict(payload)
     granule, root = Granule.from_dict(given.pop("granule")), Path(given.pop("catalog"))
     counter, discard = _Counter(None), bool(given.pop("discard_source"))
-    report = fetch([granule], cache_dir=given.pop("cache_dir"))
+    cache = given.pop("cache_dir")
+    report = fetch([granule], cache_dir=cache)
+    given = with_class_granules([granule], given, cache)
     _ingest_batch([granule], report, root, {**given, "workers": 1}, counter, discard_source=discard)
     return plain_outcomes(counter.outcomes)
 

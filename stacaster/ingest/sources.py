@@ -32,8 +32,11 @@ def _remote(entry: Granule | GranuleFile | str) -> GranuleFiles:
 def merged(granules: Sequence[GranuleFiles], options: Mapping[str, Any], *, s3: bool) -> list[dict[str, Any]]:
     """Return what a worker has to know of each granule: its files, or its place at the provider."""
     found = []
+    pool = [str(path) for granule in granules for path in granule.files if "ATL08_" in path.name]
     for granule in granules:
         payload: dict[str, Any] = {"files": [str(path) for path in granule.files], **options}
+        if pool and "ATL03_" in granule.name:
+            payload["pool"] = pool
         if granule.remote is not None:
             payload["remote"] = {**granule.remote, "s3": s3}
         found.append(payload)

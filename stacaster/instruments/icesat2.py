@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(
-    r"(?:processed_)?(?P<product>ATL\d\d)_(?P<time>\d{14})_(?P<rgt>\d{4})(?P<cycle>\d\d)(?P<region>\d\d)_"
+    r"(?:[a-z]+_)?(?P<product>ATL\d\d)_(?P<time>\d{14})_(?P<rgt>\d{4})(?P<cycle>\d\d)(?P<region>\d\d)_"
     r"(?P<release>\d{3})_(?P<revision>\d\d)\w*"
 )
 """Names of granules, also of those that a subsetting service cut."""
@@ -33,6 +33,18 @@ PROVIDERS = (
     Provider(name="National Snow and Ice Data Center", roles=("processor", "host"), url="https://nsidc.org/"),
 )
 """Who made and who hosts the data."""
+
+
+def pass_of(name: str) -> tuple[str, str, str, str] | None:
+    """Return time, track, cycle and region of the name of a granule or its file: equal for all products of a pass."""
+    match = NAME.fullmatch(re.sub(r"\.h5$", "", name))
+    return None if match is None else (match["time"], match["rgt"], match["cycle"], match["region"])
+
+
+def release_of(name: str) -> tuple[str, str] | None:
+    """Return release and revision of the name of a granule or its file."""
+    match = NAME.fullmatch(re.sub(r"\.h5$", "", name))
+    return None if match is None else (match["release"], match["revision"])
 
 
 def epoch_of(content: GranuleContent) -> dt.datetime:

@@ -60,7 +60,7 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
     return show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
 
 
-_OF_SEARCH = ("cache_dir", "discard_source", "no_copy", "clip", "remote", "s3")
+_OF_SEARCH = ("cache_dir", "discard_source", "no_copy", "clip", "remote", "s3", "with_classes")
 _AREA = ("bbox", "intersects", "region", "name_column")
 
 

@@ -29,8 +29,9 @@ from stacaster.geo.hulls import HullOf
 from stacaster.geotiff.cog import CogJob, write_cogs
 from stacaster.geotiff.quicklooks import WrittenBands, write_quicklooks
 from stacaster.ingest.convert.band_selection import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
+from stacaster.ingest.convert.class_granule import companion
 from stacaster.ingest.convert.native_files import keep_files
-from stacaster.ingest.convert.source import companion, describe_source, open_source, options_of
+from stacaster.ingest.convert.source import describe_source, open_source, options_of
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.version import __version__
 

@@ -50,7 +50,7 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
         "area": parse_area(**{key: options.get(key) for key in AREA}),
         "split_complex": bool(options.get("split_complex")),
         "variables": _texts(options.get("variables") or ()),
-        "classes": _folder(options.get("classes")),
+        "classes": _granules_of_classes(options.get("classes")),
         "keep_files": bool(options.get("keep_files")),
     }
 
@@ -82,12 +82,16 @@ def _subsystems(names: Sequence[str]) -> list[str]:
     return sorted({known[name.upper()] for name in names})
 
 
-def _folder(value: str | os.PathLike[str] | None) -> str | None:
+def _granules_of_classes(value: Any) -> list[str] | None:
+    """Return folders and files that may hold ATL08 granules; None where none were named."""
     if value is None:
         return None
-    if not Path(value).is_dir():
-        raise UsageError(f"classes is {str(value)!r}, but a folder with ATL08 granules is needed")
-    return str(Path(value).absolute())
+    named = [value] if isinstance(value, (str, os.PathLike)) else list(value)
+    for entry in named:
+        path = Path(entry)
+        if not path.is_dir() and not (path.is_file() and "ATL08" in path.name):
+            raise UsageError(f"classes is {str(entry)!r}, but a folder with ATL08 granules, or such a file, is needed")
+    return [str(Path(entry).absolute()) for entry in named]
 
 
 def _texts(names: str | Sequence[str]) -> list[str]:

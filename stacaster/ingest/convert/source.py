@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from stacaster.files.checksums import digest_file, multihash
 from stacaster.model import PARTS, ReadOptions
 
 if TYPE_CHECKING:
-    from stacaster.model import OpenGranule, Product
+    from stacaster.model import OpenGranule
 
 _BLOCK_BYTES = 1 << 17
 _LARGE_BYTES = 64 << 20
@@ -71,26 +70,6 @@ def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
     names = {name.removesuffix(part) for name in task["bands"] for part in ("", *PARTS)}
     return tuple(sorted({band.group for product in all_products().values() for band in product.bands
                          if band.name in names}))  # fmt: skip
-
-
-def companion(task: Mapping[str, Any], product: Product) -> Path | None:
-    """Return the ATL08 granule of the pass of one of ATL03, which gives photons their classes; None without one.
-
-    It has the same time, track and release, and lies in the same folder or below ``classes`` of the task.
-    """
-    if product.short_name != "ATL03":
-        return None
-    own = Path(task["files"][0]) if task["files"] else Path(task["remote"]["file"]["name"])
-    name = own.name.replace("ATL03", "ATL08")
-    if name == own.name:
-        return None
-    # Revisions of the two need not be the same.
-    pattern = re.sub(r"_\d\d(\w*)\.h5$", r"_??\1.h5", name)
-    found = sorted(own.parent.glob(pattern)) if task["files"] else []
-    if task.get("classes"):
-        found += sorted(Path(task["classes"]).rglob(pattern))
-    same = [path for path in found if path.name == name]
-    return (same or found or [None])[-1]  # type: ignore[list-item]
 
 
 def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError
 from stacaster.files.geoparquet import PointWriter
+from stacaster.ingest.convert.class_granule import note_of
 from stacaster.ingest.convert.photon_classes import classes_of
 from stacaster.ingest.convert.track_columns import choose_columns, schema_of
 from stacaster.ingest.convert.track_rows import Beam
@@ -56,7 +57,7 @@ def write_tracks(
     """
     found = Tracks()
     if classes is not None:
-        found.notes.append(f"classes of photons are those of {classes.content.name}")
+        found.notes.append(note_of(granule.content.name, Path(classes.content.name)))
     lacking = []
     for table in tables:
         beams = _beams_of(granule, table, found.notes)

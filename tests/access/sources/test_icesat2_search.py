@@ -102,3 +102,35 @@ def test_from_a_search_into_a_catalog(twin: Twin, monkeypatch: pytest.MonkeyPatc
     assert item.properties["icesat2:cycle"] == 16
     photons = catalog.points("photons")
     assert len(photons) > 500 and photons["class"].notna().any() and set(photons.cycle) == {16}
+
+
+@pytest.mark.parametrize("how", ["remote", "download"])
+def test_classes_come_with_the_photons(twin: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str) -> None:
+    """The ATL08 of each pass is searched and downloaded, whatever its revision; a pass without one fails alone."""
+    monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
+    monkeypatch.setenv("STACASTER_CACHE_DIR", str(tmp_path / "cache"))
+    hosts = Earthdata(twin)
+    records: list[dict[str, Any]] = []
+    for cycle in (16, 17):
+        moment = datetime(2022, 8, 14, 3, 10, 5, tzinfo=UTC) + timedelta(days=91 * (cycle - 16))
+        scene = replace(TrackScene(segments=20, photons=20, beams=("gt1l",)), cycle=cycle, start=moment)
+        for path in write_icesat2(scene, tmp_path):
+            if path.name.startswith("ATL08") and cycle == 17:
+                continue
+            name = path.name.replace("_006_01", "_006_02") if "ATL08" in path.name else path.name
+            hosts.files[f"/nsidc-cumulus-prod-protected/{name}"] = path.read_bytes()
+            records.append(icesat2_record(len(records), name[:-3], HERE, content=path.read_bytes()))
+            path.unlink()
+    twin.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
+    options: dict[str, Any] = {"remote": True} if how == "remote" else {}
+    report = stacaster.ingest_search("ATL03", bbox=HERE, with_classes=True, catalog=tmp_path / "c", **options)
+    assert {outcome.status for outcome in report.outcomes} == {"ingested", "failed"}, report
+    assert "no ATL08 granule of its pass" in str(report.failed[0].reason)
+    photons = stacaster.open_catalog(tmp_path / "c").points("atl03_photons")
+    assert photons["class"].notna().sum() > 100 and set(photons.cycle) == {16}
+    with pytest.raises(UsageError, match="with_classes is for ATL03"):
+        stacaster.ingest_search("ATL06", bbox=HERE, with_classes=True, catalog=tmp_path / "c", **options)
+    with pytest.raises(UsageError, match="give one of them"):
+        stacaster.ingest_search(
+            "ATL03", bbox=HERE, with_classes=True, classes=tmp_path, catalog=tmp_path / "c2", **options
+        )
