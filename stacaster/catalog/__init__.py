@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 import lazy_loader
 
@@ -30,6 +30,16 @@ from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
 from stacaster.geo.area_input import read_geometry
 from stacaster.geo.areas import bounds_of
+from stacaster.model.names import ALIASES, as_names, check_known, option_names, with_one_name
+from stacaster.model.options import (
+    CatalogLoadOptions,
+    CatalogSampleOptions,
+    ConditionOptions,
+    GeoboxOptions,
+    ItemOptions,
+    ItemSearchOptions,
+    PointQueryOptions,
+)
 from stacaster.network.objects import Objects, is_address, open_objects
 
 if TYPE_CHECKING:
@@ -41,6 +51,7 @@ if TYPE_CHECKING:
     from stacaster.catalog.publish import PublishReport
     from stacaster.catalog.report_page import write_report
     from stacaster.catalog.serve import CatalogServer
+    from stacaster.cube.report import LoadReport
 
 __all__ = [
     "Catalog",
@@ -111,37 +122,25 @@ class Catalog:
             raise UsageError(f"collection {name!r} is not in the catalog, which has {known}")
         return _read_json(self.root / name / "collection.json")
 
-    def search(
-        self,
-        *,
-        bbox: str | Sequence[float] | None = None,
-        intersects: Any | None = None,
-        datetime: str | None = None,
-        collections: str | Sequence[str] | None = None,
-        ids: Sequence[str] | None = None,
-        filter: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name in STAC
-        limit: int | None = None,
-        **shape: Any,
-    ) -> ItemSearch:
+    def search(self, **conditions: Unpack[ItemSearchOptions]) -> ItemSearch:
         """Find items.
 
         Args:
-            bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
-            intersects: GeoJSON geometry, a file with polygons, or anything with ``__geo_interface__``.
-            datetime: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``.
-            collections: Collection ids.
-            ids: Item ids.
-            filter: CQL2 text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON.
-            limit: Largest number of items.
-            **shape: ``sortby`` (``-eo:cloud_cover,datetime`` or a list) and ``fields`` (columns of tables, likewise).
+            **conditions: ``bbox`` (west, south, east, north in degrees; west > east crosses the antimeridian),
+                ``intersects`` (GeoJSON geometry, a file with polygons, or anything with ``__geo_interface__``),
+                ``datetime`` (``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``), ``collections`` and
+                ``ids``, ``filter`` (CQL2 text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON),
+                ``limit`` (largest number of items), ``sortby`` (``-eo:cloud_cover,datetime`` or a list), ``fields``
+                (columns of tables, likewise).
 
         Raises:
             UsageError: An argument cannot be understood or names an unknown collection.
         """
-        sortby, fields = (_names(shape.pop(key, None)) for key in ("sortby", "fields"))
-        if shape:
-            raise UsageError(f"{', '.join(shape)} is no argument of a search")
-        names = [collections] if isinstance(collections, str) else collections
+        check_known("search", conditions, ItemSearchOptions)
+        given = with_one_name(conditions)
+        bbox, intersects, datetime, limit = (given.get(key) for key in ("bbox", "intersects", "datetime", "limit"))
+        sortby, fields = (tuple(as_names(given.get(key), key) or ()) for key in ("sortby", "fields"))
+        names = given.get("collections")
         for name in names or ():
             self.collection(name)
         box = None if bbox is None else query.parse_bbox(bbox)
@@ -150,8 +149,8 @@ class Catalog:
             bbox=box if area is None else box or bounds_of(area),
             datetime=None if datetime is None else query.parse_datetime(datetime),
             collections=names,
-            ids=ids,
-            filter=filter,
+            ids=given.get("ids"),
+            filter=given.get("filter"),
             sortby=sortby,
             limit=limit if box is None and area is None else None,
         )
@@ -163,24 +162,33 @@ class Catalog:
         """Return every item; use ``search`` to choose some."""
         return self.search().item_collection()
 
+    @overload
     def load(
-        self,
-        *,
-        bbox: str | Sequence[float] | None = None,
-        intersects: Any | None = None,
-        datetime: str | None = None,
-        collections: str | Sequence[str] | None = None,
-        ids: Sequence[str] | None = None,
-        filter: str | Mapping[str, Any] | None = None,  # noqa: A002 - the name in STAC
-        **options: Any,
-    ) -> xr.Dataset:
-        """Search and load in one call; further options are those of ``stacaster.load``."""
+        self, *, report: Literal[True], **options: Unpack[CatalogLoadOptions]
+    ) -> tuple[xr.Dataset, LoadReport]: ...
+
+    @overload
+    def load(self, *, report: Literal[False] = False, **options: Unpack[CatalogLoadOptions]) -> xr.Dataset: ...
+
+    def load(
+        self, *, report: bool = False, **options: Unpack[CatalogLoadOptions]
+    ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
+        """Search and load in one call.
+
+        Args:
+            report: As for ``stacaster.load``.
+            **options: ``datetime``, ``collections``, ``ids``, ``filter`` as for ``search``, and the options of
+                ``stacaster.load``.
+        """
         from stacaster.catalog.cubes import select
 
-        conditions = {"bbox": bbox, "intersects": intersects, "datetime": datetime, "collections": collections}
-        return select(self, conditions | {"ids": ids, "filter": filter}, options).load(**options)
+        check_known("load", options, CatalogLoadOptions, also=("report",))
+        given = with_one_name(options)
+        conditions = {key: given.pop(key, None) for key in option_names(ItemOptions) if key not in ALIASES}
+        search = select(self, conditions, given)
+        return search.load(report=True, **given) if report else search.load(**given)
 
-    def geobox(self, bbox: str | Sequence[float] | None = None, **conditions: Any) -> GeoBox:
+    def geobox(self, bbox: str | Sequence[float] | None = None, **conditions: Unpack[GeoboxOptions]) -> GeoBox:
         """Return the scenes' own pixel grid over a box, for ``geobox=`` of ``load``.
 
         Args:
@@ -193,16 +201,23 @@ class Catalog:
         """
         from stacaster.catalog.cubes import geobox_of
 
-        bands = conditions.pop("bands", None)
-        return geobox_of(self.search(bbox=bbox, **conditions), bands)
+        check_known("geobox", conditions, GeoboxOptions)
+        given = with_one_name(conditions)
+        bands = given.pop("bands", None)
+        return geobox_of(self.search(bbox=bbox, **given), bands)
 
-    def sample(self, points: Any, *, datetime: str | None = None, **options: Any) -> gpd.GeoDataFrame:
-        """Take the values of scenes at points; options are ``collections`` and those of ``stacaster.sample``."""
+    def sample(self, points: Any, **options: Unpack[CatalogSampleOptions]) -> gpd.GeoDataFrame:
+        """Take the values of scenes at points.
+
+        Args:
+            points: As for ``stacaster.sample``.
+            **options: ``datetime`` and ``collections`` of the scenes, and the options of ``stacaster.sample``.
+        """
         from stacaster.catalog.cubes import sample_catalog
 
-        return sample_catalog(
-            self, points, {"datetime": datetime, "collections": options.pop("collections", None)}, options
-        )
+        check_known("sample", options, CatalogSampleOptions)
+        given = with_one_name(options)
+        return sample_catalog(self, points, {key: given.pop(key, None) for key in ("datetime", "collections")}, given)
 
     def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
@@ -226,7 +241,7 @@ class Catalog:
             return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
         return sql_with_points(self, text, beside)
 
-    def points(self, table: str, **options: Any) -> gpd.GeoDataFrame:
+    def points(self, table: str, **options: Unpack[PointQueryOptions]) -> gpd.GeoDataFrame:
         """Return points of tracks, such as photons: only files and row groups that may fit are read.
 
         Args:
@@ -240,9 +255,11 @@ class Catalog:
         """
         from stacaster.catalog.points import read_points
 
-        return read_points(self, table, **options)
+        check_known("points", options, PointQueryOptions)
+        given = dict[str, Any](options)
+        return read_points(self, table, **given | {"columns": as_names(given.get("columns"), "columns")})
 
-    def remove(self, *, dry_run: bool = False, **conditions: Any) -> list[str]:
+    def remove(self, *, dry_run: bool = False, **conditions: Unpack[ConditionOptions]) -> list[str]:
         """Remove items from the catalog, with their files.
 
         Args:
@@ -257,13 +274,20 @@ class Catalog:
             CatalogError: The catalog is damaged or locked for too long.
         """
         store = self._store()
-        if not (given := {key: value for key, value in conditions.items() if value is not None}):
+        check_known("remove", conditions, ConditionOptions)
+        given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
+        if not given:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
         return [item_id for _, item_id in remove_items(store, keys, dry_run=dry_run)]
 
     def archive(
-        self, output: str | os.PathLike[str], *, remove: bool = False, dry_run: bool = False, **conditions: Any
+        self,
+        output: str | os.PathLike[str],
+        *,
+        remove: bool = False,
+        dry_run: bool = False,
+        **conditions: Unpack[ConditionOptions],
     ) -> list[str]:
         """Put items away into a catalog of their own, a folder or a ``.tar``; see ``archive.archive_items``.
 
@@ -277,7 +301,8 @@ class Catalog:
             Ids of the items.
         """
         self._store()
-        given = {key: value for key, value in conditions.items() if value is not None}
+        check_known("archive", conditions, ConditionOptions)
+        given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
         return archive_items(self.search(**given), output, remove=remove, dry_run=dry_run)
 
     def close(self) -> None:
@@ -297,11 +322,6 @@ class Catalog:
 
     def _repr_html_(self) -> str:
         return as_html(self)
-
-
-def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
-    parts = value.split(",") if isinstance(value, str) else list(value or ())
-    return tuple(part.strip() for part in parts if part.strip())
 
 
 def open_catalog(path: str | os.PathLike[str]) -> Catalog:

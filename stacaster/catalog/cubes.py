@@ -12,6 +12,7 @@ from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
 from stacaster.cube.selection import CHUNKS, assets_of, band_names
 from stacaster.errors import NothingFoundError
+from stacaster.model.names import Names
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -50,7 +51,7 @@ def shaped(search: ItemSearch, options: dict[str, Any]) -> dict[str, Any]:
     return search.placed({"chunks": CHUNKS, "native": is_native, **options})
 
 
-def geobox_of(search: ItemSearch, bands: str | Sequence[str] | None) -> GeoBox:
+def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:
     """Return the native grid of the scenes of a search: of some bands, or of those with the smallest pixels."""
     items = list(search.items())
     if not items:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, Unpack, overload
+
+from stacaster.model.options import LoadOptions
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pystac
+    import xarray as xr
+
+    from stacaster.cube.report import LoadReport
 
 
 class ItemSource(Protocol):
@@ -31,6 +36,14 @@ class ItemSource(Protocol):
         """Return a search of the items with these collections and ids alone."""
         ...
 
-    def load(self, **options: Any) -> Any:
+    @overload
+    def load(self, *, report: Literal[True], **options: Unpack[LoadOptions]) -> tuple[xr.Dataset, LoadReport]: ...
+
+    @overload
+    def load(self, *, report: Literal[False] = False, **options: Unpack[LoadOptions]) -> xr.Dataset: ...
+
+    def load(
+        self, *, report: bool = False, **options: Unpack[LoadOptions]
+    ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
         """Load the items as a cube."""
         ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, Unpack, overload
 
 from stacaster.analysis.stacks import Baseline, Scene, baselines_of, middle_of
 from stacaster.catalog.item_source import ItemSource
@@ -13,10 +13,14 @@ from stacaster.cube.selection import is_data, moment_of
 from stacaster.errors import LoadError
 from stacaster.instruments import radar
 from stacaster.instruments.versions import Rank, version_of
+from stacaster.model.names import Names, as_names, check_known
+from stacaster.model.options import LoadOptions, StackLoadOptions
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
+
+    from stacaster.cube.report import LoadReport
 
 
 Search = TypeVar("Search", bound=ItemSource)
@@ -69,26 +73,40 @@ class ItemStack(Generic[Search]):
         ]
         return baselines_of(scenes, reference=reference)
 
-    def load(self, bands: str | Sequence[str] | None = None, **options: Any) -> xr.Dataset:
+    @overload
+    def load(
+        self, bands: Names | None = None, *, report: Literal[True], **options: Unpack[StackLoadOptions]
+    ) -> tuple[xr.Dataset, LoadReport]: ...
+
+    @overload
+    def load(
+        self, bands: Names | None = None, *, report: Literal[False] = False, **options: Unpack[StackLoadOptions]
+    ) -> xr.Dataset: ...
+
+    def load(
+        self, bands: Names | None = None, *, report: bool = False, **options: Unpack[StackLoadOptions]
+    ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
         """Return the time series of the stack on its own grid; lazy unless ``chunks=None``.
 
         Args:
             bands: Asset keys; None takes all.
-            **options: Arguments of ``Catalog.load``.
+            report: Return the report as well, as for ``stacaster.load``.
+            **options: Those of ``stacaster.load``.
 
         Raises:
             LoadError: The items do not share one grid; ``crs`` and ``resolution`` name another.
         """
-        wanted = [bands] if isinstance(bands, str) else bands
+        check_known("load", options, StackLoadOptions, also=("bands", "report"))
+        wanted = as_names(bands, "bands")
         apart = [name for name in self.lattices if wanted is None or name in wanted]
         if apart and not {"crs", "geobox", "like"} & set(options):
             raise LoadError(
                 f"{', '.join(apart)} lie on several grids in this stack of {len(self)} items; name crs and resolution, "
                 "or choose items with stack.search"
             )
-        options = {"chunks": {}, "native": not {"crs", "geobox", "like"} & set(options), **options}
-        cube: xr.Dataset = self.search.load(bands=bands, **options)
-        return cube
+        is_native = not {"crs", "geobox", "like"} & set(options)
+        given: LoadOptions = {"chunks": {}, "native": is_native, **options, "bands": wanted}
+        return self.search.load(report=True, **given) if report else self.search.load(**given)
 
 
 def item_stacks(search: Search, keys: Sequence[str], *, all_versions: bool = False) -> list[ItemStack[Search]]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.catalog import item_table
 from stacaster.errors import NothingFoundError
 from stacaster.geo.areas import box_shape
+from stacaster.model.options import LoadOptions
 from stacaster.network.objects import Objects
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from stacaster.catalog.item_stacks import ItemStack
     from stacaster.cube.planning import LoadPlan
+    from stacaster.cube.report import LoadReport
 
 _SHOWN = 20
 
@@ -112,15 +114,28 @@ class ItemSearch:
         """Return a search of the items with these collections and ids alone."""
         return replace(self, found=tuple(entry for entry in self.found if (entry.collection, entry.id) in keys))
 
-    def load(self, **options: Any) -> xr.Dataset:
-        """Load the items as a cube; see ``stacaster.load`` for the options (with ``report=True`` a pair).
+    @overload
+    def load(self, *, report: Literal[True], **options: Unpack[LoadOptions]) -> tuple[xr.Dataset, LoadReport]: ...
+
+    @overload
+    def load(self, *, report: Literal[False] = False, **options: Unpack[LoadOptions]) -> xr.Dataset: ...
+
+    def load(
+        self, *, report: bool = False, **options: Unpack[LoadOptions]
+    ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
+        """Load the items as a cube.
 
         The box of the search is that of the cube; of a polygon, what lies outside is no data. Options of place say
         otherwise.
+
+        Args:
+            report: Return the report as well, as for ``stacaster.load``.
+            **options: Those of ``stacaster.load``.
         """
         from stacaster import cube
 
-        loaded: xr.Dataset = cube.load(list(self.items()), **self.placed(options))
+        items, placed = list(self.items()), self.placed(options)
+        loaded: xr.Dataset | tuple[xr.Dataset, LoadReport] = cube.load(items, report=report, **placed)
         return loaded
 
     def stacks(self, *keys: str, all_versions: bool = False) -> list[ItemStack[ItemSearch]]:
@@ -135,19 +150,21 @@ class ItemSearch:
 
         return item_stacks(self, keys or KEYS, all_versions=all_versions)
 
-    def plan(self, **options: Any) -> LoadPlan:
+    def plan(self, **options: Unpack[LoadOptions]) -> LoadPlan:
         """Say what ``load`` would read and make, before it does."""
         from stacaster.cube.planning import plan
 
         return plan(self.items(), **self.placed(options))
 
-    def placed(self, options: dict[str, Any]) -> dict[str, Any]:
+    def placed(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return options of a load with the place of the search, where they name none."""
         if {"bbox", "intersects", "region", "point"} & set(options):
-            return options
+            return dict(options)
         if self.intersects is not None:
-            return options | {"intersects": self.intersects}
-        return options if self.bbox is None or {"geobox", "like"} & set(options) else options | {"bbox": self.bbox}
+            return {**options, "intersects": self.intersects}
+        return (
+            dict(options) if self.bbox is None or {"geobox", "like"} & set(options) else {**options, "bbox": self.bbox}
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self.items())

@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.catalog import item_table
 from stacaster.catalog.search import absolute, read_item
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.vector_files import read_vector_file
+from stacaster.model.options import LoadOptions
 from stacaster.network.objects import Objects
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pystac
     import xarray as xr
+
+    from stacaster.cube.report import LoadReport
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,20 @@ class SqlResult:
                     place = folder / item_table.year_of(document) / document["id"] / f"{document['id']}.json"
                     yield absolute(document, str(place))
 
-    def load(self, **options: Any) -> xr.Dataset:
-        """Load the items of the rows as a cube; options as in ``stacaster.load``.
+    @overload
+    def load(self, *, report: Literal[True], **options: Unpack[LoadOptions]) -> tuple[xr.Dataset, LoadReport]: ...
+
+    @overload
+    def load(self, *, report: Literal[False] = False, **options: Unpack[LoadOptions]) -> xr.Dataset: ...
+
+    def load(
+        self, *, report: bool = False, **options: Unpack[LoadOptions]
+    ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
+        """Load the items of the rows as a cube.
+
+        Args:
+            report: Return the report as well, as for ``stacaster.load``.
+            **options: Those of ``stacaster.load``.
 
         Raises:
             NothingFoundError: There is no row.
@@ -124,8 +139,7 @@ class SqlResult:
 
         if not len(self):
             raise NothingFoundError("the query gives no row, so there is nothing to load")
-        loaded: xr.Dataset = cube.load(self.items(), **options)
-        return loaded
+        return cube.load(self.items(), report=True, **options) if report else cube.load(self.items(), **options)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -29,28 +29,47 @@ class CubeAccessor:
         """Compute an index; see ``stacaster.compute_index``."""
         return indices.compute_index(self._cube, name)
 
-    def composite(self, method: str = "median", **options: Any) -> xr.Dataset:
+    def composite(
+        self,
+        method: str = "median",
+        *,
+        period: str | None = None,
+        mads: bool = False,
+        greenness: float = composites.GREENNESS,
+    ) -> xr.Dataset:
         """Make a composite; see ``stacaster.composite``."""
-        return composites.composite(self._cube, method, **options)
+        return composites.composite(self._cube, method, period=period, mads=mads, greenness=greenness)
 
-    def time_series(self, areas: Any | None = None, **options: Any) -> pd.DataFrame:
+    def time_series(
+        self,
+        areas: Any | None = None,
+        *,
+        name_column: str | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> pd.DataFrame:
         """Return means of areas; see ``stacaster.time_series``."""
-        return timeseries.time_series(self._cube, areas, **options)
+        return timeseries.time_series(self._cube, areas, name_column=name_column, progress=progress)
 
-    def to_rgb(self, composite: str | Sequence[str] | None = None, **options: Any) -> xr.DataArray:
+    def to_rgb(
+        self, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = pictures.PERCENT
+    ) -> xr.DataArray:
         """Return colours, stretched between percentiles; see ``stacaster.analysis.pictures.to_rgb``."""
-        return pictures.to_rgb(self._cube, composite, **options)
+        return pictures.to_rgb(self._cube, composite, percent=percent)
 
-    def plot(self, **options: Any) -> Figure:
-        """Draw each variable with a legend; see ``stacaster.analysis.pictures.draw``."""
-        return pictures.draw(self._cube, **options)
+    def plot(
+        self, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = pictures.PERCENT
+    ) -> Figure:
+        """Draw each variable with a legend, or a colour composite; see ``stacaster.analysis.pictures.draw``."""
+        return pictures.draw(self._cube, composite, percent=percent)
 
-    def plot_rgb(self, composite: str | Sequence[str] | None = None, **options: Any) -> Figure:
+    def plot_rgb(
+        self, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = pictures.PERCENT
+    ) -> Figure:
         """Draw a colour composite; see ``stacaster.analysis.pictures.draw``."""
         chosen = (
             pictures.find_composite(composite) if composite is not None else pictures.possible_composite(self._cube)
         )
-        return pictures.draw(self._cube, chosen.channels, **options)
+        return pictures.draw(self._cube, chosen.channels, percent=percent)
 
     def explore(self, name: str | Sequence[str] | None = None, *, time: int = 0) -> Any:
         """Show a map that can be moved, with one time of a variable or colour composite over it.

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.cube.units import Constants, Units, convert_values
+from stacaster.cube.units import Constants, convert_values
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.model.options import Units
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
 

@@ -11,6 +11,7 @@ import numpy as np
 from stacaster.analysis.bands import BESIDE
 from stacaster.cube.around_points import METRES_A_DEGREE, STATISTICS
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.model.names import Names, as_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def rows_of_cube(
     cube: xr.Dataset,
     places: Places,
     *,
-    bands: str | Sequence[str] | None,
+    bands: Names | None,
     method: str,
     radius: float | None,
     statistics: Sequence[str],
@@ -86,10 +87,11 @@ def rows_of_cube(
     return table[has_value].reset_index(drop=True), list(found)
 
 
-def _names(cube: xr.Dataset, bands: str | Sequence[str] | None) -> list[str]:
+def _names(cube: xr.Dataset, bands: Names | None) -> list[str]:
     known = [str(name) for name, band in cube.data_vars.items()
              if name not in (*BESIDE, "spatial_ref") and band.dtype.kind in "fiu"]  # fmt: skip
-    wanted = known if bands is None else [bands] if isinstance(bands, str) else list(bands)
+    names = as_names(bands, "bands")
+    wanted = known if names is None else names
     for name in wanted:
         if name not in known:
             raise UsageError(f"the cube has no band {name!r}; {nearest(name, known)}")

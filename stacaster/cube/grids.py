@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.cube.lattice import asset_geobox
-from stacaster.cube.loading import load
+from stacaster.cube.loading import checked_options, load
 from stacaster.cube.selection import assets_of, band_names
 from stacaster.errors import NothingFoundError, UsageError
+from stacaster.model.options import LoadOptions
 from stacaster.products import of_collection
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _apart(box: GeoBox, reference: GeoBox) -> tuple[float, float]:
     return shift, drift if drift > _SIZE_TOLERANCE else 0.0
 
 
-def load_tree(items: Iterable[pystac.Item], **options: Any) -> xr.DataTree:
+def load_tree(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> xr.DataTree:
     """Load each part of the instrument, such as VNIR, SWIR and TIR, on its own native grid.
 
     Args:
@@ -122,19 +123,20 @@ def load_tree(items: Iterable[pystac.Item], **options: Any) -> xr.DataTree:
     """
     import xarray as xr
 
+    if "report" in options:
+        raise UsageError("load_tree gives no report; load the parts one by one")
+    given = checked_options(options)
     chosen = list(items)
     if not chosen:
         raise NothingFoundError("there is no item to load")
-    if options.get("report"):
-        raise UsageError("load_tree gives no report; load the parts one by one")
-    names = band_names(options.pop("bands", None), assets_of(chosen))
+    names = band_names(given.pop("bands", None), assets_of(chosen))
     parts: dict[str, list[str]] = defaultdict(list)
     for name, key in names.items():
         parts[_part(chosen, key)].append(name)
     loaded = {}
     for part, bands in sorted(parts.items()):
         having = [item for item in chosen if any(names[name] in item.assets for name in bands)]
-        loaded[part] = load(having, bands=bands, native=True, **options)
+        loaded[part] = load(having, **given | {"bands": bands, "native": True})
     return xr.DataTree.from_dict(loaded)
 
 

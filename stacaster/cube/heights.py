@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
 from stacaster.errors import UsageError
+from stacaster.model.names import check_known
+from stacaster.model.options import SampleOptions
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,7 +26,7 @@ def compare_heights(
     band: str = "DEM",
     height: str = "height",
     geoid: str | None = "geoid",
-    **options: Any,
+    **options: Unpack[SampleOptions],
 ) -> gpd.GeoDataFrame:
     """Compare heights of points, such as photons, with a raster of elevation, such as AST14DEM.
 
@@ -48,13 +50,15 @@ def compare_heights(
         UsageError: A column is missing, or an argument is wrong.
         NothingFoundError, LoadError: As for ``sample``.
     """
+    check_known("compare_heights", options, SampleOptions)
+    if "radius" in options or "bands" in options:
+        raise UsageError("heights are compared with single values of one band: leave radius and bands out; see band=")
+    given: SampleOptions = {"method": "bilinear", **options, "bands": [band]}
     places = read_points(points)
     for name in (height, *(() if geoid is None else (geoid,))):
         if name not in places.columns:
             raise UsageError(f"the points have no column {name!r}; geoid=None is for rasters above the ellipsoid")
-    if "radius" in options:
-        raise UsageError("heights are compared with single values; leave radius out")
-    found = sample(items, places, bands=[band], **({"method": "bilinear"} | options))
+    found = sample(items, places, **given)
     above = found[height].to_numpy(dtype="float64", na_value=np.nan)
     if geoid is not None:
         above = above - found[geoid].to_numpy(dtype="float64", na_value=np.nan)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.analysis import masks
 from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
@@ -15,7 +14,6 @@ from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
 from stacaster.cube.quantities import sigma0_factors
 from stacaster.cube.reading import parts_of, read_cube
 from stacaster.cube.selection import (
-    GroupBy,
     assets_of,
     band_names,
     collection_config,
@@ -26,8 +24,10 @@ from stacaster.cube.selection import (
     types_to_state,
     with_types,
 )
-from stacaster.cube.units import Constants, Units, check_units, read_constants, tables_of, to_units
-from stacaster.errors import NothingFoundError, UsageError, nearest
+from stacaster.cube.units import Constants, check_units, read_constants, tables_of, to_units
+from stacaster.errors import NothingFoundError, UsageError
+from stacaster.model.names import Names, check_known, with_one_name
+from stacaster.model.options import GroupBy, LoadOptions, Units
 from stacaster.network.transport.url_signer import sign
 
 if TYPE_CHECKING:
@@ -42,51 +42,50 @@ OWN_OPTIONS = {
     "intersects", "region", "name_column", "point", "radius", "mask", "keep_masks", "cloud", "source", "n_obs", "esun",
     "thermal", "emissivity", "sky_irradiance", "strict",
 }  # fmt: skip
-"""Options of ``load`` beside its parameters and those of ``odc.stac.load``."""
-
-_REPLACED = {"geopolygon", "intersects", "items", "fail_on_error", "lon", "lat", "fuse_func", "bands"}
+"""Options of ``load`` that ``odc.stac.load`` does not get as they are, beside the parameters of ``read_request``."""
 
 
 @overload
-def load(items: Iterable[pystac.Item], *, report: Literal[True], **options: Any) -> tuple[xr.Dataset, LoadReport]: ...
+def load(
+    items: Iterable[pystac.Item], *, report: Literal[True], **options: Unpack[LoadOptions]
+) -> tuple[xr.Dataset, LoadReport]: ...
 
 
 @overload
-def load(items: Iterable[pystac.Item], *, report: Literal[False] = False, **options: Any) -> xr.Dataset: ...
+def load(
+    items: Iterable[pystac.Item], *, report: Literal[False] = False, **options: Unpack[LoadOptions]
+) -> xr.Dataset: ...
+
+
+@overload
+def load(
+    items: Iterable[pystac.Item], *, report: bool, **options: Unpack[LoadOptions]
+) -> xr.Dataset | tuple[xr.Dataset, LoadReport]: ...
 
 
 def load(
-    items: Iterable[pystac.Item],
-    *,
-    bands: str | Sequence[str] | None = None,
-    bbox: str | Sequence[float] | None = None,
-    native: bool = False,
-    units: Units = "dn",
-    groupby: GroupBy = "time",
-    report: bool = False,
-    **options: Any,
+    items: Iterable[pystac.Item], *, report: bool = False, **options: Unpack[LoadOptions]
 ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
     """Load items as a cube with dimensions (time, y, x).
 
     Args:
         items: STAC items whose assets can be opened; ``Catalog.search(...).items()`` gives such.
-        bands: Asset keys or common names; None takes every data band.
-        bbox: West, south, east, north in degrees.
-        native: Use the CRS, pixel size and lattice of the scenes, so that every pixel keeps its value bit for bit.
-        units: ``dn`` (stored numbers), ``physical`` (each band's own), ``radiance``, ``reflectance``,
-            ``brightness_temperature``, ``surface_temperature``, ``gamma0``, ``sigma0`` or ``db`` (of gamma0); scale,
-            offset, sun and constants of each scene are applied before scenes are fused.
-        groupby: ``time``, ``solar_day``, ``id``, the name of an item property, or a function of an item.
         report: Return also what became of every item and band. A file that cannot be read is then noted, with the
             reason, and left out of the cube; ``strict=True`` makes it an error nevertheless.
-        **options: Of place: ``intersects`` (polygons, a file with such, a GeoDataFrame; pixels outside are no data),
-            ``region`` (by name, or one of the areas of a file), ``point`` (longitude, latitude) with ``radius`` in
-            metres. Of scenes: ``mask`` (names of ``analysis.masks.MASKS``, or ``asset=class``), ``keep_masks`` (True
-            adds booleans, ``classes`` one band of bits), ``cloud`` (variant or thresholds of the cloud test),
+        **options: ``bands`` (asset keys or common names; None takes every data band). Of place: ``bbox`` (west, south,
+            east, north in degrees), ``intersects`` (polygons, a file with such, a GeoDataFrame; pixels outside are no
+            data), ``region`` (by name, or one of the areas of a file), ``point`` (longitude, latitude) with ``radius``
+            in metres. Of scenes: ``groupby`` (``time``, ``solar_day``, ``id``, the name of an item property, or a
+            function of an item), ``mask`` (names of ``stacaster.masks.MASKS``, or ``asset=class``), ``keep_masks``
+            (True adds booleans, ``classes`` one band of bits), ``cloud`` (variant or thresholds of the cloud test),
             ``source=True`` (scene of each pixel), ``n_obs=True`` (number of scenes with a value), ``strict``. Of units:
-            ``esun`` and ``thermal`` (names of sets of constants), ``emissivity``, ``sky_irradiance``. Further arguments
-            are those of ``odc.stac.load``: ``crs``, ``resolution``, ``geobox``, ``like``, ``chunks``, ``resampling``
-            and so on.
+            ``units`` (``dn``: stored numbers, ``physical``: each band's own, ``radiance``, ``reflectance``,
+            ``brightness_temperature``, ``surface_temperature``, ``gamma0``, ``sigma0`` or ``db`` of gamma0; scale,
+            offset, sun and constants of each scene are applied before scenes are fused), ``esun`` and ``thermal``
+            (names of sets of constants), ``emissivity``, ``sky_irradiance``. Of the grid: ``native`` (the CRS, pixel
+            size and lattice of the scenes, so that every pixel keeps its value bit for bit), ``crs``, ``resolution``,
+            ``geobox``, ``like``, ``anchor``, ``x``, ``y``, ``resampling``. ``chunks`` and all others of
+            ``stacaster.model.options.LoadOptions`` mean what they mean for ``odc.stac.load``.
 
     Returns:
         Dataset with one variable a band; with ``report`` a pair of it and the report. Stored numbers keep their type
@@ -99,9 +98,7 @@ def load(
             the message names the items.
         UsageError: An argument is wrong; the message lists the bands there are.
     """
-    request = read_request(
-        items, bands=bands, bbox=bbox, native=native, units=units, groupby=groupby, report=report, **options
-    )
+    request = read_request(items, report=report, **checked_options(options))
     cube = carry_out(request)
     return (cube, request.report) if report else cube
 
@@ -179,22 +176,35 @@ class Request:
         )
 
 
+def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of ``load`` by one name each, without those that leave the choice to ``load``.
+
+    Raises:
+        UsageError: One is not known, or given by two names.
+    """
+    check_known("load", options, LoadOptions, also=("report",))
+    given = with_one_name(options)
+    return {key: value for key, value in given.items() if value is not None or key not in _DEFAULTS}
+
+
+_DEFAULTS = ("bands", "bbox", "native", "units", "groupby")
+
+
 def read_request(
     items: Iterable[pystac.Item],
     *,
-    bands: str | Sequence[str] | None,
-    bbox: str | Sequence[float] | None,
-    native: bool,
-    units: Units,
-    groupby: GroupBy,
+    bands: Names | None = None,
+    bbox: str | Sequence[float] | None = None,
+    native: bool = False,
+    units: Units = "dn",
+    groupby: GroupBy = "time",
     report: bool = False,
     **options: Any,
 ) -> Request:
-    """Check the arguments of ``load``; see there."""
+    """Check the arguments of ``load``, which ``checked_options`` gave; see there."""
     from stacaster.cube.report import LoadReport, ReportingDriver, driver_named, remembering
 
     ours = {key: options.pop(key) for key in list(options) if key in OWN_OPTIONS}
-    _check_options(options)
     chosen = sorted(items, key=lambda item: (moment_of(item), item.id))
     if not chosen:
         raise NothingFoundError("there is no item to load")
@@ -250,15 +260,6 @@ def read_request(
         constants=constants, source=bool(ours.get("source")), n_obs=bool(ours.get("n_obs")), report=found,
         arguments=arguments,
     )  # fmt: skip
-
-
-def _check_options(options: Mapping[str, Any]) -> None:
-    from odc.stac import load as odc_load
-
-    known = {*inspect.signature(odc_load).parameters, "anchor"} - _REPLACED
-    for name in options:
-        if name not in known:
-            raise UsageError(f"load has no option {name!r}; {nearest(name, sorted(known | OWN_OPTIONS))}")
 
 
 def _in_units(cube: xr.Dataset, request: Request) -> xr.Dataset:

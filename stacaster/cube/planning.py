@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
 from stacaster.cube.lattice import asset_geobox
-from stacaster.cube.loading import Request, carry_out, read_request
+from stacaster.cube.loading import Request, carry_out, checked_options, read_request
 from stacaster.cube.selection import CHUNKS, group_items
+from stacaster.model.options import LoadOptions
 from stacaster.model.stac_terms import numpy_type
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class LoadPlan:
         return f"<table>{rows}</table>"
 
 
-def plan(items: Iterable[pystac.Item], **options: Any) -> LoadPlan:
+def plan(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> LoadPlan:
     """Say what ``load`` would do with the same arguments; no pixel is read.
 
     Args:
@@ -78,9 +79,8 @@ def plan(items: Iterable[pystac.Item], **options: Any) -> LoadPlan:
         LoadError: The selection does not fit together.
         UsageError: An argument is wrong.
     """
-    asked = {"bands": None, "bbox": None, "native": False, "units": "dn", "groupby": "time"} | options
-    asked.pop("report", None)
-    request = read_request(items, **asked | {"chunks": options.get("chunks") or CHUNKS})
+    given = checked_options(options)
+    request = read_request(items, **given | {"chunks": given.get("chunks") or CHUNKS})
     cube = carry_out(request)
     box: GeoBox = cube.odc.geobox
     first = next(iter(cube.data_vars.values()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Unpack
 
 import numpy as np
 
@@ -12,8 +12,10 @@ from stacaster.cube.around_points import Circle, around_item, checked, in_box
 from stacaster.cube.cube_points import rows_of_cube
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
-from stacaster.cube.units import Constants, Units, check_units, convert_values, read_constants
+from stacaster.cube.units import Constants, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.model.names import Names, as_names, check_known, option_names
+from stacaster.model.options import ConstantOptions, SampleOptions, Units
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
 
@@ -35,16 +37,19 @@ _SECONDS = 1e9
 _NO_WEIGHT = 1e-6
 
 
-def sample(
+def sample(  # noqa: PLR0913 - as many as a user can choose
     items: Iterable[pystac.Item] | xr.Dataset,
     points: Any,
     *,
-    bands: str | Sequence[str] | None = None,
+    bands: Names | None = None,
     method: Method = "nearest",
     units: Units = "dn",
     time: str | None = None,
     closest: bool = False,
-    **options: Any,
+    radius: float | None = None,
+    statistics: Names | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[ConstantOptions],
 ) -> gpd.GeoDataFrame:
     """Take the values of scenes, or of a cube, at points.
 
@@ -57,10 +62,11 @@ def sample(
         units: As for ``load``.
         time: Column of the points with their time (UTC where it has no zone); adds ``time_gap``.
         closest: Keep for each point only the scene with a value that is closest in time; needs ``time``.
-        **options: ``radius`` (metres): columns ``BAND_count``, ``BAND_mean`` ... of the valid pixels whose centres lie
-            within it, in place of single values, and ``statistics`` to choose from ``count``, ``mean``, ``median``,
-            ``min``, ``max``, ``std``, ``mad``; ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for
-            ``load``; ``progress``.
+        radius: Metres: columns ``BAND_count``, ``BAND_mean`` ... of the valid pixels whose centres lie within it, in
+            place of single values.
+        statistics: Which of these: ``count``, ``mean``, ``median``, ``min``, ``max``, ``std``, ``mad``.
+        progress: Called after each scene with the number done, their number, and its id.
+        **options: ``esun``, ``thermal``, ``emissivity``, ``sky_irradiance`` as for ``load``.
 
     Returns:
         One row a point and scene that covers it: columns of the points, ``point`` (their position), ``item_id``,
@@ -74,10 +80,10 @@ def sample(
     """
     if method not in _METHODS:
         raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
-    progress: Progress | None = options.pop("progress", None)
+    check_known("sample", options, ConstantOptions, also=option_names(SampleOptions))
     asked = Asked(
-        method=method, radius=options.pop("radius", None), statistics=options.pop("statistics", None),
-        units=check_units(units), constants=_constants(options),
+        method=method, radius=radius, statistics=as_names(statistics, "statistics"), units=check_units(units),
+        constants=read_constants(options),
     )  # fmt: skip
     chosen = [] if _is_cube(items) else sorted(items, key=lambda item: (moment_of(item), item.id))
     if not _is_cube(items) and not chosen:
@@ -120,7 +126,7 @@ def _rows_of_items(
     items: Sequence[pystac.Item],
     where: tuple[NDArray[Any], NDArray[Any]],
     *,
-    bands: str | Sequence[str] | None,
+    bands: Names | None,
     asked: Asked,
     progress: Progress | None,
 ) -> tuple[pd.DataFrame, list[str]]:
@@ -170,14 +176,6 @@ def _gaps(table: pd.DataFrame, moments: NDArray[np.datetime64]) -> NDArray[np.fl
     apart = (times - moments[table["point"].to_numpy()]).astype("timedelta64[ns]")
     seconds: NDArray[np.float64] = apart.astype("float64") / _SECONDS
     return seconds
-
-
-def _constants(options: Mapping[str, Any]) -> Constants:
-    known = {"esun", "thermal", "emissivity", "sky_irradiance"}
-    for name in options:
-        if name not in known:
-            raise UsageError(f"sample has no option {name!r}; {nearest(name, sorted(known))}")
-    return read_constants(options)
 
 
 def _of_item(

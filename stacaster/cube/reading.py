@@ -11,8 +11,9 @@ import numpy as np
 from stacaster.cube.direct import Convert, read_directly
 from stacaster.cube.fusing import nothing_of
 from stacaster.cube.report import LoadReport
-from stacaster.cube.selection import GroupBy, moment_of
+from stacaster.cube.selection import moment_of
 from stacaster.errors import LoadError
+from stacaster.model.options import GroupBy
 from stacaster.network.http import guard_log, reason_of
 
 if TYPE_CHECKING:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.model.names import Names, as_names
+from stacaster.model.options import GroupBy
 from stacaster.model.stac_terms import NOT_GEOCODED, PARQUET_TYPE, numpy_type
 
 if TYPE_CHECKING:
     import pystac
-
-GroupBy: TypeAlias = "str | Callable[[pystac.Item], Any]"
-"""``time``, ``solar_day``, ``id``, the name of a property, or a function that gives the key of an item."""
-
 
 CHUNKS = {"x": 2048, "y": 2048}
 """Pieces of a cube that keep memory at a few blocks a worker, however large it is."""
@@ -99,18 +97,19 @@ def gridded_items(items: Iterable[pystac.Item]) -> list[pystac.Item]:
     return found
 
 
-def band_names(bands: str | Sequence[str] | None, assets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def band_names(bands: Names | None, assets: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the asset key of every wanted name.
 
     Raises:
         UsageError: No item has a band of that name; the message names the nearest.
     """
     data = sorted(key for key, asset in assets.items() if is_data(asset))
-    if bands is None:
+    names = as_names(bands, "bands")
+    if names is None:
         return {key: key for key in data}
     aliases = collection_config({key: assets[key] for key in data})["aliases"]
     found = {}
-    for name in [bands] if isinstance(bands, str) else bands:
+    for name in names:
         key = name if name in data else aliases.get(name)
         if key is None:
             raise UsageError(

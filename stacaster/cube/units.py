@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,20 +17,12 @@ from stacaster.cube.quantities import STORED, attributes, quantity_of, require_o
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.geotiff.driver.values import look_up
 from stacaster.instruments import radiometry as calibrate
+from stacaster.model.options import UNITS, Units
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
     from numpy.typing import NDArray
-
-Units = Literal[
-    "dn", "radiance", "reflectance", "brightness_temperature", "surface_temperature", "gamma0", "sigma0", "db",
-    "physical",
-]  # fmt: skip
-"""What the values of a cube mean."""
-
-UNITS: tuple[Units, ...] = get_args(Units)
-"""All units that ``load`` knows; ``physical`` is each band's own: stored number * scale + offset."""
 
 # Units of what may be stored as it is.
 _UNSCALED = ("physical", "gamma0", "sigma0", "db")

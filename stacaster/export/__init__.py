@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.analysis.composites import GREENNESS, check_method, composite
 from stacaster.analysis.timeseries import (
@@ -17,26 +17,29 @@ from stacaster.analysis.timeseries import (
     write_series,
 )
 from stacaster.analysis.timeseries.tables import check_table
-from stacaster.export.made import ProvenancedCube, find_indices, load_made, with_indices
+from stacaster.export.made import Progress, ProvenancedCube, find_indices, load_made, with_indices
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.writing import check_output, require_free, write_cube, write_made
+from stacaster.model.names import Names, as_names, check_known
+from stacaster.model.options import ExportOptions
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["export", "export_composite", "export_index", "export_timeseries", "write_cube", "write_netcdf"]
 
+_EXPORT = ("catalog", "bands", "overwrite", "progress")
+_SERIES = ("areas", "index", "period", "area_column", "anomaly", "trend", "plot")
+
 
 def export(
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    bands: Sequence[str] = (),
-    bbox: str | None = None,
-    datetime: str | None = None,
-    collection: str | None = None,
+    bands: Names | None = None,
     overwrite: bool = False,
-    **options: Any,
+    progress: Progress | None = None,
+    **options: Unpack[ExportOptions],
 ) -> Path:
     """Load bands of a catalog, without ``crs`` on the scenes' own grid, and write them.
 
@@ -46,11 +49,10 @@ def export(
             band and time, whose items name the scenes they derive from.
         catalog: Folder of the catalog.
         bands: Asset keys or common names; empty takes every band.
-        bbox: West, south, east, north in degrees.
-        datetime: Time or range, such as ``2001`` or ``2001-01-01/2001-06-30``.
-        collection: Collection; not needed when the catalog has one.
         overwrite: Replace a file that exists.
-        **options: ``units``, ``mask``, ``intersects`` and the other arguments of ``Catalog.load``; ``progress``.
+        progress: Called with steps done, steps there are, and what is worked on.
+        **options: ``bbox``, ``datetime``, ``collection`` (not needed when the catalog has one), ``units``, ``mask`` and
+            the other arguments of ``Catalog.load``.
 
     Returns:
         Path of the file or folder.
@@ -61,10 +63,9 @@ def export(
         LoadError: The items do not share one grid.
         ExportError: The file cannot be written.
     """
-    progress = options.pop("progress", None)
+    check_known("export", options, ExportOptions, also=_EXPORT)
     check_output(output, overwrite)
-    place: dict[str, Any] = {"bbox": bbox, "datetime": datetime, "collection": collection}
-    made = load_made(catalog, bands=tuple(bands) or None, **place, **options)
+    made = load_made(catalog, bands=bands, **options)
     return write_made(made, output, name="bands", title="Bands", progress=progress)
 
 
@@ -73,11 +74,9 @@ def export_index(
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    bbox: str | None = None,
-    datetime: str | None = None,
-    collection: str | None = None,
     overwrite: bool = False,
-    **options: Any,
+    progress: Progress | None = None,
+    **options: Unpack[ExportOptions],
 ) -> Path:
     """Compute spectral indices over items of a catalog and write them; each band is read once.
 
@@ -87,11 +86,10 @@ def export_index(
         name: Names of indices, such as ``ndvi``, or formulas such as ``(B05 + B07) / B06`` of reflectances.
         output: As for ``export``.
         catalog: Folder of the catalog.
-        bbox: West, south, east, north in degrees.
-        datetime: Time or range.
-        collection: Collection; not needed when the catalog has one.
         overwrite: Replace a file that exists.
-        **options: ``mask``, ``intersects`` and the other arguments of ``Catalog.load``; ``progress``.
+        progress: Called with steps done, steps there are, and what is worked on.
+        **options: ``bbox``, ``datetime``, ``collection`` (not needed when the catalog has one), ``mask`` and the other
+            arguments of ``Catalog.load``.
 
     Returns:
         Path of the file or folder.
@@ -102,27 +100,29 @@ def export_index(
         LoadError: The items do not share one grid.
         ExportError: The file cannot be written.
     """
-    progress = options.pop("progress", None)
+    check_known("export_index", options, ExportOptions, also=_EXPORT)
     indices = find_indices(name)
     check_output(output, overwrite)
-    place: dict[str, Any] = {"bbox": bbox, "datetime": datetime, "collection": collection}
-    made = load_made(catalog, bands=None, indices=indices, **place, **options)
+    made = load_made(catalog, bands=None, indices=indices, **options)
     cube = with_indices(made.cube, indices)
     named = {"name": "-".join(index.name for index in indices[:3]), "title": "; ".join(i.title for i in indices)}
     recipe = {**made.recipe, "index": [index.expression for index in indices]}
     return write_made(ProvenancedCube(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
 
 
-def export_composite(
+def export_composite(  # noqa: PLR0913 - as many as a user can choose
     method: str,
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    bands: Sequence[str] = (),
-    index: Sequence[str] = (),
+    bands: Names | None = None,
+    index: str | Sequence[str] = (),
     period: str | None = None,
+    mads: bool = False,
+    greenness: float | None = None,
     overwrite: bool = False,
-    **options: Any,
+    progress: Progress | None = None,
+    **options: Unpack[ExportOptions],
 ) -> Path:
     """Make composites of a catalog's scenes and write them.
 
@@ -133,9 +133,12 @@ def export_composite(
         bands: Asset keys or common names; empty takes those of the indices, or every band.
         index: Indices of the composite to write in place of its bands.
         period: ``day``, ``month``, ``season`` or ``year``: one composite each; None makes one of all dates.
+        mads: As for ``composite``.
+        greenness: As for ``composite``.
         overwrite: Replace a file that exists.
-        **options: ``mads`` and ``greenness`` of ``composite``; ``bbox``, ``datetime``, ``collection``, ``units``,
-            ``mask`` and the other arguments of ``Catalog.load``; ``progress``.
+        progress: Called with steps done, steps there are, and what is worked on.
+        **options: ``bbox``, ``datetime``, ``collection``, ``units``, ``mask`` and the other arguments of
+            ``Catalog.load``.
 
     Returns:
         Path of the file or folder.
@@ -146,19 +149,19 @@ def export_composite(
         LoadError: The items do not share one grid, or lack a band that is needed.
         ExportError: The file cannot be written.
     """
-    progress = options.pop("progress", None)
-    mads, greenness = bool(options.pop("mads", False)), float(options.pop("greenness", None) or GREENNESS)
+    check_known("export_composite", options, ExportOptions, also=(*_EXPORT, "index", "period", "mads", "greenness"))
+    weight = GREENNESS if greenness is None else float(greenness)
     method = check_method(method)
     indices = find_indices(index)
     check_output(output, overwrite)
-    wanted = list(bands)
+    wanted = as_names(bands, "bands") or []
     if method == "bare_earth" and indices:
         wanted += ["red", "nir"]
     made = load_made(catalog, bands=wanted or None, indices=indices, **options)
-    cube = composite(made.cube, method, period=period, mads=mads, greenness=greenness)
+    cube = composite(made.cube, method, period=period, mads=mads, greenness=weight)
     recipe = {**made.recipe, "composite": method, "period": period, "mads": mads}
     if method == "bare_earth":
-        recipe["greenness"] = greenness
+        recipe["greenness"] = weight
     title = method
     if indices:
         cube = with_indices(cube, indices)
@@ -170,16 +173,21 @@ def export_composite(
     )
 
 
-def export_timeseries(
+def export_timeseries(  # noqa: PLR0913 - as many as a user can choose
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
     areas: Any | None = None,
-    bands: Sequence[str] = (),
-    index: Sequence[str] = (),
+    bands: Names | None = None,
+    index: str | Sequence[str] = (),
     period: str | None = None,
+    area_column: str | None = None,
+    anomaly: str | None = None,
+    trend: str | os.PathLike[str] | None = None,
+    plot: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    **options: Any,
+    progress: Progress | None = None,
+    **options: Unpack[ExportOptions],
 ) -> pd.DataFrame:
     """Write means of areas over time.
 
@@ -190,10 +198,14 @@ def export_timeseries(
         bands: Asset keys or common names; empty takes those of the indices, or every band.
         index: Indices to look at in place of the bands.
         period: ``day``, ``month``, ``season`` or ``year``; None keeps the dates.
+        area_column: Column with the names of the areas.
+        anomaly: ``month``, ``season`` or ``year``: adds normal and anomaly.
+        trend: Second file, ``.csv`` or ``.parquet``, with the trend of each area.
+        plot: Picture of the series, ``.png``.
         overwrite: Replace files that exist.
-        **options: ``area_column`` (of the names), ``anomaly`` (``month``, ``season`` or ``year``: adds normal and
-            anomaly), ``trend`` (second file, ``.csv`` or ``.parquet``), ``plot`` (``.png``); ``bbox``, ``datetime``,
-            ``collection``, ``units``, ``mask`` and the other arguments of ``Catalog.load``; ``progress``.
+        progress: Called with steps done, steps there are, and what is worked on.
+        **options: ``bbox``, ``datetime``, ``collection``, ``units``, ``mask`` and the other arguments of
+            ``Catalog.load``.
 
     Returns:
         The table.
@@ -204,8 +216,7 @@ def export_timeseries(
         LoadError: The items do not share one grid.
         ExportError: A file cannot be written.
     """
-    progress = options.pop("progress", None)
-    column, anomaly, trend, plot = (options.pop(key, None) for key in ("area_column", "anomaly", "trend", "plot"))
+    check_known("export_timeseries", options, ExportOptions, also=(*_EXPORT, *_SERIES))
     indices = find_indices(index)
     for path in (output, trend):
         if path is not None:
@@ -215,11 +226,11 @@ def export_timeseries(
             require_free(Path(path), overwrite)
     if areas is not None and not {"bbox", "intersects", "region", "point"} & set(options):
         options["bbox"] = _box_of(areas)
-    made = load_made(catalog, bands=tuple(bands) or None, indices=indices, **options)
+    made = load_made(catalog, bands=bands, indices=indices, **options)
     cube = with_indices(made.cube, indices) if indices else made.cube
     name = Path(output).name
     table = time_series(
-        cube, areas, name_column=column,
+        cube, areas, name_column=area_column,
         progress=None if progress is None else lambda done, total: progress(done, total, name),
     )  # fmt: skip
     if period is not None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.analysis.bands import BESIDE, period_starts
 from stacaster.analysis.indices import Index, compute_indices, get_index, own_index
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import UsageError
+from stacaster.model.names import Names, as_names, with_one_name
+from stacaster.model.options import ExportOptions
 
 if TYPE_CHECKING:
     import pystac
@@ -66,9 +68,9 @@ def find_indices(names: str | Sequence[str]) -> list[Index]:
 def load_made(
     catalog: str | os.PathLike[str] | None,
     *,
-    bands: Sequence[str] | None,
+    bands: Names | None,
     indices: Sequence[Index] = (),
-    **options: Any,
+    **options: Unpack[ExportOptions],
 ) -> ProvenancedCube:
     """Search and load, in pieces, without ``crs`` on the scenes' own grid.
 
@@ -76,7 +78,7 @@ def load_made(
         catalog: Folder of the catalog.
         bands: Bands; None takes all, or those of the indices.
         indices: What is to be computed: their bands are loaded in their units.
-        **options: ``collection``, ``datetime``, ``filter``, ``ids``, and those of ``Catalog.load``.
+        **options: Those of ``Catalog.load``; ``collection`` is not needed when the catalog has one.
 
     Raises:
         NothingFoundError: No item fits.
@@ -88,16 +90,19 @@ def load_made(
     from stacaster.cube.selection import group_items, moment_of
 
     opened = open_catalog(catalog_place(catalog))
-    asked = {key: options.pop(key, None) for key in ("datetime", "filter", "ids")}
-    asked["collections"] = _one(opened.collections, options.pop("collection", None))
-    given = {key: value for key, value in options.items() if value is not None}
+    given = {key: value for key, value in with_one_name(options).items() if value is not None}
+    asked = {key: given.pop(key, None) for key in ("datetime", "filter", "ids")}
+    asked["collections"] = _one(opened.collections, given.pop("collections", None))
     if indices and given.get("units") == "dn":
         # The default of what has no index.
         del given["units"]
     for index in indices:
         if given.setdefault("units", index.units) != index.units:
             raise UsageError(f"{index.name} needs units {index.units!r}, not {given['units']!r}")
-    wanted = list(dict.fromkeys([*(bands or ()), *(name for index in indices for name in index.bands)])) or None
+    wanted = (
+        list(dict.fromkeys([*(as_names(bands, "bands") or ()), *(name for index in indices for name in index.bands)]))
+        or None
+    )
     # The scenes of a result are its links; a list of ids would say them twice.
     recipe = {"catalog": opened.name, "bands": wanted, **asked, **given, "ids": None}
     search = select(opened, asked, given)
@@ -130,9 +135,9 @@ def _has(item: pystac.Item, name: str) -> bool:
     return any(asset.extra_fields.get("eo:common_name") == name for asset in item.assets.values())
 
 
-def _one(names: Sequence[str], wanted: str | None) -> str:
-    if wanted is not None:
+def _one(names: Sequence[str], wanted: Sequence[str] | None) -> Sequence[str]:
+    if wanted:
         return wanted
     if len(names) != 1:
         raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
-    return names[0]
+    return names

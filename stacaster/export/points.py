@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.analysis.lidar import fit_surface, grid_points, photon_density, surface_blanket, vegetation_metrics
 from stacaster.catalog import open_catalog
@@ -17,6 +17,8 @@ from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
 from stacaster.errors import UsageError, nearest
 from stacaster.export.writing import check_output, write_cube
+from stacaster.model.names import Names, as_names, check_known
+from stacaster.model.options import PointOptions
 
 
 def _with_density(photons: Any, **parameters: Any) -> Any:
@@ -34,12 +36,12 @@ def write_points(
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    columns: Sequence[str] | None = None,
+    columns: Names | None = None,
     fit: bool = False,
     process: str | None = None,
     parameters: Mapping[str, Any] | None = None,
     overwrite: bool = False,
-    **conditions: Any,
+    **conditions: Unpack[PointOptions],
 ) -> Path:
     """Write points of a catalog to a file, or what is made of them.
 
@@ -60,6 +62,10 @@ def write_points(
         NothingFoundError: No item fits.
         ExportError: The file cannot be written.
     """
+    check_known(
+        "write_points", conditions, PointOptions, also=("catalog", "columns", "process", "parameters", "overwrite")
+    )
+    columns = as_names(columns, "columns")
     path = check_points(output)
     if path.exists() and not overwrite:
         raise UsageError(f"{path.name} exists; overwrite=True (--overwrite) replaces it")
@@ -67,7 +73,7 @@ def write_points(
     make = None if name is None else _made_by(name, dict(parameters or {}))
     if make is None and parameters:
         raise UsageError("parameters are of what is made of photons; process= (--process) says what")
-    given = {key: value for key, value in conditions.items() if value is not None}
+    given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
     found = open_catalog(catalog_place(catalog)).points(table, columns=None if make else columns, **given)
     if make is not None:
         found = make(found)
@@ -114,12 +120,13 @@ def write_point_grid(
     table: str,
     output: str | os.PathLike[str],
     *,
+    catalog: str | os.PathLike[str] | None = None,
     value: str,
     crs: Any,
     resolution: float,
-    statistics: Sequence[str] = ("count", "mean"),
+    statistics: Names = ("count", "mean"),
     overwrite: bool = False,
-    **conditions: Any,
+    **conditions: Unpack[PointOptions],
 ) -> Path:
     """Write statistics of the points of each cell of a grid.
 
@@ -127,24 +134,28 @@ def write_point_grid(
         table: View of the points, ``atl03_photons``.
         output: As for ``write_cube``: .tif, .nc, .zarr, or a folder, which becomes a catalog of COGs whose items name
             those of the points as sources.
+        catalog: Folder of the catalog.
         value: Column to grid.
         crs: CRS of the grid.
         resolution: Cell size.
         statistics: As for ``grid_points``.
         overwrite: Replace a file that exists.
-        **conditions: ``catalog``, ``where``, ``bbox``, ``intersects``, ``datetime``, ``filter``.
+        **conditions: ``where``, ``bbox``, ``intersects``, ``datetime``, ``filter`` as in ``Catalog.points``.
 
     Raises:
         UsageError: The file exists, or an argument is wrong.
         NothingFoundError: No point lies on the grid.
         ExportError: The file cannot be written.
     """
+    check_known("write_point_grid", conditions, PointOptions, also=("catalog", "statistics", "overwrite"))
     check_output(output, overwrite)
-    given = {key: part for key, part in conditions.items() if part is not None}
-    opened = open_catalog(catalog_place(given.pop("catalog", None)))
+    given: dict[str, Any] = {key: part for key, part in conditions.items() if part is not None}
+    opened = open_catalog(catalog_place(catalog))
     columns = list(dict.fromkeys(["time", "longitude", "latitude", "item_id", value]))
     found = opened.points(table, columns=columns, **given)
-    made = grid_points(found, value, crs=crs, resolution=resolution, statistics=statistics)
+    made = grid_points(
+        found, value, crs=crs, resolution=resolution, statistics=as_names(statistics, "statistics") or ()
+    )
     collection = collection_of(opened, table)
     items = list(opened.search(collections=collection, ids=sorted(found["item_id"].unique())).items())
     return write_cube(made, output, items=items, name=f"{table}-{value}".replace("_", "-"), overwrite=overwrite)

@@ -14,9 +14,9 @@ from stacaster.model.granules import (
     Scene,
     SceneBand,
 )
-from stacaster.model.options import PARTS, ReadOptions
 from stacaster.model.orbits import GridPoint, StateVector
 from stacaster.model.products import Product, Provider
+from stacaster.model.read_options import PARTS, ReadOptions
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime

@@ -10,7 +10,7 @@ from typing import Any
 from stacaster.model.bands import Band
 from stacaster.model.files import FileKind
 from stacaster.model.granules import GranuleContent, Scene
-from stacaster.model.options import ReadOptions
+from stacaster.model.read_options import ReadOptions
 from stacaster.model.tracks import TrackTable
 
 

@@ -33,7 +33,7 @@ def in_degrees(box: GeoBox, corners: list[tuple[float, float]]) -> dict[str, Any
 
 @pytest.mark.parametrize("chunks", CHUNKS)
 @pytest.mark.parametrize("units", ["dn", "radiance"])
-def test_a_polygon_cuts_by_the_centres_of_pixels(tmp_path: Path, chunks: Any, units: str) -> None:
+def test_a_polygon_cuts_by_the_centres_of_pixels(tmp_path: Path, chunks: Any, units: Any) -> None:
     item = made_scene(tmp_path, "a", {"B01": full(9)})
     box = GeoBox((16, 16), Affine(30, 0, 300000, 0, -30, 6500000), "EPSG:32754")
     # Columns 2.6 to 9.4 and rows 3.4 to 7.6 hold the centres 3.5 to 8.5 and 3.5 to 7.5.

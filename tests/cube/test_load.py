@@ -21,6 +21,7 @@ from stacaster.catalog import Catalog
 from stacaster.errors import LoadError, NothingFoundError, UsageError
 from stacaster.geotiff.cog import write_cog
 from stacaster.model import Band, SceneBand
+from stacaster.model.options import Units
 
 COLLECTION = "aster-l1t-003"
 VNIR = ["B01", "B02", "B03N"]
@@ -86,7 +87,8 @@ def test_units_by_hand(catalog: Catalog) -> None:
     day = dt.date(2003, 8, 30).timetuple().tm_yday
     distance = 1 - 0.01672 * math.cos(math.radians(0.9856 * (day - 4)))
     reflectance = math.pi * radiance * distance**2 / (1848.0 * math.sin(math.radians(41.2)))
-    for units, expected in (("radiance", radiance), ("reflectance", reflectance)):
+    asked: list[tuple[Units, float]] = [("radiance", radiance), ("reflectance", reflectance)]
+    for units, expected in asked:
         cube = search.load(bands=["B01"], native=True, units=units)
         assert cube.B01.dtype == np.float32
         assert float(cube.B01.isel(time=0, y=row, x=col)) == pytest.approx(expected, rel=1e-6)

@@ -172,7 +172,7 @@ def test_loads_place_rotated_pixels(tmp_path: Path) -> None:
     assert abs(item.bbox[0] - min(place[0] for place in ring)) < 1e-9
 
 
-def physical(catalog: Catalog, band: str, units: str, **options: Any) -> tuple[np.ndarray[Any, Any], Any]:
+def physical(catalog: Catalog, band: str, units: Any, **options: Any) -> tuple[np.ndarray[Any, Any], Any]:
     cube = catalog.load(bands=[band], units=units, crs="EPSG:32754", resolution=30, **options)
     return cube[band].values[0], cube[band]
 

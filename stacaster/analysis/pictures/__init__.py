@@ -2,6 +2,7 @@
 
 from stacaster.analysis.pictures.colours import (
     COMPOSITES,
+    PERCENT,
     ColourComposite,
     find_composite,
     limits_of,
@@ -13,6 +14,7 @@ from stacaster.analysis.pictures.figures import draw, new_figure, write_picture
 
 __all__ = [
     "COMPOSITES",
+    "PERCENT",
     "ColourComposite",
     "draw",
     "find_composite",

@@ -1,0 +1,83 @@
+"""Names as people write them: one name, names with commas between them, or a list; options by one of their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from stacaster.errors import UsageError, nearest
+
+Names: TypeAlias = "str | Iterable[str]"
+"""``"B01"``, ``"B01,B02"`` or ``["B01", "B02"]``: the same for bands, collections, ids, masks and parts."""
+
+ALIASES = {"collection": "collections", "group_by": "groupby"}
+"""Other names of options, and the names that functions work with."""
+
+
+def as_names(value: Any, argument: str) -> list[str] | None:
+    """Return the names that an argument gives, in their order and each once; None for None.
+
+    Args:
+        value: One name, a text with commas, or several of these.
+        argument: Name of the argument, for the message.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if value is None:
+        return None
+    given = [value] if isinstance(value, str) else value
+    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
+        raise _wrong(argument, value)
+    texts = list(given)
+    if not all(isinstance(text, str) for text in texts):
+        raise _wrong(argument, value)
+    parts = (part.strip() for text in texts for part in text.split(","))
+    return list(dict.fromkeys(part for part in parts if part))
+
+
+def _wrong(argument: str, value: Any) -> UsageError:
+    return UsageError(f"{argument}={value!r}: give a name, names with commas between them, or a list of names")
+
+
+def with_one_name(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options under the names that functions work with: see ``ALIASES``; lists of names as lists.
+
+    Raises:
+        UsageError: Both names of an option are given, or names are none.
+    """
+    given = dict(options)
+    for alias, name in ALIASES.items():
+        value = given.pop(alias, None)
+        if value is None:
+            continue
+        if given.get(name) is not None:
+            raise UsageError(f"{alias}= and {name}= are names of one option; give one of them")
+        given[name] = value
+    for name in ("bands", "collections"):
+        if name in given:
+            given[name] = as_names(given[name], name)
+    return given
+
+
+def option_names(*families: type) -> frozenset[str]:
+    """Return the names of the options of families: of typed dictionaries."""
+    return frozenset(name for family in families for name in family.__optional_keys__ | family.__required_keys__)  # type: ignore[attr-defined]
+
+
+def check_known(function: str, options: Iterable[str], *families: type, also: Iterable[str] = ()) -> None:
+    """Refuse an option that a function does not have.
+
+    Args:
+        function: Its name, for the message.
+        options: Names that were given.
+        families: Its typed options.
+        also: Its other options, for the message.
+
+    Raises:
+        UsageError: There is one; the message names the nearest.
+    """
+    known = option_names(*families)
+    for name in options:
+        if name not in known:
+            raise UsageError(f"{function} has no option {name!r}; {nearest(name, sorted({*known, *also}))}")
