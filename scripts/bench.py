@@ -141,7 +141,7 @@ def bench_help(folder: Path) -> None:
 OURS = """
 import sys, time, datetime as dt
 import requests  # the peers have it by now, too
-from stacaster.fetch import fetch
+from stacaster.access.fetch import fetch
 from stacaster.model import Granule, GranuleFile
 moment = dt.datetime(2003, 1, 1, tzinfo=dt.UTC)
 granules = [Granule(id=url.rpartition("/")[2], source="cmr", product="P", version="1", collection="C", geometry=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -36,12 +37,65 @@ class _Adler32:
         return f"{self._value:08x}"
 
 
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+# Bytes with their bits in the opposite order.
+_REVERSED = bytes(int(f"{number:08b}"[::-1], 2) for number in range(256))
+_ONES = 0xFFFFFFFF
+
+
+class _PosixCksum:
+    """The CRC of the POSIX command ``cksum``, which also counts the length of the file.
+
+    Source: IEEE Std 1003.1, cksum: polynomial 0x04C11DB7, highest bit first. ``zlib`` has the same polynomial with the
+    lowest bit first, so that bits are reversed before and after.
+    """
+
+    def __init__(self) -> None:
+        # zlib inverts the register at both ends; this one begins with zeros.
+        self._value, self._size = _ONES, 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = zlib.crc32(bytes(data).translate(_REVERSED), self._value)
+        self._size += len(data)
+
+    def hexdigest(self) -> str:
+        length = self._size.to_bytes((self._size.bit_length() + 7) // 8, "little")
+        register = zlib.crc32(length.translate(_REVERSED), self._value) ^ _ONES
+        return f"{int(f'{register:032b}'[::-1], 2) ^ _ONES:08x}"
+
+
+_SUMS: dict[str, Callable[[], Digest]] = {
+    "ADLER-32": _Adler32, "ADLER32": _Adler32, "CRC-32": _Crc32, "CRC32": _Crc32,
+    "CKSUM": _PosixCksum, "POSIX": _PosixCksum, "POSIX CKSUM": _PosixCksum,
+}  # fmt: skip
+
+
 def new_digest(kind: str | None) -> Digest | None:
-    """Return a digest by the name that CMR or ECS uses (``MD5``, ``SHA-256``, ``Adler-32`` ...); None when unknown."""
-    name = (kind or "").upper()
-    if name == "ADLER-32":
-        return _Adler32()
+    """Return a digest by the name that CMR or ECS uses (``MD5``, ``SHA-256``, ``CKSUM`` ...); None when unknown."""
+    name = " ".join((kind or "").upper().split())
+    if name in _SUMS:
+        return _SUMS[name]()
     return hashlib.new(_HASHES[name], usedforsecurity=False) if name in _HASHES else None
+
+
+def agrees(digest: Digest, stated: str) -> bool:
+    """Tell whether a digest is the stated checksum: hexadecimal, or for ``cksum`` the decimal number that it prints."""
+    text = stated.strip().lower()
+    if isinstance(digest, _PosixCksum):
+        # The command prints the size of the file after the number.
+        number = text.split(maxsplit=1)[0] if text else ""
+        return number.isascii() and number.isdigit() and int(number) == int(digest.hexdigest(), 16)
+    return digest.hexdigest() == text
 
 
 def file_multihash(path: Path) -> str:

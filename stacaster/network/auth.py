@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
+from stacaster.network.hosts import is_trusted
 from stacaster.network.http import SHORT_PATIENCE, error_text, new_session, request
 
 if TYPE_CHECKING:
@@ -117,15 +118,12 @@ def netrc_entry(*hosts: str) -> tuple[str, str, str] | None:
 
 def may_see_token(url: str) -> bool:
     """Tell whether a token may be sent to an address: https, and a host of NASA's Earthdata that asks for logins."""
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    return parts.scheme == "https" and parts.port in (None, 443) and host.endswith(_TRUSTED) and host not in _PUBLIC
+    return is_trusted(url, _TRUSTED) and not is_trusted(url, _PUBLIC)
 
 
 def is_login_page(url: str) -> bool:
     """Tell whether an address is the one to which hosts with the older login redirect."""
-    parts = urlsplit(url)
-    return parts.hostname == LOGIN_HOST and parts.path.startswith("/oauth/")
+    return is_trusted(url, (LOGIN_HOST,)) and urlsplit(url).path.startswith("/oauth/")
 
 
 def _basic(credentials: Credentials) -> str:

@@ -93,6 +93,8 @@ class Twin:
         authority.cert_pem.write_to_path(str(self.ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
+        # A host that is on no list has a valid certificate, too: only our own rules keep a secret from it.
+        context.sni_callback = _Certificates(authority)
         self.routes: dict[str, Route] = {}
         self.log: list[Request] = []
         self.released = threading.Event()
@@ -124,6 +126,25 @@ class Twin:
         for server in (self._web, self._proxy):
             server.shutdown()
             server.server_close()
+
+
+class _Certificates:
+    """Shows a certificate for whatever host a client asks for."""
+
+    def __init__(self, authority: Any) -> None:
+        self._authority = authority
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, connection: Any, name: str | None, _: ssl.SSLContext) -> None:
+        if name is None or name in HOSTS:
+            return
+        with self._lock:
+            if name not in self._contexts:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self._authority.issue_cert(name).configure_cert(context)
+                self._contexts[name] = context
+        connection.context = self._contexts[name]
 
 
 class _TlsServer(ThreadingHTTPServer):

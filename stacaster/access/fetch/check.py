@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import threading
 from pathlib import Path
 
 from stacaster.errors import IntegrityError
-from stacaster.files.checksums import digest_file, new_digest
+from stacaster.files.checksums import agrees, digest_file, new_digest
 from stacaster.model import GranuleFile
 
+_LOG = logging.getLogger(__name__)
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAGICS = {
     ".hdf": (b"\x0e\x03\x13\x01", _HDF5),
@@ -78,7 +80,10 @@ def check_file(path: Path, file: GranuleFile, *, announced: int | None, digests:
     if digests is None or digests.size != size:
         digests = Digests(file)
         digest_file(path, *(part for part in (digests.sha256, digests.other) if part is not None))
-    if digests.other is not None and digests.other.hexdigest() != (file.checksum or "").strip().lower():
+    if file.checksum and digests.other is None:
+        _LOG.warning("%s: its record states a checksum of the kind %r, which is not known; it was not checked",
+                     file.name, file.checksum_kind)  # fmt: skip
+    if digests.other is not None and not agrees(digests.other, file.checksum or ""):
         raise IntegrityError(f"{file.name} differs from its {file.checksum_kind} checksum", href=file.href)
     return digests.sha256.hexdigest()
 
@@ -121,7 +126,8 @@ def is_trusted(target: Path, file: GranuleFile) -> bool:
     except (OSError, ValueError):
         receipt = None
     if isinstance(receipt, dict):
-        same = receipt.get("checksum") == file.checksum or file.checksum is None
+        stated = (file.checksum_kind, file.checksum)
+        same = file.checksum is None or (receipt.get("checksum_kind"), receipt.get("checksum")) == stated
         sizes = {receipt.get("size"), target.stat().st_size} | ({file.size} if file.size is not None else set())
         if same and len(sizes) == 1:
             return True

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from stacaster.errors import ReadError
-from stacaster.files.checksums import digest_file, new_digest
+from stacaster.files.checksums import agrees, digest_file, new_digest
 
 _MAX_BYTES = 16 << 20
+_LOG = logging.getLogger(__name__)
 
 
 def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
@@ -105,8 +107,8 @@ def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None
     Args:
         path: The file.
         size: Bytes; None is not checked.
-        kind: MD5, SHA-256 or SHA-512; another kind is not checked.
-        checksum: Hexadecimal.
+        kind: One that ``new_digest`` knows; of another kind a warning is logged.
+        checksum: As the provider writes it.
         origin: What says so, for the message.
 
     Raises:
@@ -117,10 +119,14 @@ def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None
         text = f"has {found} bytes, but {origin} says {size}: the file is damaged, download it again"
         raise ReadError(text, granule=path.name)
     digest = new_digest(kind)
-    if digest is None or not checksum:
+    if not checksum or not checksum.strip():
+        return
+    if digest is None:
+        _LOG.warning("%s: %s states a checksum of the kind %r, which is not known; it was not checked",
+                     path.name, origin, kind)  # fmt: skip
         return
     digest_file(path, digest)
-    if digest.hexdigest() != checksum.strip().lower():
+    if not agrees(digest, checksum):
         text = f"differs from the {kind} checksum in {origin}: the file is damaged, download it again"
         raise ReadError(text, granule=path.name)
 

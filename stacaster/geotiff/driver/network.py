@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from stacaster.geotiff.driver.codecs import DamagedTileError
 from stacaster.geotiff.driver.tiff import UnsupportedError
+from stacaster.network.hosts import is_bucket_name
 
 HEAD = 1 << 15
 """Bytes that are read first: the header of most files."""
@@ -59,6 +60,8 @@ class RemoteFile:
         parts = urlsplit(address)
         if parts.query or parts.username:
             raise UnsupportedError("its address has a signature")
+        if parts.scheme == "s3" and not is_bucket_name(parts.netloc):
+            raise UnsupportedError("its address names no bucket")
         said = tuple(os.environ.get(name) for name in _SAYING_WHERE)
         self._store = _store_of(parts.scheme, parts.netloc, _is_unsigned(env), said)
         self._path, self.path = unquote(parts.path).lstrip("/"), address

@@ -82,8 +82,7 @@ class Transport:
             if state in seen:
                 raise FetchError(f"{name}: the server redirects in a circle", href=href)
             seen.add(state)
-            sent = {"Accept-Encoding": "identity", **headers, **self._auth.headers(url)}
-            answer = self._send(self._signer.sign(url), sent, name)
+            answer = self._send(self._signer.sign(url), {"Accept-Encoding": "identity", **headers}, name)
             self._opened(answer)
             if answer.status_code in _REDIRECTS and "Location" in answer.headers:
                 url = self._following(answer, url, name)
@@ -99,8 +98,9 @@ class Transport:
                 seen.clear()
                 url, steps = href, 0
                 continue
+            used = str(answer.request.headers.get("Authorization", ""))
             try:
-                if answer.status_code != 401 or is_renewed or not self._auth.renew(sent.get("Authorization")):
+                if answer.status_code != 401 or is_renewed or not self._auth.renew(used):
                     self._signer.forget(url)
                     refuse(answer, url, name=name, href=href, origin=self._auth.origin)
                 is_renewed = True
@@ -127,9 +127,16 @@ class Transport:
         import requests
 
         try:
-            return self._session.get(url, headers=headers, timeout=self._timeout, stream=True, allow_redirects=False)
+            return self._session.get(
+                url, headers=headers, auth=self._authorise, timeout=self._timeout, stream=True, allow_redirects=False
+            )
         except requests.RequestException as error:
             host = urlsplit(url).hostname
             what = "Earthdata Login" if host == LOGIN_HOST else host
             text = f"{name}: {what} cannot be reached ({type(error).__name__})"
             raise PassingTrouble(text, {}) from error
+
+    def _authorise(self, prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token: decided on the address as it goes out, not on the text that it was made from."""
+        prepared.headers.update(self._auth.headers(prepared.url or ""))
+        return prepared

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import threading
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
+from stacaster.network.hosts import trusted_host
 from stacaster.network.http import SHORT_PATIENCE, new_session, request
 
 TOKEN_URL = "https://planetarycomputer.microsoft.com/api/sas/v1/token"  # noqa: S105 - an address
 """Where tokens are given out; ``PC_SDK_SAS_URL`` names another."""
 
 _STORAGE = ".blob.core.windows.net"
+# Both become part of an address that is asked with the subscription key.
+_ACCOUNT, _CONTAINER = re.compile(r"[a-z0-9]{3,24}"), re.compile(r"[$a-z0-9-]{1,63}")
 _BEFORE_EXPIRY = dt.timedelta(minutes=5)
 
 
@@ -68,11 +72,11 @@ def needs_signature(url: str) -> bool:
 def _container(url: str) -> tuple[str, str] | None:
     """Return account and container of an unsigned address of Azure storage."""
     parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if parts.scheme != "https" or not host.endswith(_STORAGE) or "sig=" in parts.query:
+    host = None if "sig=" in parts.query else trusted_host(url, (_STORAGE,))
+    if host is None:
         return None
-    container = parts.path.lstrip("/").partition("/")[0]
-    return (host.removesuffix(_STORAGE), container) if container else None
+    account, container = host.removesuffix(_STORAGE), parts.path.lstrip("/").partition("/")[0]
+    return (account, container) if _ACCOUNT.fullmatch(account) and _CONTAINER.fullmatch(container) else None
 
 
 def _expires_soon(token: _Token) -> bool:
@@ -86,8 +90,9 @@ def _ask(account: str, container: str) -> _Token | None:
     headers = {"Ocp-Apim-Subscription-Key": key} if key else {}
     what = "the token service of the Planetary Computer"
     answer = request(
-        new_session(), "GET", url, what=what, policy=SHORT_PATIENCE, error=AuthError, passed=(404,), headers=headers
-    )
+        new_session(), "GET", url, what=what, policy=SHORT_PATIENCE, error=AuthError, passed=(404,), headers=headers,
+        allow_redirects=False,  # the key would go along
+    )  # fmt: skip
     if answer.status_code == 404:
         return None
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError, FetchError, StacasterError
+from stacaster.network.hosts import is_bucket_name
 from stacaster.network.http import SHORT_PATIENCE, ca_bundle, proxy_of
 from stacaster.network.transport.refusal import PassingTrouble, persist
 
@@ -89,7 +90,7 @@ class Buckets:
             FetchError: obstore is missing, or the address is none of S3.
         """
         parts = urlsplit(href)
-        if parts.scheme != "s3" or not parts.netloc or not parts.path.strip("/"):
+        if parts.scheme != "s3" or not is_bucket_name(parts.netloc) or not parts.path.strip("/"):
             raise FetchError("the address is no s3://bucket/key", href=href)
         return S3Object(self, href, credentials_endpoint(href, credentials_href))
 

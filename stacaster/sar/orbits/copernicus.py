@@ -7,13 +7,13 @@ import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from stacaster.access.fetch import TransferRules
 from stacaster.errors import AuthError, SearchError
 from stacaster.formats.metadata.eof import parse_name
 from stacaster.model import GranuleFile
 from stacaster.network.auth import netrc_entry
+from stacaster.network.hosts import is_trusted
 from stacaster.network.http import SHORT_PATIENCE, RetryPolicy, error_text, new_session, request
 from stacaster.sar.orbits import FoundOrbit
 from stacaster.sar.transfers import fetch_file
@@ -36,7 +36,7 @@ HOW_TO = (
 )
 """What to do without credentials."""
 
-_TRUSTED = ".dataspace.copernicus.eu"
+_TRUSTED = (".dataspace.copernicus.eu",)
 _FEW = 50
 
 
@@ -123,9 +123,7 @@ class CopernicusAuth:
         Raises:
             AuthError: The login refuses the user name and password.
         """
-        parts = urlsplit(url)
-        host = (parts.hostname or "").lower()
-        if not self.is_known or parts.scheme != "https" or not host.endswith(_TRUSTED):
+        if not self.is_known or not is_trusted(url, _TRUSTED):
             return {}
         with self._lock:
             if self._token is None:

@@ -282,6 +282,26 @@ def test_existing_files_are_trusted_by_receipt_or_checksum_only(earthdata: Earth
     assert get(tmp_path / "cache", other).outcomes[0].status == "fetched" and target.read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("change", [{"checksum": "0" * 32}, {"checksum_kind": "SHA-1"}, {"size": 900_005}])
+def test_a_receipt_of_another_record_is_not_trusted(
+    earthdata: Earthdata, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    wanted = granule(earthdata)
+    assert not get(tmp_path / "cache", wanted).failed
+    other = replace(wanted, files=(replace(wanted.files[0], **change),))
+    (failed,) = get(tmp_path / "cache", other).failed
+    assert len(earthdata.cdn_requests) > 1 and failed.error == "IntegrityError"
+
+
+def test_a_checksum_of_an_unknown_kind_is_said(
+    earthdata: Earthdata, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = granule(earthdata)
+    files = tuple(replace(file, checksum="1f", checksum_kind="Fletcher-32") for file in wanted.files)
+    assert not get(tmp_path / "cache", replace(wanted, files=files)).failed
+    assert "states a checksum of the kind 'Fletcher-32', which is not known" in caplog.text
+
+
 def test_one_bad_granule_stops_no_other(earthdata: Earthdata, tmp_path: Path) -> None:
     wanted = [granule(earthdata, number) for number in range(1, 7)]
     earthdata.files.pop("/" + wanted[2].files[0].href.split("/", 3)[3])
@@ -308,7 +328,7 @@ def test_disk_that_is_too_small(earthdata: Earthdata, tmp_path: Path) -> None:
 SCRIPT = """
 import json, sys
 import stacaster
-from stacaster.fetch import TransferRules
+from stacaster.access.fetch import TransferRules
 from stacaster.model import Granule, GranuleFile
 import datetime as dt
 files = tuple(GranuleFile(**row) for row in json.loads(sys.argv[1]))

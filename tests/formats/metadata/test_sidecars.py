@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,50 @@ def test_real_sidecar(shared: Path, tmp_path: Path) -> None:
     (tmp_path / sidecars[0].name).write_bytes(sidecars[0].read_bytes())
     with pytest.raises(ReadError, match="has 1 bytes"):
         read_ecs_sidecar(target)
+
+
+@pytest.mark.parametrize("kind", ["CKSUM", "cksum", "POSIX"])
+@pytest.mark.parametrize("size", [0, 1, 7, 255, 256, 70_000])
+def test_the_checksum_of_cksum(tmp_path: Path, kind: str, size: int) -> None:
+    """Against a bit by bit calculation as POSIX describes it."""
+    content = random.Random(size).randbytes(size)
+    path = tmp_path / "a.hdf"
+    path.write_bytes(content)
+    right = str(cksum_by_hand(content))
+    verify_file(path, size=None, kind=kind, checksum=f" {right}\n", origin="x")
+    for wrong in ("12345", f"{int(right):08x}x", "-1", right + "0"):
+        with pytest.raises(ReadError, match="download it again"):
+            verify_file(path, size=None, kind=kind, checksum=wrong, origin="x")
+
+
+def cksum_by_hand(content: bytes) -> int:
+    length, tail = len(content), b""
+    while length:
+        tail += bytes([length & 0xFF])
+        length >>= 8
+    register = 0
+    for byte in content + tail:
+        register ^= byte << 24
+        for _ in range(8):
+            register = ((register << 1) ^ (0x04C11DB7 if register & 0x80000000 else 0)) & 0xFFFFFFFF
+    return register ^ 0xFFFFFFFF
+
+
+def test_published_values_of_cksum() -> None:
+    """What ``cksum`` of coreutils prints for an empty file and for ``123456789``."""
+    assert cksum_by_hand(b"") == 4294967295 and cksum_by_hand(b"123456789") == 930766865
+
+
+def test_a_sidecar_with_cksum(granule: Path) -> None:
+    text = XML.replace("<ChecksumType>MD5", "<ChecksumType>CKSUM")
+    write(granule, text.format(size=7, checksum=cksum_by_hand(b"content")))
+    assert read_ecs_sidecar(granule) is not None
+    write(granule, text.format(size=7, checksum=12345))
+    with pytest.raises(ReadError, match="differs from the CKSUM checksum"):
+        read_ecs_sidecar(granule)
+
+
+def test_an_unknown_kind_is_said(granule: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(granule, XML.replace(">MD5<", ">Fletcher-32<").format(size=7, checksum="1f"))
+    assert read_ecs_sidecar(granule) is not None
+    assert "a.hdf: a.hdf.xml states a checksum of the kind 'Fletcher-32', which is not known" in caplog.text
