@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from stacaster.files.atomic import complete_file
 from stacaster.files.vector_files import read_vector_file
 from stacaster.model.options import LoadOptions
 from stacaster.network.objects import Objects
+
+_LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -55,6 +58,11 @@ class SqlResult:
         if "geometry" not in self.table.column_names:
             raise UsageError("the query gives no column geometry")
         frame = self.table.to_pandas()
+        if self.epsg is None:
+            _LOG.warning(
+                "the points are of several reference frames (such as ITRF2014 and ITRF2020), so that the table has no "
+                "CRS; choose one release, or move one of them before heights are compared"
+            )
         shapes = geopandas.GeoSeries.from_wkb(frame.pop("geometry").map(bytes), crs=self.epsg)
         return geopandas.GeoDataFrame(frame, geometry=shapes)
 

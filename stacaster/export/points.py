@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stacaster.analysis.lidar import fit_surface, grid_points, photon_density, surface_blanket, vegetation_metrics
+from stacaster.analysis.lidar.surface import EMPTY
 from stacaster.catalog import open_catalog
 from stacaster.catalog.points import collection_of
 from stacaster.config import catalog_place
 from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
-from stacaster.errors import UsageError, nearest
+from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.export.writing import check_output, write_cube
 from stacaster.model.names import Names, as_names, check_known
 from stacaster.model.options import PointOptions
@@ -75,8 +76,12 @@ def write_points(
         raise UsageError("parameters are of what is made of photons; process= (--process) says what")
     given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
     found = open_catalog(catalog_place(catalog)).points(table, columns=None if make else columns, **given)
+    if not len(found):
+        raise NothingFoundError(f"no point of {table} fits the conditions; nothing was written")
     if make is not None:
         found = make(found)
+        if not len(found):
+            raise NothingFoundError(f"{found.attrs.get(EMPTY, f'{name} gives no row')}; nothing was written")
         if columns is not None:
             lacking = [column for column in columns if column not in found.columns]
             if lacking:

@@ -172,10 +172,15 @@ def make_product(
 
 
 def columns(group: str, *rows: str) -> tuple[TrackColumn, ...]:
-    """Return columns from ``name``, ``name = other name``, with ``: description [unit]`` after it."""
+    """Return columns from ``name``, ``name = other name``, with ``: description [unit]`` after it.
+
+    A type such as ``<u1>`` behind the name keeps the column for datasets of that type.
+    """
     found = []
     for row in rows:
         head, _, words = row.partition(": ")
+        types = re.search(r"\s*<(\w+)>$", head)
+        head = head if types is None else head[: types.start()]
         path, _, name = (part.strip() for part in head.partition("="))
         unit = re.search(r"\[(.+)\]$", words)
         found.append(
@@ -184,6 +189,7 @@ def columns(group: str, *rows: str) -> tuple[TrackColumn, ...]:
                 path=f"{group}/{path}" if group else path,
                 description=re.sub(r"\s*\[.+\]$", "", words) or path,
                 unit=None if unit is None else unit[1],
+                types=() if types is None else (types[1],),
             )
         )
     return tuple(found)

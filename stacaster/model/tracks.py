@@ -20,6 +20,9 @@ class TrackColumn:
     """One phrase."""
     unit: str | None = None
     """Unit."""
+    types: tuple[str, ...] = ()
+    """NumPy types (``u1``) that the dataset has to have; empty for any. Where the scale of a dataset changed with its
+    type, each has a column."""
 
 
 @dataclass(frozen=True, kw_only=True)

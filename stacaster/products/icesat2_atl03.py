@@ -18,7 +18,8 @@ PHOTONS = TrackTable(
             "h_ph = height: Height above the ellipsoid [m]",
             "signal_conf_ph = confidence: Of land, ocean, sea ice, land ice, inland water: -2 to 4",
             "quality_ph = quality: 0 nominal, 1 after-pulse, 2 impulse response, 3 transmitter echo",
-            "weight_ph = yapc: Weight by the density of photons around, 0 to 255",
+            "weight_ph = yapc <u1>: Weight by the density of photons around, 0 to 255 (releases up to 006)",
+            "weight_ph = yapc_weight <u2>: Weight by the density of photons around, 0 to 65535 (from release 007 on)",
             "dist_ph_across = y_atc: Distance from the reference ground track [m]",
         ),
         *columns(

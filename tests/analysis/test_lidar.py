@@ -97,7 +97,7 @@ def test_lines_come_back_exactly() -> None:
         ({"cnt": 3, "ats": 1.0, "H_min_win": 0.5}, 6e7, 0.4),
     ],
 )
-def test_fits_are_those_of_plain_code(given: dict[str, float], background: float, density: float) -> None:
+def test_fits_are_those_of_plain_code(given: Any, background: float, density: float) -> None:
     chance = np.random.default_rng(3)
     count = int(1200 * density)
     x = np.sort(chance.random(count) * 1200)
@@ -106,7 +106,7 @@ def test_fits_are_those_of_plain_code(given: dict[str, float], background: float
         + 0.02 * x
         + np.where(chance.random(count) < 0.3, chance.uniform(-40, 40, count), chance.normal(0, 0.2, count))
     )
-    wanted = {**surface.DEFAULTS, **given}
+    wanted = {**surface.DEFAULTS, "ats": 20.0, **given}
     y = chance.normal(0, 5, count)
     found = stacaster.icesat2.fit_surface(
         photons(x, h, background=np.full(count, background), speed=np.full(count, 7050.0), y_atc=y), **given
@@ -200,13 +200,93 @@ def test_photons_are_chosen_as_asked() -> None:
     assert used() == used(srt=3, cnf=4) == used(srt=[0, 3]) == 80
     assert used(srt=0) == 40 and used(srt=0, cnf=[1]) == 40 and used(srt=0, cnf=1) == 80 and used(srt=4) == 0
     assert used(base.assign(quality=number % 4)) == 20 and used(base.assign(quality=number % 4), quality=[0, 1]) == 40
-    flagged = base.assign(podppd_flag=np.where(number < 30, 5, 4))
-    assert used(flagged) == 50 and used(flagged, podppd_mask=0) == 80
+    flagged = base.assign(podppd_flag=number % 8)
+    assert used(flagged) == 10 and used(flagged, podppd=0b0001_0001) == 20 and used(flagged, podppd_mask=255) == 80
+    assert used(flagged, podppd=["nominal", "cal_nominal"]) == 20 and used(flagged, podppd="cal_nominal") == 10
     for wrong in (5, -2, [0, 9]):
         with pytest.raises(UsageError, match="srt is"):
             used(srt=wrong)
     without = base.assign(confidence=pd.Series([None, *base.confidence[1:]], dtype=object))
     assert used(without) == 79, "a photon whose confidence is not known does not count"
+
+
+def test_pointing_flags_are_included_by_the_mask() -> None:
+    """A bit of the mask stands for a value of the flag: 2, 3, 6 and 7 are degraded, too, and 4 is calibration."""
+    x = np.arange(0.0, 40.0, 0.5)
+    for flag in range(8):
+        table = photons(x, np.zeros(x.size), podppd_flag=flag)
+        for mask in (1, 1 << flag, 255, 255 - (1 << flag)):
+            taken = len(stacaster.icesat2.fit_surface(table, podppd=mask)) > 0
+            assert taken == bool(mask & (1 << flag)), (flag, mask)
+    for wrong in (0, 256, -1, 1.5, "degraded", [1], True):
+        parameters: Any = {"podppd": wrong}
+        with pytest.raises(UsageError, match="podppd"):
+            stacaster.icesat2.fit_surface(table, **parameters)
+
+
+@pytest.mark.parametrize(("length", "step"), [(20.0, 100.0), (10.0, 10.0), (40.0, 20.0), (100.0, 50.0), (15.0, 5.0)])
+def test_segments_of_every_length_can_be_fitted(length: float, step: float) -> None:
+    """The default spread never asks for more than a segment can have; one that does is refused."""
+    x = np.arange(0.0, 400.0, 0.1)
+    table = photons(x, 5 + 0.01 * x)
+    found = stacaster.icesat2.fit_surface(table, srt=0, len=length, res=step)
+    whole = [start for start in np.arange(0, 399, step) if start + length <= 399]
+    assert len(found) >= len(whole) and np.allclose(found.h_mean, 5 + 0.01 * found.x_atc)
+    for ats in (length, length + 5):
+        with pytest.raises(UsageError, match=f"ats is {ats:g}, but photons of segments of len={length:g}"):
+            stacaster.icesat2.fit_surface(table, len=length, res=step, ats=ats)
+    segments = stacaster.icesat2.fit_surface(table, len=2, res=1, dist_in_seg=True)
+    assert np.array_equal(segments.x_atc, stacaster.icesat2.fit_surface(table).x_atc)
+
+
+def test_an_empty_result_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    x = np.arange(0.0, 40.0, 0.5)
+    weak = photons(x, np.zeros(x.size)).assign(confidence=pd.Series([[1] * 5] * x.size))
+    found = stacaster.icesat2.fit_surface(weak)
+    assert len(found) == 0 and "80 have a height, 0 also cnf >= 2" in caplog.text
+    assert "10 photons over 20 m within 40 m" in found.attrs[surface.EMPTY]
+    caplog.clear()
+    table = weak.assign(**{"class": np.nan, "height_above_ground": 0.0})
+    assert len(stacaster.icesat2.vegetation_metrics(table)) == 0 and "none of 80 photons has a class" in caplog.text
+    write_icesat2(TrackScene(segments=6, beams=("gt1l",)), tmp_path)
+    stacaster.ingest([tmp_path], catalog=tmp_path / "c")
+    with pytest.raises(NothingFoundError, match=r"no segment could be fitted: of .* 0 also cnf"):
+        stacaster.write_points("photons", tmp_path / "x.csv", catalog=tmp_path / "c", fit=True,
+                               parameters={"srt": "inland_water"})  # fmt: skip
+    with pytest.raises(NothingFoundError, match="no point"):
+        stacaster.write_points("photons", tmp_path / "x.csv", catalog=tmp_path / "c", where="height > 1e9")
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_columns_and_names_of_sliderule() -> None:
+    """Where segments come from, names in place of numbers, segments that fail, further fields."""
+    x = np.arange(0.0, 200.0, 0.5)
+    table = photons(x, 0.1 * x, beam="gt2r", item_id="a", spot=np.int8(3), rgt=np.int16(5), cycle=np.int16(7),
+                    region=np.int8(2), segment_id=(1000 + x // 20).astype("i4"), sun=20 + x / 100,
+                    confidence=[[4, -1, -1, -1, -1]] * x.size, quality=0)  # fmt: skip
+    found = stacaster.icesat2.fit_surface(table, fields=["sun"])
+    assert set(found["gt"]) == {40} and set(found.spot) == {3} and set(found.rgt) == {5} and set(found.region) == {2}
+    assert set(found.cycle) == {7} and found.photon_count.tolist()[:3] == [80, 80, 80]
+    # ATL06 names a segment of 40 m after its second half.
+    assert found.segment_id.tolist()[:4] == [1001, 1002, 1003, 1004] and found.spot.dtype == np.int8
+    assert np.allclose(found.sun, 20 + found.x_atc / 100)
+    same = stacaster.icesat2.fit_surface(table, srt="land", cnf="atl03_high", quality_ph="nominal")
+    assert same.h_mean.tolist() == found.h_mean.tolist()
+    assert len(stacaster.icesat2.fit_surface(table, srt=["ocean", "sea_ice"])) == 0
+    thin = table[(table.x_atc < 40) | (table.x_atc % 20 == 0)]
+    kept = stacaster.icesat2.fit_surface(thin, pass_invalid=True)
+    assert len(kept) > len(stacaster.icesat2.fit_surface(thin)) > 0
+    assert (kept.pflags[kept.photon_count < 10] & 2).all() and kept.h_mean.notna().all()
+    classed = table.assign(**{"class": np.where(x < 100, 1, 2)})
+    assert stacaster.icesat2.fit_surface(classed, atl08_class="atl08_ground").x_atc.max() < 100
+    wrong: Any
+    for wrong in ({"srt": "sea"}, {"cnf": "strong"}, {"cnf": 7}, {"quality_ph": "good"}, {"atl08_class": 9},
+                  {"quality": 0, "quality_ph": 1}, {"len": "long"}, {"srt": []}, {"fields": ["moon"]},
+                  {"fields": ["confidence"]}, {"srt": True}, {"srt": 1.5}, {"H_min_win": -1}):  # fmt: skip
+        with pytest.raises(UsageError):
+            stacaster.icesat2.fit_surface(classed, **wrong)
+    with pytest.raises(UsageError, match="needs the column 'class'"):
+        stacaster.icesat2.fit_surface(table, atl08_class=["ground"])
 
 
 def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
@@ -251,6 +331,7 @@ def test_noise_is_taken_off(shared: Path, tmp_path: Path) -> None:
 
 def test_parameters_that_make_no_sense() -> None:
     points = photons([1, 2], [3, 4])
+    wrong: Any
     for wrong, words in (
         ({"length": 3}, "no parameter 'length'"),
         ({"cnt": 1}, "cnt at least 2"),
@@ -407,7 +488,11 @@ def test_vegetation_of_other_segments() -> None:
     assert stacaster.icesat2.vegetation_metrics(table, geoloc="median").x_atc.iloc[0] == pytest.approx(
         np.median(x[x < x[0] + 100])
     )
-    for wrong in ({"geoloc": "left"}, {"step": 0}, {"binsize": 0}):
+    same = stacaster.icesat2.vegetation_metrics(table, len=60, res=30)
+    assert same.h_canopy.tolist() == plain.h_canopy.tolist()
+    wrong: Any
+    for wrong in ({"geoloc": "left"}, {"step": 0}, {"binsize": 0}, {"len": 60, "length": 60}, {"nothing": 1},
+                  {"length": "long"}, {"fields": ["moon"]}):  # fmt: skip
         with pytest.raises(UsageError):
             stacaster.icesat2.vegetation_metrics(table, **wrong)
     assert len(stacaster.icesat2.vegetation_metrics(table.assign(**{"class": np.nan}))) == 0

@@ -101,3 +101,37 @@ def test_photons_of_another_release_are_not_taken_for_the_same(written: Path, tm
     count, notes = classified(tmp_path / "c")
     assert count == size - 5 and f"gt1l: 5 of {size} photons" in notes
     assert "classifies no photon of this beam" in notes
+
+
+def test_segments_of_atl08_for_photons(written: Path, tmp_path: Path) -> None:
+    """Land cover without asking, other datasets on request, by the segment of 100 m that a photon lies in."""
+    photons = put(written, tmp_path, "ATL03", f"ATL03_{PASS}_006_02.h5")
+    trees = put(written, tmp_path, "ATL08", f"ATL08_{PASS}_006_01.h5")
+    with h5py.File(trees, "r+") as file:
+        del file["gt1r/land_segments/canopy/h_canopy"]
+        first = file["gt1l/land_segments/segment_id_beg"][()]
+        cover = file["gt1l/land_segments/segment_landcover"][()]
+        file["gt1l/land_segments/canopy/h_canopy"][...] = np.arange(first.size) + 0.5
+    wanted = ["land_segments/canopy/h_can*", "terrain/h_te_best_fit", "geolocation/segment_length", "nothing_at_all"]
+    assert not stacaster.ingest([photons], catalog=tmp_path / "c", variables=wanted).failed
+    catalog = stacaster.open_catalog(tmp_path / "c")
+    table = catalog.points("atl03_photons", where="beam = 'gt1l'")
+    assert {"landcover", "h_canopy", "h_te_best_fit", "segment_length"} <= set(table.columns)
+    for number, row in table.groupby("segment_id"):
+        place = next((i for i, begin in enumerate(first) if begin <= number < begin + 5), None)
+        if place is None:
+            assert row.h_canopy.isna().all()
+            continue
+        assert (row.h_canopy == place + 0.5).all()
+        assert row.landcover.isna().all() if cover[place] == 255 else (row.landcover == cover[place]).all()
+    assert catalog.points("atl03_photons", where="beam = 'gt1r'").h_canopy.isna().all()
+    (item,) = catalog.search(collections="icesat2-atl03").items()
+    notes = " ".join(item.properties["stacaster:notes"])
+    assert "nothing_at_all" in notes and "h_te_best_fit" not in notes
+    rows = stacaster.icesat2.vegetation_metrics(table, length=100, fields=["h_canopy%", "segment_length"])
+    part = table[table["class"].notna()]
+    inside = part[(part.x_atc - table.x_atc.min()) < 100]
+    assert rows["h_canopy%"].iloc[0] == pytest.approx(inside.h_canopy.mean())
+    assert inside.landcover.isna().all() or rows.landcover.iloc[0] == inside.landcover.mode().iloc[0]
+    assert set(rows.segment_length) == {20.0} and set(rows["gt"]) == {10} and set(rows.spot) == {1}
+    assert {"rgt", "cycle", "region", "segment_id", "ground_photon_count"} <= set(rows.columns)

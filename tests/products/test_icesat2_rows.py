@@ -75,10 +75,10 @@ def test_datasets_are_joined_by_group_and_not_by_chance(granules: Sequence[Path]
 
 
 def test_background_is_joined_by_time(granules: Sequence[Path], tmp_path: Path) -> None:
-    """The last one that began before the segment, whatever its number: here there are as many as segments."""
+    """The last one that began before the segment, whatever its number; before the first, the first."""
     with h5py.File(granules[0], "r+") as file:
         group = file["gt1l/bckgrd_atlas"]
-        rates = np.arange(group["bckgrd_rate"].shape[0], dtype="f4") * 10
+        rates = np.arange(1, group["bckgrd_rate"].shape[0] + 1, dtype="f4") * 10
         group["bckgrd_rate"][...] = rates
         group["bckgrd_counts"] = (rates / 5).astype("i4")
         start = file["gt1l/geolocation/delta_time"][0]
@@ -93,11 +93,11 @@ def test_background_is_joined_by_time(granules: Sequence[Path], tmp_path: Path) 
     expected = {}
     for number, begin in zip(ids, begins, strict=True):
         before = [rate for moment, rate in zip(moments, rates, strict=True) if moment <= begin]
-        expected[number] = before[-1] if before else np.nan
+        expected[number] = before[-1] if before else rates[0]
     wanted = np.array([expected[number] for number in np.repeat(ids, counts)])
-    assert np.isnan(wanted).any() and len(set(wanted)) > 3
-    assert np.array_equal(part.background, wanted.astype("f4"), equal_nan=True)
-    assert np.array_equal(part.bckgrd_counts.astype(float), np.trunc(wanted / 5), equal_nan=True)
+    assert begins[0] < moments[0] and len(set(wanted)) > 3
+    assert np.array_equal(part.background, wanted.astype("f4"))
+    assert np.array_equal(part.bckgrd_counts.astype(float), np.trunc(wanted / 5))
     assert photons[photons.beam == "gt3l"].bckgrd_counts.isna().all()
 
 
@@ -151,7 +151,8 @@ def test_weights_of_release_007(tmp_path: Path) -> None:
             heights["quality_ph"][0] = 21
     _, tables = written(path, tmp_path / "o")
     assert tables["photons"].crs.to_epsg() == 9989
-    assert tables["photons"].yapc.max() == 40_000 and (tables["photons"].quality == 21).sum() == 6
+    assert tables["photons"].yapc_weight.max() == 40_000 and (tables["photons"].quality == 21).sum() == 6
+    assert "yapc" not in tables["photons"].columns, "weights of another scale have a column of their own"
 
 
 def test_a_table_that_is_not_there_costs_itself(granules: Sequence[Path], tmp_path: Path) -> None:
@@ -237,3 +238,15 @@ def test_rows_do_not_depend_on_how_many_are_read_at_once(
     one, other = (table["photons"].drop(columns="confidence") for table in (parts, whole))
     assert one.equals(other)
     assert np.array_equal(np.stack(list(parts["photons"].confidence)), np.stack(list(whole["photons"].confidence)))
+
+
+@pytest.mark.parametrize("orientation", [0, 1])
+@pytest.mark.parametrize("origin", [(138.55, -31.2), (179.9999, 60.0), (-60.0, 80.0), (20.0, -75.5)])
+def test_footprints_are_counterclockwise(tmp_path: Path, orientation: int, origin: tuple[float, float]) -> None:
+    """Every outer ring of every beam, also of those that rounding changes."""
+    scene = replace(TrackScene(), segments=25, photons=8, orientation=orientation, origin=origin)
+    found, _ = written(write_icesat2(scene, tmp_path)[1], tmp_path / "o")
+    geometry, _ = footprint(found.lines)
+    rings = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    assert rings and all(shapely.LinearRing(part[0]).is_ccw for part in rings)
+    assert shapely.geometry.shape(geometry).is_valid

@@ -6,9 +6,11 @@ Loops over photons are compiled.
 
 from __future__ import annotations
 
+from stacaster.analysis.lidar.blanket import surface_blanket
+from stacaster.analysis.lidar.density import photon_density
 from stacaster.analysis.lidar.gridding import grid_points
 from stacaster.analysis.lidar.surface import fit_surface
-from stacaster.analysis.lidar.vegetation import photon_density, surface_blanket, vegetation_metrics
+from stacaster.analysis.lidar.vegetation import vegetation_metrics
 from stacaster.analysis.lidar.views import plot_map, plot_profile, read_tracks
 
 __all__ = [

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+TRACK = ("spot", "rgt", "cycle", "region", "segment_id")
+"""Columns that say where photons come from, by the names that SlideRule has for them, too."""
+
 _KEYS = ("item_id", "beam")
+_GROUND_TRACKS = {"gt1l": 10, "gt1r": 20, "gt2l": 30, "gt2r": 40, "gt3l": 50, "gt3r": 60}
+
+
+def gt_of(beams: pd.Series[str]) -> NDArray[np.int16]:
+    """Return SlideRule's numbers of ground tracks, 10 (gt1l) to 60 (gt3r); -1 for other names."""
+    return beams.map(_GROUND_TRACKS).fillna(-1).to_numpy().astype(np.int16)
 
 
 def require(photons: pd.DataFrame, names: Sequence[str], what: str) -> None:

@@ -119,10 +119,14 @@ def described(away: Any, h: Any, more: Any, keep: Any, found: Any, window: float
 
 @_jit
 def fit_track(x: Any, h: Any, more: Any, density: Any, wanted: Any) -> Any:
-    """Fit all segments of a track; ``more`` has what else photons have, shape (photons, values)."""
-    ats, cnt, length, step = wanted[0], wanted[1], wanted[2], wanted[3]
+    """Fit all segments of a track; ``more`` has what else photons have, shape (photons, values).
+
+    The last columns of a row: its first photon, the one behind its last, the first at or behind its centre.
+    """
+    ats, cnt, length, step, keeps_all = wanted[0], wanted[1], wanted[2], wanted[3], wanted[7] > 0
     segments = int((x[-1] - x[0]) / step) + 1
-    rows = np.empty((segments, 7 + more.shape[1]))
+    width = 7 + more.shape[1]
+    rows = np.empty((segments, width + 3))
     used, begin = 0, 0
     for number in range(segments):
         start = x[0] + number * step
@@ -131,10 +135,20 @@ def fit_track(x: Any, h: Any, more: Any, density: Any, wanted: Any) -> Any:
         end = begin
         while end < x.size and x[end] < start + length:
             end += 1
-        if end - begin >= cnt and x[end - 1] - x[begin] >= ats:
-            away, part = x[begin:end] - (start + length / 2), h[begin:end]
-            keep, window, flags, found = fit_segment(away, part, density[begin], wanted)
-            rows[used] = described(away, part, more[begin:end], keep, found, window, flags)
+        flags = 0
+        if end - begin < cnt:
+            flags |= TOO_FEW
+        elif x[end - 1] - x[begin] < ats:
+            flags |= SPREAD_SHORT
+        if end > begin and (flags == 0 or keeps_all):
+            centre = start + length / 2
+            away, part = x[begin:end] - centre, h[begin:end]
+            keep, window, more_flags, found = fit_segment(away, part, density[begin], wanted)
+            rows[used, :width] = described(away, part, more[begin:end], keep, found, window, flags | more_flags)
+            middle = begin
+            while middle < end - 1 and x[middle] < centre:
+                middle += 1
+            rows[used, width], rows[used, width + 1], rows[used, width + 2] = begin, end, middle
             used += 1
     return rows[:used]
 

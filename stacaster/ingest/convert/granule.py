@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 FORMAT = 3
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
-TABLES_FORMAT = 2
+TABLES_FORMAT = 3
 """The same of what is written for a granule of tracks."""
 
 

@@ -60,7 +60,13 @@ def datasets_of(granule: OpenTracks, beams: Sequence[str]) -> dict[str, tuple[tu
 
 
 def choose_columns(
-    granule: OpenTracks, beams: Sequence[str], table: TrackTable, patterns: Sequence[str], notes: list[str]
+    granule: OpenTracks,
+    beams: Sequence[str],
+    table: TrackTable,
+    patterns: Sequence[str],
+    notes: list[str],
+    *,
+    classes: OpenTracks | None = None,
 ) -> tuple[TrackColumn, ...]:
     """Return the columns that a beam has: those of the table, and those that were asked for.
 
@@ -70,12 +76,14 @@ def choose_columns(
         table: The table.
         patterns: Paths with * and ?, or their ends.
         notes: Takes what a user has to know.
+        classes: ATL08 granule of the photons, whose datasets patterns may mean, too.
     """
     owner: dict[str, str] = {}
     for beam in reversed(beams):
         there = granule.variables(beam)
         owner |= {path: beam for path in there if rate_of(path, there, table) is not None}
-    kept = [column for column in table.columns if column.path in owner]
+    everything = datasets_of(granule, beams)
+    kept = [column for column in table.columns if column.path in owner and _has_type(column, everything)]
     absent = [column.name for column in table.columns if column.path not in owner]
     if absent:
         notes.append(f"{table.name}: the granule lacks {', '.join(absent)}")
@@ -84,10 +92,10 @@ def choose_columns(
         if without:
             notes.append(f"{table.name}: no {column.name} of {', '.join(without)}")
     taken, names = {column.path for column in kept}, {column.name for column in kept}
-    everything = datasets_of(granule, beams)
     for pattern in patterns:
         wanted = [path for path in everything if _fits(path, pattern)]
-        if not any(path in owner for path in wanted):
+        is_elsewhere = not wanted and classes is not None and is_dataset_of(classes, beams, pattern)
+        if not any(path in owner for path in wanted) and not is_elsewhere:
             has = "has a value a row or a segment" if wanted else "is there"
             notes.append(f"{table.name}: no dataset called {pattern} {has}")
         for path in sorted(set(wanted) & set(owner) - taken):
@@ -100,12 +108,29 @@ def choose_columns(
     return tuple(kept)
 
 
+def _has_type(column: TrackColumn, there: Mapping[str, tuple[tuple[int, ...], str]]) -> bool:
+    return not column.types or there[column.path][1] in column.types
+
+
+def is_dataset_of(granule: OpenTracks, beams: Sequence[str], pattern: str) -> bool:
+    """Tell whether a pattern of variables fits a dataset of a granule."""
+    known = [beam for beam in beams if beam in granule.content.groups]
+    return any(_fits(path, pattern) for path in datasets_of(granule, known))
+
+
 def _fits(path: str, pattern: str) -> bool:
     return fnmatch.fnmatch(path, pattern) or fnmatch.fnmatch(path, f"*/{pattern}")
 
 
-def schema_of(granule: OpenTracks, beams: Sequence[str], table: TrackTable, columns: Sequence[TrackColumn], *,
-              has_classes: bool) -> pa.Schema:  # fmt: skip
+def schema_of(
+    granule: OpenTracks,
+    beams: Sequence[str],
+    table: TrackTable,
+    columns: Sequence[TrackColumn],
+    *,
+    has_classes: bool,
+    land: Sequence[tuple[TrackColumn, str]] = (),
+) -> pa.Schema:
     """Return the schema of a table.
 
     Args:
@@ -114,6 +139,7 @@ def schema_of(granule: OpenTracks, beams: Sequence[str], table: TrackTable, colu
         table: The table.
         columns: From ``choose_columns``.
         has_classes: Whether photons get classes of ATL08.
+        land: Columns of ATL08 segments, each with its type.
     """
     there = datasets_of(granule, beams)
     fields = [
@@ -142,6 +168,9 @@ def schema_of(granule: OpenTracks, beams: Sequence[str], table: TrackTable, colu
     if has_classes:
         fields.append(_field("class", pa.int8(), "ATL08: 0 noise, 1 ground, 2 canopy, 3 top of canopy"))
         fields.append(_field("height_above_ground", pa.float32(), "ATL08: height above ground, m"))
+    for column, kind in land:
+        words = column.description + (f", {column.unit}" if column.unit else "")
+        fields.append(_field(column.name, pa.from_numpy_dtype(np.dtype(kind)), words))
     return pa.schema(fields)
 
 

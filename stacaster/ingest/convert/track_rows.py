@@ -57,6 +57,8 @@ class Beam:
         self.segments = self._segments_of_rows()
         self._epoch = icesat2.epoch_of(granule.content)
         self.classes: tuple[NDArray[Any], NDArray[Any]] | None = None
+        self.land: list[tuple[NDArray[Any], NDArray[Any]]] = []
+        """Values of ATL08 segments for each segment of the beam, and where there are none."""
         self._kept: dict[str, tuple[NDArray[Any], NDArray[Any] | None]] = {}
         self._made: dict[str, list[tuple[NDArray[Any], NDArray[Any] | None]]] = {}
         self._begun: NDArray[np.int64] | None = None
@@ -155,6 +157,10 @@ class Beam:
         if self.classes is not None:
             classes, heights = (part[rows][pick] for part in self.classes)
             arrays += [pa.array(classes, mask=classes < 0), pa.array(heights, mask=np.isnan(heights))]
+            for values, none in self.land:
+                is_there = segment is not None and values.size > 0
+                empty = pa.nulls(_size(pick, rows), pa.from_numpy_dtype(values.dtype))
+                arrays.append(_spread(values, none, cast("Any", segment)) if is_there else empty)
         return arrays, x, y
 
     def _column(
@@ -202,11 +208,14 @@ class Beam:
         return pa.array(start[np.maximum(segment, 0)] + along[pick].astype(np.float64), mask=~there)
 
     def _moments(self, segment: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the row of the background that began last before each segment; -1 without one."""
+        """Return the row of the background that began last before each segment; -1 for no segment.
+
+        Segments before the first row get the first, as at SlideRule: it may begin a moment late.
+        """
         if self._begun is None:
             moments = self.granule.read(self.name, f"{MOMENTS}/delta_time")[0]
             begins = self.granule.read(self.name, "geolocation/delta_time")[0]
-            self._begun = np.searchsorted(moments, begins, side="right") - 1
+            self._begun = np.maximum(np.searchsorted(moments, begins, side="right") - 1, 0)
         return np.where(segment < 0, -1, self._begun[np.maximum(segment, 0)])
 
     def _of_fit(self) -> list[tuple[NDArray[Any], NDArray[Any] | None]]:

@@ -53,11 +53,12 @@ def footprint(lines: Mapping[str, Sequence[NDArray[Any]]]) -> tuple[dict[str, An
 
     pieces = [piece for parts in lines.values() for piece in _pieces(np.concatenate(parts))]
     whole = _wrapped(shapely.union_all([quad for piece in pieces for quad in _quads(piece)]))
-    polygons = [shapely.geometry.polygon.orient(part) for part in whole]
-    if not polygons:
+    if not whole:
         raise ReadError("no point lies on Earth")
-    shape = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
-    rounded = shapely.set_precision(shape, 1e-7)
+    # Rounding may turn rings round: they are made counterclockwise afterwards.
+    parts = shapely.get_parts(shapely.set_precision(shapely.MultiPolygon(whole), 1e-7))
+    polygons = [shapely.geometry.polygon.orient(part) for part in parts if part.geom_type == "Polygon"]
+    rounded = polygons[0] if len(polygons) == 1 else shapely.MultiPolygon(polygons)
     mapped = shapely.geometry.mapping(rounded)
     box = [round(float(value), 7) for value in antimeridian.bbox(rounded)]
     return {"type": mapped["type"], "coordinates": _listed(mapped["coordinates"])}, box

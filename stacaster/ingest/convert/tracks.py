@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from stacaster.errors import ReadError
 from stacaster.files.geoparquet import PointWriter
 from stacaster.ingest.convert.class_granule import note_of
+from stacaster.ingest.convert.land_segments import choose_land_columns, land_values
 from stacaster.ingest.convert.photon_classes import classes_of
-from stacaster.ingest.convert.track_columns import choose_columns, schema_of
+from stacaster.ingest.convert.track_columns import BESIDE, choose_columns, is_dataset_of, schema_of
 from stacaster.ingest.convert.track_rows import Beam
 from stacaster.ingest.convert.track_strips import thinned
 from stacaster.instruments import icesat2
@@ -95,11 +96,15 @@ def _write_table(
     classes: OpenTracks | None,
     found: Tracks,
 ) -> None:
-    columns = choose_columns(granule, beams, table, options.variables, found.notes)
     if table.segment_count is None:
         # Only photons have classes.
         classes = None
-    schema = schema_of(granule, beams, table, columns, has_classes=classes is not None)
+    columns = choose_columns(granule, beams, table, options.variables, found.notes, classes=classes)
+    taken = frozenset(column.name for column in columns) | BESIDE
+    land = [] if classes is None else choose_land_columns(
+        classes, beams, [name for name in options.variables if not is_dataset_of(granule, beams, name)], taken
+    )  # fmt: skip
+    schema = schema_of(granule, beams, table, columns, has_classes=classes is not None, land=land)
     known = icesat2.facts(granule.content)
     epsg = icesat2.crs_of(known["release"])
     said = {"stacaster:granule": granule.content.name}
@@ -112,6 +117,7 @@ def _write_table(
             beam_of = Beam(granule, beam, table, columns, schema=schema, said=place, area=options.area)
             if classes is not None:
                 beam_of.classes = classes_of(classes, beam_of, found.notes)
+                beam_of.land = land_values(classes, beam_of, land)
             for arrays, x, y in beam_of.parts():
                 # The next rows are read while these are packed.
                 waiting.result()
