@@ -15,6 +15,9 @@ from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import UsageError
 from stacaster.model import as_json
 
+ANY_BASE = "any"
+"""See ``StagedItem.base``."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class StagedItem:
@@ -24,10 +27,17 @@ class StagedItem:
     """The STAC item."""
     folder: Path
     """Staged folder with the item's JSON and its assets."""
+    base: str | None = ANY_BASE
+    """Fingerprint of the item that this one goes on from, None where the catalog had none; a catalog that has another
+    one by now refuses it. ``ANY_BASE`` replaces whatever there is."""
+    change: Literal["added", "replaced"] = "replaced"
+    """What becomes of the item that the catalog has."""
 
 
-CommitStatus = Literal["ingested", "replaced", "skipped"]
-"""What a commit did with one item."""
+CommitStatus = Literal["ingested", "added", "replaced", "skipped", "overtaken"]
+"""What a commit did with one item; ``overtaken`` when another process changed the item meanwhile."""
+
+_UNCHANGED = ("skipped", "overtaken")
 
 
 @dataclass(kw_only=True)
@@ -68,7 +78,8 @@ def commit_items(
         documents: Documents of collections that are no products of ours, by id.
 
     Returns:
-        For every item whether it is new, replaces one, or was registered by another process meanwhile.
+        For every item whether it is new, adds bands to one, replaces one, or was registered or changed by another
+        process meanwhile.
 
     Raises:
         CatalogError: The catalog is damaged or locked for too long.
@@ -90,15 +101,15 @@ def commit_items(
             name = str(entry.item["collection"])
             status = _status(entry, known[name])
             statuses.append(status)
-            if status != "skipped":
+            if status not in _UNCHANGED:
                 change = changes.setdefault(name, Change(document=(documents or {}).get(name)))
                 change.fresh.append(entry.item)
-            if status == "replaced":
+            if status in ("added", "replaced"):
                 change.gone[str(entry.item["id"])] = known[name][str(entry.item["id"])][0]
         # First the tables: items that contradict the others are an error before anything is moved.
         stage_changes(store, transaction, changes)
         for entry, status in zip(staged, statuses, strict=True):
-            if status != "skipped":
+            if status not in _UNCHANGED:
                 place = f"{entry.item['collection']}/{item_table.year_of(entry.item)}/{entry.item['id']}"
                 transaction.put_directory(entry.folder, place)
     return statuses
@@ -106,9 +117,11 @@ def commit_items(
 
 def _status(entry: StagedItem, known: Mapping[str, tuple[str, str | None]]) -> CommitStatus:
     old = known.get(str(entry.item["id"]))
-    if old is None:
-        return "ingested"
-    return "skipped" if old[1] == entry.item["properties"]["stacaster:fingerprint"] else "replaced"
+    if old is not None and old[1] == entry.item["properties"]["stacaster:fingerprint"]:
+        return "skipped"
+    if entry.base != ANY_BASE and entry.base != (None if old is None else old[1]):
+        return "overtaken"
+    return "ingested" if old is None else entry.change
 
 
 def ready_database(store: CatalogStore, transaction: Transaction) -> Path | None:

@@ -80,10 +80,11 @@ def build_item(
     scene: Scene,
     *,
     item_id: str,
-    assets: Mapping[str, CogAsset | RemoteAsset | TableAsset | FileAsset],
+    assets: Mapping[str, CogAsset | RemoteAsset | TableAsset | FileAsset | Mapping[str, Any]],
     geometry: Mapping[str, Any],
     bbox: Sequence[float],
     provenance: Mapping[str, Any],
+    fingerprints: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Describe one granule as a STAC item whose hrefs are relative to its own file.
 
@@ -91,10 +92,12 @@ def build_item(
         product: Table of the product.
         scene: What the granule's metadata say.
         item_id: Safe form of the granule id; also the name of the folder and of the JSON file.
-        assets: Verified COG, or file in place, of every band of the scene, by band name.
+        assets: Verified COG, file in place, or description of an asset that stays as it is, of every band of the
+            scene, by band name.
         geometry: Footprint of the valid pixels, GeoJSON in WGS 84.
         bbox: Its bounding box.
         provenance: Fields ``stacaster:*`` and ``processing:*`` about sources and software.
+        fingerprints: What each new band was made from and how, by band name.
 
     Returns:
         The item, with every band that exists and only bands that exist.
@@ -127,7 +130,9 @@ def build_item(
     for band in scene.bands:
         asset = assets[band.band.name]
         assert not isinstance(asset, (TableAsset, FileAsset))
-        described[band.band.name] = band_asset(band, asset)
+        described[band.band.name] = dict(asset) if isinstance(asset, Mapping) else band_asset(band, asset)
+        if band.band.name in (fingerprints or {}):
+            described[band.band.name]["stacaster:fingerprint"] = (fingerprints or {})[band.band.name]
         extensions |= _band_extensions(band.band)
     described |= {name: table_asset(asset) for name, asset in assets.items() if isinstance(asset, TableAsset)}
     described |= {name: file_asset(asset) for name, asset in assets.items() if isinstance(asset, FileAsset)}

@@ -181,7 +181,7 @@ def report(found: Report, *, dry_run: bool) -> None:
         for outcome in found.outcomes:
             click.echo(f"{outcome.granule}: {outcome.reason or outcome.status}", err=True)
         words = f"dry run, nothing was written; {words}"
-    for outcome in (*found.ingested, *found.replaced):
+    for outcome in (*found.ingested, *found.added, *found.replaced):
         for note in outcome.notes:
             if "contradicts" in note:
                 click.echo(f"note on {outcome.item_id}: {note}", err=True)

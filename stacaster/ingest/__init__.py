@@ -39,8 +39,9 @@ def ingest(
     """Turn granule files into one verified COG per band and register them in a catalog.
 
     Granules are converted in worker processes, so that a file that kills the HDF library costs one granule. A
-    granule that the catalog already has, made from the same bytes with the same settings, is skipped; one whose bytes
-    or settings changed replaces its item. A run that was killed is finished by the same call.
+    band that the catalog already has, made from the same bytes with the same settings, stays as it is; bands that are
+    asked for later are added to the item, and a band whose bytes or settings changed is replaced.
+    A run that was killed is finished by the same call.
 
     Args:
         files: Files, folders and patterns; also granules of a search and https or s3 addresses of HDF5 files, of which
@@ -177,6 +178,10 @@ def _settle(store: CatalogStore) -> None:
     settle(store)
 
 
+_ROUNDS = 8
+"""How often a granule is converted when other processes keep changing its item."""
+
+
 def _run(
     granules: list[GranuleFiles],
     store: CatalogStore,
@@ -187,13 +192,37 @@ def _run(
     progress: Progress | None,
 ) -> Iterator[Outcome]:
     """Convert all granules and commit the finished ones in batches."""
+    batch, done, waiting = Batch(store), 0, granules
+    for number in range(_ROUNDS):
+        for outcome in _round(waiting, batch, settings, options, staging=staging, number=number):
+            done += 1
+            if progress is not None:
+                progress(done, len(granules), outcome)
+            yield outcome
+        waiting, batch.overtaken = batch.overtaken, []
+        if not waiting:
+            return
+    for granule in waiting:
+        reason = "other processes kept changing its item; run the same command again"
+        yield Outcome(granule=granule.name, status="failed", reason=reason, error=CatalogError.__name__)
+
+
+def _round(
+    granules: list[GranuleFiles],
+    batch: Batch,
+    settings: Settings,
+    options: dict[str, Any],
+    *,
+    staging: Path | None,
+    number: int,
+) -> Iterator[Outcome]:
     # One worker may use both cores by writing two bands at once; several workers already do.
     threads = 2 if settings.workers == 1 else 1
-    options = {"catalog": str(store.root), "threads": threads, **options}
+    options = {"catalog": str(batch.store.root), "threads": threads, **options}
     payloads = merged(granules, options, s3=options.pop("s3"))
     tasks = (
-        Task(key=str(number), payload={**payload, "staging": "" if staging is None else str(staging / str(number))})
-        for number, payload in enumerate(payloads)
+        Task(key=str(key), payload={**payload, "staging": "" if staging is None else str(staging / f"{number}-{key}")})
+        for key, payload in enumerate(payloads)
     )
     results = run_isolated(
         tasks,
@@ -207,22 +236,11 @@ def _run(
     # The packages of a commit are imported while the workers import theirs.
     preload = Thread(target=_preload, daemon=True)
     preload.start()
-    batch = Batch(store)
-    done = 0
     for result in results:
         # Two threads that import packages with circular imports see half of them.
         preload.join()
-        granule = granules[int(result.key)]
-        for outcome in batch.add(granule, result, staging):
-            done += 1
-            if progress is not None:
-                progress(done, len(granules), outcome)
-            yield outcome
-    for outcome in batch.flush():
-        done += 1
-        if progress is not None:
-            progress(done, len(granules), outcome)
-        yield outcome
+        yield from batch.add(granules[int(result.key)], result, None if staging is None else staging / str(number))
+    yield from batch.flush()
 
 
 def _preload() -> None:

@@ -15,15 +15,20 @@ from stacaster.access.fetch import FetchReport, fetch
 from stacaster.access.search import iter_granules
 from stacaster.catalog.item_table import DATABASE, run_sql
 from stacaster.catalog.store import CatalogStore
-from stacaster.config import catalog_path
+from stacaster.config import Settings, catalog_path
 from stacaster.executors.cluster import Cluster
 from stacaster.files.names import safe_id
+from stacaster.geotiff.cog.profiles import PROFILES
 from stacaster.ingest import ingest
 from stacaster.ingest.class_download import with_class_granules
 from stacaster.ingest.cluster_ingest import plain_outcomes, run_spread
-from stacaster.ingest.convert.ingest_options import AREA, OPTIONS, parse_area
+from stacaster.ingest.convert.existing_item import read_item
+from stacaster.ingest.convert.ingest_options import AREA, OPTIONS, parse_area, parse_wanted
+from stacaster.ingest.convert.source import options_of
+from stacaster.ingest.fingerprint import HAS_IT, has_all
 from stacaster.ingest.register import register
 from stacaster.model import Granule, Outcome, Report
+from stacaster.products import all_products
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
@@ -75,13 +80,13 @@ def ingest_search(
     root = catalog_path(catalog)
     if is_remote or is_cut:
         # Of which area and bands an item is, is known only when its granule was opened.
-        known: set[str] = set()
+        existing = None
         area = parse_area(**{key: options.get(key) for key in AREA})
         conversion |= {} if area is None else {"intersects": area}
     else:
-        known = _known_ids(root)
+        existing = _Existing(root, conversion)
     counter = _Counter(progress)
-    missing = _missing(iter_granules(product, **options), known, counter)
+    missing = _missing(iter_granules(product, **options), existing, counter)
     if dry_run:
         for granule in missing:
             reason = "would be registered in place" if no_copy else "would be fetched and ingested"
@@ -140,17 +145,47 @@ def acquire_one(payload: Mapping[str, Any]) -> dict[str, Any]:
     return plain_outcomes(counter.outcomes)
 
 
-def _known_ids(root: Path) -> set[str]:
-    if not (root / DATABASE).is_file():
-        return set()
-    return set(run_sql(root / DATABASE, "select id from items")["id"].to_pylist())
+class _Existing:
+    """Which granules the catalog has with all that is asked of them.
+
+    Args:
+        root: Folder of the catalog.
+        conversion: Options of ``ingest``.
+    """
+
+    def __init__(self, root: Path, conversion: Mapping[str, Any]) -> None:
+        asked = {key: conversion[key] for key in conversion if key in OPTIONS}
+        wanted = parse_wanted(conversion.get("subsystem") or (), **asked)
+        self._root = root
+        self._options = options_of(wanted | {"keep_swir": bool(conversion.get("keep_swir"))})
+        self._profile = Settings.build(profile=conversion.get("profile")).profile
+        self._opened = bool(wanted["classes"])
+        self._products = {product.collection_id: product for product in all_products().values()}
+        self._items: dict[str, list[tuple[str, str]]] = {}
+        if (root / DATABASE).is_file():
+            rows = run_sql(root / DATABASE, "select id, collection, year from items").to_pylist()
+            for row in rows:
+                path = f"{row['collection']}/{row['year']:04d}/{row['id']}/{row['id']}.json"
+                self._items.setdefault(row["id"], []).append((row["collection"], path))
+
+    def has(self, item_id: str) -> bool:
+        """Tell whether nothing of a granule has to be fetched."""
+        return any(self._has_all(collection, path) for collection, path in self._items.get(item_id, ()))
+
+    def _has_all(self, collection: str, path: str) -> bool:
+        item = read_item(self._root / path)
+        if item is None or self._opened:
+            # Which granule gives photons their classes is known only when both are there.
+            return False
+        product = self._products.get(collection)
+        return has_all(item, product, self._options, profile=self._profile, profiles=tuple(PROFILES))
 
 
-def _missing(granules: Iterable[Granule], known: set[str], counter: _Counter) -> Iterator[Granule]:
+def _missing(granules: Iterable[Granule], existing: _Existing | None, counter: _Counter) -> Iterator[Granule]:
     for granule in granules:
         name = safe_id(granule.id)
-        if name in known:
-            counter.add(Outcome(granule=granule.id, status="skipped", item_id=name, reason="the catalog has it"))
+        if existing is not None and existing.has(name):
+            counter.add(Outcome(granule=granule.id, status="skipped", item_id=name, reason=HAS_IT))
         else:
             yield granule
 

@@ -11,6 +11,7 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, SpaceError, WriteError, is_space_error
 from stacaster.executors.processes import TaskResult
 from stacaster.ingest.discover import GranuleFiles
+from stacaster.ingest.fingerprint import HAS_IT
 from stacaster.model import Outcome
 
 if TYPE_CHECKING:
@@ -25,16 +26,18 @@ class Batch:
     """Finished granules that wait for a commit; a commit takes the catalog's lock once for all of them."""
 
     def __init__(self, store: CatalogStore) -> None:
-        self._store = store
+        self.store = store
         self._staged: list[tuple[GranuleFiles, StagedItem]] = []
         self._winners: dict[tuple[str, str], tuple[str, str]] = {}
         self._last = time.monotonic()
+        self.overtaken: list[GranuleFiles] = []
+        """Granules whose item another process changed meanwhile; they have to be converted again."""
 
     def add(self, granule: GranuleFiles, result: TaskResult, staging: Path | None) -> list[Outcome]:
         """Take one result; return the outcomes that are now known."""
         if result.value is None:
             if staging is not None:
-                shutil.rmtree(staging / result.key, ignore_errors=True)
+                shutil.rmtree(staging.with_name(f"{staging.name}-{result.key}"), ignore_errors=True)
             return [Outcome(granule=granule.name, status="failed", reason=result.error, error=result.error_class)]
         value = result.value
         known = {"granule": granule.name, "collection": value["collection"], "item_id": value["item_id"]}
@@ -42,11 +45,16 @@ class Batch:
         if value["status"] == "skipped":
             return [Outcome(**known, status="skipped", reason=value["reason"], notes=notes)]
         if value["status"] == "planned":
-            bands = ", ".join(value["bands"])
-            return [Outcome(**known, status="ingested", reason=f"would be ingested: {bands}", notes=notes)]
+            reason = f"would be {value['change']}: {', '.join(value['bands'])}"
+            return [Outcome(**known, status=value["change"], reason=reason, notes=notes)]
         from stacaster.catalog import StagedItem
 
-        staged = StagedItem(item=value["item"], folder=Path(value["folder"]))
+        staged = StagedItem(
+            item=value["item"],
+            folder=Path(value["folder"]),
+            base=value["base"],
+            change="added" if value["change"] == "added" else "replaced",
+        )
         if not self._wins(staged):
             shutil.rmtree(staged.folder, ignore_errors=True)
             return [Outcome(**known, status="skipped", reason=_BEATEN, notes=notes)]
@@ -83,17 +91,25 @@ class Batch:
         from stacaster.catalog import commit_items
 
         try:
-            statuses = commit_items(self._store, [entry for _, entry in staged])
+            statuses = commit_items(self.store, [entry for _, entry in staged])
         except (WriteError, CatalogError, OSError) as error:
             name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
             reason = str(error)
             return [_outcome(granule, entry, "failed", reason=reason, error=name) for granule, entry in staged]
-        return [_outcome(granule, entry, status) for (granule, entry), status in zip(staged, statuses, strict=True)]
+        outcomes = []
+        for (granule, entry), status in zip(staged, statuses, strict=True):
+            if status == "overtaken":
+                self.overtaken.append(granule)
+                self._winners.pop((entry.item["collection"], entry.item["id"]), None)
+                shutil.rmtree(entry.folder, ignore_errors=True)
+            else:
+                outcomes.append(_outcome(granule, entry, status))
+        return outcomes
 
 
 def _outcome(granule: GranuleFiles, entry: StagedItem, status: Any, **rest: Any) -> Outcome:
     notes = tuple(entry.item["properties"].get("stacaster:notes", ()))
-    reason = "the catalog has it" if status == "skipped" else None
+    reason = HAS_IT if status == "skipped" else None
     fields = {"reason": reason, "notes": notes, **rest}
     return Outcome(
         granule=granule.name, status=status, collection=entry.item["collection"], item_id=entry.item["id"], **fields

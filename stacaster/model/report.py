@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+STATUSES = ("ingested", "added", "replaced", "skipped", "failed")
+"""What may become of a granule."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -12,7 +15,7 @@ class Outcome:
 
     granule: str
     """File name, or name of the file set."""
-    status: Literal["ingested", "replaced", "skipped", "failed"]
+    status: Literal["ingested", "added", "replaced", "skipped", "failed"]
     """Result."""
     collection: str | None = None
     """Collection of the item, when it is known."""
@@ -42,6 +45,11 @@ class Report:
         return self._of("ingested")
 
     @property
+    def added(self) -> tuple[Outcome, ...]:
+        """Granules whose item got further bands; those that it had stay as they were."""
+        return self._of("added")
+
+    @property
     def replaced(self) -> tuple[Outcome, ...]:
         """Granules whose item was replaced because the source or the settings changed."""
         return self._of("replaced")
@@ -58,12 +66,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return counts and outcomes as plain data for JSON."""
-        counts = {name: len(self._of(name)) for name in ("ingested", "replaced", "skipped", "failed")}
+        counts = {name: len(self._of(name)) for name in STATUSES}
         rows = [{key: value for key, value in vars(item).items() if value not in (None, ())} for item in self.outcomes]
         return {"counts": counts, "granules": rows}
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{len(self._of(name))} {name}" for name in ("ingested", "replaced", "skipped", "failed"))
+        counts = ", ".join(f"{len(self._of(name))} {name}" for name in STATUSES)
         return f"<Report: {counts}>"
 
     def _repr_html_(self) -> str:

@@ -73,6 +73,18 @@ def test_limit_dry_run_and_discard(service: Any, tmp_path: Path) -> None:
     assert len(run(tmp_path, discard_source=True).ingested) == 7
 
 
+def test_bands_that_the_catalog_lacks_are_fetched(service: Any, tmp_path: Path, signature: Signature) -> None:
+    _, _, earthdata, files = service
+    assert len(run(tmp_path, bands=["B10"], limit=2).ingested) == 2
+    assert len(run(tmp_path, bands=["B10", "B13"], limit=2).added) == 2
+    fetched = len(earthdata.cdn_requests)
+    again = run(tmp_path, bands=["B13"], limit=2)
+    assert len(again.skipped) == 2 and len(earthdata.cdn_requests) == fetched, "nothing is asked for what is there"
+    assert len(run(tmp_path, subsystem=["TIR"]).added) == 2
+    stacaster.ingest(files, catalog=tmp_path / "direct")
+    assert signature(tmp_path / "c") == signature(tmp_path / "direct")
+
+
 def test_one_that_cannot_be_had_stops_no_other(service: Any, tmp_path: Path) -> None:
     _, _, earthdata, _ = service
     first = next(iter(earthdata.files))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
@@ -21,28 +19,27 @@ import shapely  # noqa: F401
 from stacaster import products
 from stacaster.catalog import stac, store
 from stacaster.errors import ReadError, UsageError
-from stacaster.files.checksums import multihash
 from stacaster.formats.readers import open_tracks
 from stacaster.geo import georef
 from stacaster.geo.areas import box_around
 from stacaster.geo.hulls import HullOf
-from stacaster.geotiff.cog import CogJob, write_cogs
+from stacaster.geotiff.cog import PROFILES, CogJob, write_cogs
 from stacaster.geotiff.quicklooks import WrittenBands, write_quicklooks
+from stacaster.ingest.convert import existing_item
 from stacaster.ingest.convert.band_selection import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
 from stacaster.ingest.convert.class_granule import companion
 from stacaster.ingest.convert.native_files import keep_files
 from stacaster.ingest.convert.source import describe_source, open_source, options_of
+from stacaster.ingest.fingerprint import FINGERPRINT, HAS_IT, Origin, band_fingerprints, item_fingerprint, plan_bands
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.model import OpenTracks
 
-FORMAT = 3
-"""Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
-TABLES_FORMAT = 3
-"""The same of what is written for a granule of tracks."""
+HAS_NONE = "the catalog has no such item"
+"""Why an update skips a granule."""
 
 
 def _preload() -> None:
@@ -64,109 +61,214 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         product = products.recognise(granule.content)
         if options.keep_files and not product.files:
             raise UsageError(f"{product.name} cannot be kept as it comes; leave keep_files out to convert it")
-        whole = product.describe(granule.content, options)
-        scene = whole if product.tables else chosen(whole, granule.content, options) or whole
-        item_id = store.safe_id(scene.id)
-        listed = sources.result()
-        beside = companion(task, product)
-        if beside is not None:
-            listed = [*listed, describe_source(beside)]
-        fingerprint = _fingerprint(product, listed, options, str(task["profile"]))
-        result = {
-            "product": product.name,
-            "collection": product.collection_id,
-            "item_id": item_id,
-            "notes": list(scene.notes),
-        }
-        if scene is whole and options.area is not None and not product.tables:
+        conversion = Conversion(granule=granule, product=product, task=task, options=options, sources=sources.result())
+        if product.tables or options.keep_files or not product.bands:
+            return conversion.without_bands()
+        return conversion.with_bands()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """One granule that becomes an item."""
+
+    granule: OpenGranule
+    """The open granule."""
+    product: Product
+    """What it is."""
+    task: Mapping[str, Any]
+    """What to convert and where to put it."""
+    options: ReadOptions
+    """What is wanted of it."""
+    sources: list[dict[str, Any]]
+    """Names, sizes and checksums of its files."""
+
+    def with_bands(self) -> dict[str, Any]:
+        """Write the bands that the catalog lacks; what it has of the item stays."""
+        content, product = self.granule.content, self.product
+        described = product.describe(content, self.options)
+        asked = chosen(described, content, self.options)
+        result = self._result(described)
+        if asked is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
-        folder = store.item_folder(product.collection_id, scene.datetime, item_id)
-        if _has(Path(task["catalog"]) / folder / f"{item_id}.json", fingerprint):
-            return result | {"status": "skipped", "reason": "the catalog has it"}
-        if task["known_only"] and not (Path(task["catalog"]) / folder).exists():
-            return result | {"status": "skipped", "reason": "the catalog has no such item"}
-        if task["dry_run"]:
-            names = [band.band.name for band in scene.bands] + [table.name for table in product.tables]
-            names += list(scene.files)
+        names = {band.band.name for band in asked.bands}
+        folder = self._folder(described)
+        item = existing_item.read_item(folder / f"{result['item_id']}.json")
+        if item is None and self.task["known_only"]:
+            return result | {"status": "skipped", "reason": HAS_NONE}
+        if self.task["known_only"] and not (self.options.bands or self.options.subsystems):
+            names = set(band_fingerprints(item)) or names
+        origin = Origin.of(product, self.sources, self.options.area)
+        plan = plan_bands(item, origin, names, profile=str(self.task["profile"]), profiles=tuple(PROFILES))
+        if plan.keep and plan.make:
+            whole = existing_item.whole_assets(item, folder)
+            plan = plan_bands(
+                item, origin, names, profile=str(self.task["profile"]), profiles=tuple(PROFILES), usable=whole
+            )
+        base = None if item is None else item["properties"].get(FINGERPRINT)
+        result |= {"change": plan.change, "base": base}
+        if plan.change == "skipped":
+            return result | {"status": "skipped", "reason": HAS_IT}
+        scene = existing_item.scene_of(product, content, plan.names, self.options)
+        if scene is None:
+            return result | {"status": "skipped", "reason": OUTSIDE}
+        scene = replace(scene, absent=self._absent(scene))
+        result["notes"] = list(scene.notes)
+        if self.task["dry_run"]:
+            return result | {
+                "status": "planned",
+                "bands": [name for name in [band.band.name for band in scene.bands] if name in plan.make],
+            }
+        target = self._target(result["item_id"])
+        kept = existing_item.take_over(plan.keep, item or {}, folder, target)
+        assets = {name: dict((item or {})["assets"][name]) for name in kept}
+        prints = {name: origin.band(name, str(self.task["profile"])) for name in plan.make}
+        parts = [*prints.values(), *(str(asset[FINGERPRINT]) for asset in assets.values())]
+        parts += [origin.files(ReadOptions())] if scene.files else []
+        made = {"item_id": result["item_id"], "provenance": self._provenance(item_fingerprint(parts), self.sources)}
+        written = self._write_bands(scene, target, kept, made | {"fingerprints": prints}, assets)
+        return self._ready(result, written, target)
+
+    def without_bands(self) -> dict[str, Any]:
+        """Write the tables of a granule of tracks, or take its files in as they come."""
+        content, product = self.granule.content, self.product
+        described = product.describe(content, self.options)
+        scene = described if product.tables else chosen(described, content, self.options)
+        result = self._result(described)
+        if scene is None:
+            return result | {"status": "skipped", "reason": OUTSIDE}
+        classes = companion(self.task, product)
+        sources = self.sources if classes is None else [*self.sources, describe_source(classes)]
+        origin = Origin.of(product, sources, self.options.area)
+        fingerprint = item_fingerprint([origin.files(self.options)])
+        item = existing_item.read_item(self._folder(described) / f"{result['item_id']}.json")
+        base = None if item is None else item["properties"].get(FINGERPRINT)
+        result |= {"change": "ingested" if item is None else "replaced", "base": base}
+        if base == fingerprint or (item is None and self.task["known_only"]):
+            return result | {"status": "skipped", "reason": HAS_IT if base == fingerprint else HAS_NONE}
+        if self.task["dry_run"]:
+            names = [*(band.band.name for band in scene.bands), *(table.name for table in product.tables), *scene.files]
             return result | {"status": "planned", "bands": names}
-        target = Path(task["staging"]) / item_id
+        target = self._target(result["item_id"])
+        made = {"item_id": result["item_id"], "provenance": self._provenance(fingerprint, sources)}
+        if not product.tables:
+            return self._ready(result, self._write_bands(scene, target, {}, made, {}), target)
+        written = self._write_tables(scene, target, classes, made)
+        if written is None:
+            return result | {"status": "skipped", "reason": NO_POINT if self.options.area is None else POINTS_OUTSIDE}
+        result["notes"] = written["properties"].get("stacaster:notes", [])
+        return self._ready(result, written, target)
+
+    def _result(self, scene: Scene) -> dict[str, Any]:
+        item_id = store.safe_id(scene.id)
+        named = {"product": self.product.name, "collection": self.product.collection_id, "item_id": item_id}
+        return {**named, "notes": list(scene.notes)}
+
+    def _folder(self, scene: Scene) -> Path:
+        """Return where the catalog has the item."""
+        folder = store.item_folder(self.product.collection_id, scene.datetime, store.safe_id(scene.id))
+        return Path(self.task["catalog"]) / folder
+
+    def _target(self, item_id: str) -> Path:
+        target = Path(self.task["staging"]) / item_id
         if target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
-        provenance = {
+        return target
+
+    def _absent(self, scene: Scene) -> dict[str, str]:
+        """Return the bands that the granule cannot give, whatever is asked of it."""
+        if self.task.get("remote") is not None:
+            # Only the groups that are asked for were looked at.
+            return {name: reason for name, reason in scene.absent.items() if "asked for" not in reason}
+        swir = any(band.band.group == "SWIR" for band in scene.bands)
+        options = ReadOptions(include_swir_after_cutoff=swir or self.options.include_swir_after_cutoff)
+        absent = dict(self.product.describe(self.granule.content, options).absent)
+        return absent | {name: reason for name, reason in scene.absent.items() if reason == OUTSIDE}
+
+    def _provenance(self, fingerprint: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
             "processing:software": {"stacaster": __version__, **_versions()},
-            "processing:lineage": _lineage(product, granule.content),
-            "stacaster:sources": listed,
-            "stacaster:fingerprint": fingerprint,
+            "processing:lineage": _lineage(self.product, self.granule.content),
+            "stacaster:sources": sources,
+            FINGERPRINT: fingerprint,
         }
-        made = {"item_id": item_id, "provenance": provenance}
-        if product.tables:
-            item = _write_tables(granule, product, scene, target=target, classes=beside, options=options, made=made)
-            if item is None:
-                return result | {"status": "skipped", "reason": NO_POINT if options.area is None else POINTS_OUTSIDE}
-            result["notes"] = item["properties"].get("stacaster:notes", [])
-        else:
-            item = _write(granule, product, scene, target=target, task=task, made=made)
-    (target / f"{item_id}.json").write_bytes(as_json(item))
-    return result | {"status": "ready", "item": item, "folder": str(target)}
 
+    def _ready(self, result: dict[str, Any], item: dict[str, Any], target: Path) -> dict[str, Any]:
+        (target / f"{item['id']}.json").write_bytes(as_json(item))
+        return result | {"status": "ready", "item": item, "folder": str(target)}
 
-def _write_tables(
-    granule: OpenGranule,
-    product: Product,
-    scene: Scene,
-    *,
-    target: Path,
-    classes: Path | None,
-    options: ReadOptions,
-    made: Mapping[str, Any],
-) -> dict[str, Any] | None:
-    """Write the tables of a track; None when no point is left."""
-    from stacaster.ingest.convert import track_strips, tracks
+    def _write_tables(
+        self, scene: Scene, target: Path, classes: Path | None, made: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Write the tables of a track; None when no point is left."""
+        from stacaster.ingest.convert import track_strips, tracks
 
-    opened = cast("OpenTracks", granule)
-    with ExitStack() as stack:
-        beside = None if classes is None else stack.enter_context(open_tracks(classes))
-        found = tracks.write_tracks(opened, product.tables, target, options=options, classes=beside)
-    if not found.rows:
-        return None
-    geometry, bbox = track_strips.footprint(found.lines)
-    properties = dict(scene.properties)
-    if options.area is not None:
-        properties["stacaster:cut_to"] = dict(options.area)
-    told = replace(scene, notes=(*scene.notes, *found.notes), properties=properties)
-    return stac.build_item(product, told, assets=found.assets, geometry=geometry, bbox=bbox, **made)
+        opened = cast("OpenTracks", self.granule)
+        with ExitStack() as stack:
+            companion_file = None if classes is None else stack.enter_context(open_tracks(classes))
+            written = tracks.write_tracks(
+                opened, self.product.tables, target, options=self.options, classes=companion_file
+            )
+        if not written.rows:
+            return None
+        geometry, bbox = track_strips.footprint(written.lines)
+        properties = dict(scene.properties)
+        if self.options.area is not None:
+            properties["stacaster:cut_to"] = dict(self.options.area)
+        described = replace(scene, notes=(*scene.notes, *written.notes), properties=properties)
+        return stac.build_item(self.product, described, assets=written.assets, geometry=geometry, bbox=bbox, **made)
 
+    def _write_bands(
+        self,
+        scene: Scene,
+        target: Path,
+        kept: Mapping[str, Path],
+        made: Mapping[str, Any],
+        assets: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Write the bands that are not kept, pictures and the item.
 
-def _write(
-    granule: OpenGranule,
-    product: Product,
-    scene: Scene,
-    *,
-    target: Path,
-    task: Mapping[str, Any],
-    made: Mapping[str, Any],
-) -> dict[str, Any]:
-    files = keep_files(product, scene, target, made["provenance"]["stacaster:sources"])
-    hulls = [HullOf(band.band.nodata) for band in scene.bands]
-    jobs = [
-        CogJob(read=reading(granule, band, hull), path=target / f"{band.band.name}.tif", scene_band=band)
-        for band, hull in zip(scene.bands, hulls, strict=True)
-    ]
-    there = WrittenBands(band.band.name for band in scene.bands)
-    with ThreadPoolExecutor(1) as beside:
-        # Pictures of the bands that are there are made while others are written.
-        pictures = beside.submit(write_quicklooks, product.renders, there, target)
-        try:
-            threads, profile = int(task["threads"]), str(task["profile"])
-            written = write_cogs(jobs, threads=threads, profile=profile, done=there.add)
-        finally:
-            there.close()
-        assets = {band.band.name: asset for band, asset in zip(scene.bands, written, strict=True)}
-        geometry, bbox = _place(scene, hulls, granule.content)
-        item = stac.build_item(product, scene, assets={**assets, **files}, geometry=geometry, bbox=bbox, **made)
-        item["assets"] |= pictures.result()
-    return item
+        Args:
+            scene: All bands of the item.
+            target: Folder of the item.
+            kept: Files of the bands that stay, already in the folder.
+            made: Arguments of ``stac.build_item``.
+            assets: Descriptions of the bands that stay.
+        """
+        files = keep_files(self.product, scene, target, made["provenance"]["stacaster:sources"])
+        hulls = {band.band.name: HullOf(band.band.nodata) for band in scene.bands}
+        jobs = [
+            CogJob(
+                read=reading(self.granule, band, hulls[band.band.name]),
+                path=target / f"{band.band.name}.tif",
+                scene_band=band,
+            )
+            for band in scene.bands
+            if band.band.name not in kept
+        ]
+        bands = WrittenBands(band.band.name for band in scene.bands)
+        with ThreadPoolExecutor(1) as pool:
+            # Pictures of the bands that are written are made while others are written.
+            pictures = pool.submit(write_quicklooks, self.product.renders, bands, target)
+            try:
+                for name, path in kept.items():
+                    bands.add(name, path)
+                threads, profile = int(self.task["threads"]), str(self.task["profile"])
+                written = write_cogs(jobs, threads=threads, profile=profile, done=bands.add)
+                if scene.footprint is None:
+                    for band in scene.bands:
+                        if band.band.name in kept:
+                            for strip in existing_item.read_strips(band, kept[band.band.name]):
+                                hulls[band.band.name].add(strip)
+            finally:
+                bands.close()
+            described = {job.scene_band.band.name: asset for job, asset in zip(jobs, written, strict=True)}
+            ordered = [hulls[band.band.name] for band in scene.bands]
+            geometry, bbox = _place(scene, ordered, self.granule.content)
+            everything = {**assets, **described, **files}
+            item = stac.build_item(self.product, scene, assets=everything, geometry=geometry, bbox=bbox, **made)
+            item["assets"] |= pictures.result()
+        return item
 
 
 def _place(scene: Scene, hulls: Sequence[HullOf], content: GranuleContent) -> tuple[dict[str, Any], Sequence[float]]:
@@ -191,32 +293,3 @@ def _versions() -> dict[str, str]:
     import rasterio
 
     return {"gdal": str(rasterio.__gdal_version__)}
-
-
-def _fingerprint(product: Product, sources: list[dict[str, Any]], options: ReadOptions, profile: str) -> str:
-    """Return what decides whether a granule has to be converted again."""
-    known = {
-        "format": FORMAT,
-        "product": product.name,
-        "sources": sorted(str(source["checksum"]) for source in sources),
-        "subsystems": sorted(options.subsystems),
-        "swir": options.include_swir_after_cutoff,
-        "profile": profile,
-    }
-    rest = {"bands": sorted(options.bands), "area": options.area, "split": options.split_complex,
-            "variables": sorted(options.variables), "whole": options.keep_files}  # fmt: skip
-    known |= {key: value for key, value in rest.items() if value}
-    if product.tables:
-        known["tables"] = TABLES_FORMAT
-    return multihash(hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest())
-
-
-def _has(path: Path, fingerprint: str) -> bool:
-    """Tell whether the catalog has the item of the same source and settings."""
-    try:
-        item = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except ValueError:
-        return False
-    return bool(item.get("properties", {}).get("stacaster:fingerprint") == fingerprint)

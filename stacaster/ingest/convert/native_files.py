@@ -39,7 +39,7 @@ def keep_files(
     for key, path in scene.files.items():
         source, place = known[path.name], target / path.name
         try:
-            is_copy = not _linked(path, place)
+            is_copy = not link_or_copy(path, place)
             size = place.stat().st_size
         except OSError as error:
             kind = SpaceError if is_space_error(error) else WriteError
@@ -50,7 +50,7 @@ def keep_files(
     return found
 
 
-def _linked(path: Path, place: Path) -> bool:
+def link_or_copy(path: Path, place: Path) -> bool:
     """Link a file; False when it had to be copied."""
     try:
         os.link(path, place, follow_symlinks=True)
