@@ -237,8 +237,12 @@ def _outer_corners(geobox: GeoBox) -> NDArray[np.float64]:
 
 def _to_wgs84(geobox: GeoBox) -> Transformer:
     from pyproj import CRS, Transformer
+    from pyproj.exceptions import ProjError
 
-    return Transformer.from_crs(CRS.from_user_input(str(geobox.crs)), CRS.from_epsg(4326), always_xy=True)
+    try:
+        return Transformer.from_crs(CRS.from_user_input(str(geobox.crs)), CRS.from_epsg(4326), always_xy=True)
+    except ProjError as error:
+        raise GeoreferencingError(f"the projection cannot be related to degrees: {error}") from error
 
 
 def _domain(geobox: GeoBox) -> Any | None:

@@ -159,7 +159,7 @@ class _Existing:
         self._root = root
         self._options = options_of(wanted | {"keep_swir": bool(conversion.get("keep_swir"))})
         self._profile = Settings.build(profile=conversion.get("profile")).profile
-        self._opened = bool(wanted["classes"])
+        self._opened = wanted["classes"] is not None or bool(conversion.get("with_classes"))
         self._products = {product.collection_id: product for product in all_products().values()}
         self._items: dict[str, list[tuple[str, str]]] = {}
         if (root / DATABASE).is_file():
