@@ -57,7 +57,7 @@ def test_bands_that_stay_are_not_written_again(tmp_path: Path) -> None:
     stacaster.ingest([path], catalog=tmp_path / "c", subsystem=["TIR"])
     assert item_of(tmp_path / "c")["assets"]["B01"] == known
     assert (before.stat().st_ino, before.stat().st_mtime_ns) == (node.st_ino, node.st_mtime_ns)
-    assert sorted(stacaster.open_catalog(tmp_path / "c").load(native=True, bands=["B01"]).data_vars) == ["B01"]
+    assert list(stacaster.open_catalog(tmp_path / "c").load(native=True, bands=["B01"]).data_vars) == ["B01"]
 
 
 def test_another_area_makes_all_bands_anew(tmp_path: Path) -> None:

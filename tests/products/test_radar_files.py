@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import zipfile
@@ -252,7 +253,7 @@ def test_a_file_on_another_disk_is_copied(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(18, "Invalid cross-device link")
 
-    monkeypatch.setattr(native_files.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     told = [{"name": "a.zip", "size": 10, "checksum": native_files._checksum(source)}]
     found = native_files.keep_files(product, scene, target, told)
     assert found["product"].path.read_bytes() == b"PK content"
