@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stacaster.cube.fusing import COUNT, SOURCE, nothing_of
 from stacaster.errors import LoadError, UsageError
-from stacaster.geo.area_input import read_geometry
-from stacaster.geo.areas import box_around, checked_area, circle
-from stacaster.geo.bbox_datetime import parse_bbox
-from stacaster.geo.regions import BBox, region_bbox
+from stacaster.geo.area_input import Place, read_place
+from stacaster.geo.regions import BBox
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -24,46 +21,13 @@ _NEAR = 1e-10
 _FAR = 1.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Box and area of a cube."""
-
-    bbox: BBox | None = None
-    """West, south, east, north in degrees."""
-    area: Mapping[str, Any] | None = None
-    """GeoJSON geometry in degrees; what lies outside is no data."""
-
-
-def find_place(
-    *,
-    bbox: str | Sequence[float] | None = None,
-    intersects: Any | None = None,
-    region: str | None = None,
-    name_column: str | None = None,
-    point: Sequence[float] | None = None,
-    radius: float | None = None,
-) -> Place:
-    """Return the place that the arguments of ``load`` name.
+def find_place(**asked: Any) -> Place:
+    """Return the place that the arguments of ``load`` name; see ``read_place``.
 
     Raises:
-        UsageError: They contradict each other, or one cannot be understood.
+        UsageError: They contradict each other, one cannot be understood, or the area is a line or point.
     """
-    if (point is None) != (radius is None):
-        raise UsageError("point and radius belong together: longitude and latitude in degrees, and metres")
-    named = [
-        name for name, value in (("bbox", bbox), ("intersects", intersects), ("point", point)) if value is not None
-    ]
-    if len(named) > 1 or (region is not None and named not in ([], ["intersects"])):
-        raise UsageError(f"{', '.join([*named, *(['region'] if region else [])])} each name the area; give one of them")
-    if point is not None and radius is not None:
-        area = circle(*(float(value) for value in point), radius=float(radius))
-        return Place(bbox=box_around(area), area=area)
-    if intersects is not None:
-        area = checked_area(read_geometry(intersects, region=region, name_column=name_column))
-        return Place(bbox=box_around(area), area=area)
-    if region is not None:
-        return Place(bbox=region_bbox(region))
-    return Place(bbox=None if bbox is None else parse_bbox(bbox))
+    return read_place(**asked, needs_area=True)
 
 
 def require_no_edge(bbox: BBox, crs: Any) -> None:

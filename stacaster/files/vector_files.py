@@ -25,8 +25,9 @@ def read_vector_file(path: Path, *, what: str, kind: str) -> gpd.GeoDataFrame:
     import geopandas
 
     if not path.is_file():
-        raise UsageError(f"{what} is {path.name!r}, which is no file: there is no such file, or it is a folder")
+        reason = "that is a folder" if path.is_dir() else "there is no such file"
+        raise UsageError(f"{what} is {str(path)!r}, but {reason}")
     try:
         return geopandas.read_parquet(path) if path.suffix == ".parquet" else geopandas.read_file(path)
     except Exception as error:
-        raise UsageError(f"{path.name} cannot be read as {kind}: {error}") from error
+        raise UsageError(f"{path} cannot be read as {kind}: {error}") from error

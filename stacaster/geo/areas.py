@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.geo.shapes import box_shape, read_shape
 
 _MAX_POINTS = 300
 _MAX_PARTS = 20
 _MAX_RADIUS = 500_000.0
 
 
-def as_geometry(value: Any) -> Mapping[str, Any]:
-    """Return the GeoJSON geometry of a geometry, feature, feature collection, text or ``__geo_interface__`` object.
+def as_geometry(value: Any, *, name: str = "intersects") -> Mapping[str, Any]:
+    """Return the GeoJSON geometry, in degrees, of whatever ``shapes.read_shape`` understands.
+
+    Args:
+        value: GeoJSON, WKT, an object with a geometry, pairs of numbers.
+        name: Name of the argument, for messages.
 
     Raises:
         UsageError: The value is none of these.
     """
-    geometry = getattr(value, "__geo_interface__", value)
-    if isinstance(geometry, str):
-        try:
-            geometry = json.loads(geometry)
-        except ValueError as error:
-            raise UsageError(f"intersects is no GeoJSON: {error}") from error
-    if isinstance(geometry, Mapping) and geometry.get("type") == "FeatureCollection":
-        import shapely
+    import shapely
 
-        shapes = [shapely.geometry.shape(feature["geometry"]) for feature in geometry["features"]]
-        geometry = shapely.geometry.mapping(shapely.union_all(shapes))
-    if isinstance(geometry, Mapping) and geometry.get("type") == "Feature":
-        geometry = geometry.get("geometry")
-    if not isinstance(geometry, Mapping) or "coordinates" not in geometry:
-        raise UsageError("intersects needs a GeoJSON geometry or feature")
-    return geometry
+    mapped: dict[str, Any] = shapely.geometry.mapping(read_shape(value, name=name))
+    return mapped
 
 
 def bounds_of(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
@@ -54,18 +46,13 @@ def checked_area(geometry: Mapping[str, Any]) -> dict[str, Any]:
     import shapely
 
     try:
-        shape = shapely.make_valid(shapely.geometry.shape(dict(geometry)))
-    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError) as error:
+        shape = shapely.make_valid(read_shape(dict(geometry)))
+    except shapely.errors.ShapelyError as error:
         raise UsageError(f"the geometry cannot be read: {error}") from error
-    west, south, east, north = shape.bounds if not shape.is_empty else (0, 0, 0, 0)
-    if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):
-        raise UsageError(
-            f"the geometry reaches from {west:g}, {south:g} to {east:g}, {north:g}, which is not in degrees; "
-            "give longitude and latitude (EPSG:4326), or a file or GeoDataFrame that says its CRS"
-        )
     parts = list(_polygons(shape))
     if not parts or not shape.area:
-        raise UsageError(f"the geometry is a {geometry.get('type')} without an area; use point= and radius=")
+        kind = geometry.get("type")
+        raise UsageError(f"the geometry is a {kind} without an area; point= with radius= in metres makes a circle")
     mapped: dict[str, Any] = shapely.geometry.mapping(parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts))
     return mapped
 
@@ -111,16 +98,6 @@ def circle(longitude: float, latitude: float, *, radius: float) -> dict[str, Any
         return mapped
     fixed: dict[str, Any] = antimeridian.fix_geojson({"type": "Polygon", "coordinates": [ring]})
     return fixed
-
-
-def box_shape(bbox: tuple[float, float, float, float]) -> Any:
-    """Return the shapely area of a box, in two parts when it crosses the antimeridian (west > east)."""
-    import shapely
-
-    west, south, east, north = bbox
-    if west <= east:
-        return shapely.box(west, south, east, north)
-    return shapely.union(shapely.box(west, south, 180, north), shapely.box(-180, south, east, north))
 
 
 def box_geometry(bbox: tuple[float, float, float, float]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from typing import Any
 
 from stacaster.errors import UsageError
 
@@ -22,15 +23,28 @@ REGIONS: dict[str, BBox] = {
 """West, south, east, north in degrees by name."""
 
 
-def region_bbox(name: str) -> BBox:
+def region_key(name: str) -> str:
+    """Return a name of a region as ``REGIONS`` writes it."""
+    return "_".join(name.strip().lower().replace("-", " ").replace("_", " ").split())
+
+
+def region_bbox(name: Any) -> BBox:
     """Return the box of a named region; case, blanks and hyphens do not matter.
 
     Raises:
         UsageError: There is no such region; the message names the nearest and all there are.
     """
-    key = name.strip().lower().replace(" ", "_").replace("-", "_")
+    known = f"there are {', '.join(REGIONS)}"
+    if not isinstance(name, str):
+        raise UsageError(f"region is {name!r}, but a name is needed; {known}; bbox= and intersects= take areas")
+    key = region_key(name)
+    key = key if key in REGIONS else next((other for other in REGIONS if _plain(other) == _plain(key)), key)
     if key in REGIONS:
         return REGIONS[key]
     near = difflib.get_close_matches(key, REGIONS, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise UsageError(f"region {name!r} is not known; {hint}there are {', '.join(REGIONS)}")
+    raise UsageError(f"region {name!r} is not known; {hint}{known}; bbox= and intersects= take other areas")
+
+
+def _plain(key: str) -> str:
+    return key.replace("_", "")

@@ -14,12 +14,9 @@ import numpy as np
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.errors import CatalogError, NothingFoundError, UsageError
+from stacaster.errors import CatalogError, NothingFoundError
 from stacaster.files.atomic import complete_file
-from stacaster.geo.area_input import read_geometry
-from stacaster.geo.areas import box_geometry, checked_area
-from stacaster.geo.bbox_datetime import parse_bbox
-from stacaster.geo.regions import region_bbox
+from stacaster.geo.area_input import Place, read_place
 from stacaster.tiles.grids import Grid, MgrsGrid, Tile, make_grid
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.recipe import Recipe
@@ -178,9 +175,8 @@ def plan_tiles(
     """
     opened = open_catalog(catalog_place(catalog))
     scenes = Scenes(opened, recipe)
-    area = _area(bbox, region, intersects)
-    if area is None:
-        area = scenes.area()
+    place = read_place(bbox=bbox, region=region, intersects=intersects, needs_area=True)
+    area = place.geometry if place.geometry is not None else scenes.area()
     grid = make_grid(recipe.grid, tile_size=recipe.tile, resolution=recipe.pixel, area=area)
     tiles = grid.covering(area)
     found = scenes.of(tiles)
@@ -194,20 +190,20 @@ def plan_tiles(
     known = {key: value for key, value in recipe.to_dict().items() if key != "name"}
     settings = json.dumps([FORMAT, known, recipe.title, __version__, *([layout] if layout else [])], sort_keys=True)
     tasks = [_task(recipe, scenes, tile, numbers, settings) for tile, numbers in used]
-    place = opened.root.as_posix() if opened.objects is None else str(opened.objects.address)
+    address = opened.root.as_posix() if opened.objects is None else str(opened.objects.address)
     return TilePlan(
-        recipe=recipe, grid=grid, catalog=place, tasks=tasks, without=len(tiles) - len(tasks), layout=layout,
-        asked=_asked(bbox, region, intersects, area),
+        recipe=recipe, grid=grid, catalog=address, tasks=tasks, without=len(tiles) - len(tasks), layout=layout,
+        asked=_asked(place, region if intersects is None else None),
     )  # fmt: skip
 
 
-def _asked(bbox: Any, region: str | None, intersects: Any | None, area: Mapping[str, Any]) -> dict[str, Any]:
+def _asked(place: Place, region: str | None) -> dict[str, Any]:
     """Return the area as plain data: no file of this machine, but what was in it."""
-    if region is not None:
-        return {"region": region}
-    if bbox is not None:
-        return {"bbox": list(parse_bbox(bbox))}
-    return {} if intersects is None else {"intersects": dict(area)}
+    if place.area is not None:
+        return {"intersects": dict(place.area)}
+    if place.bbox is None:
+        return {}
+    return {"bbox": list(place.bbox)} if region is None else {"region": region}
 
 
 def software_versions() -> dict[str, str]:
@@ -234,16 +230,3 @@ def _task(recipe: Recipe, scenes: Scenes, tile: Tile, numbers: NDArray[np.int64]
         "bytes": times * variables * area_pixels * 4,
         "memory": int(numbers.size) * len(scenes.bands) * area_pixels * _WORK_BYTES,
     }
-
-
-def _area(bbox: Any, region: str | None, intersects: Any | None) -> Mapping[str, Any] | None:
-    named = [
-        name for name, value in (("bbox", bbox), ("region", region), ("intersects", intersects)) if value is not None
-    ]
-    if len(named) > 1:
-        raise UsageError(f"{', '.join(named)} each name the area; give one of them")
-    if intersects is not None:
-        return checked_area(read_geometry(intersects))
-    if region is not None:
-        return box_geometry(region_bbox(region))
-    return None if bbox is None else box_geometry(parse_bbox(bbox))

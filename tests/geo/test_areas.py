@@ -62,7 +62,7 @@ def test_what_is_no_area() -> None:
 
 
 def test_geometries_in_every_form() -> None:
-    point = {"type": "Point", "coordinates": [1.0, 2.0]}
+    point = {"type": "Point", "coordinates": (1.0, 2.0)}
     feature = {"type": "Feature", "geometry": point, "properties": {}}
     assert as_geometry(point) == as_geometry(feature) == point
     assert bounds_of(as_geometry({"type": "FeatureCollection", "features": [feature]})) == (1, 2, 1, 2)

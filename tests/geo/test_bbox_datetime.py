@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from stacaster.errors import UsageError
-from stacaster.geo.bbox_datetime import parse_bbox, parse_datetime
+from stacaster.geo.bbox_datetime import interval_text, parse_bbox, parse_datetime, time_range
 
 
 @pytest.mark.parametrize(
@@ -61,3 +64,60 @@ def test_wrong_times_are_refused(text: str) -> None:
         return
     with pytest.raises(UsageError, match="datetime"):
         parse_datetime(text)
+
+
+DAY = (utc(2003, 8, 21), utc(2003, 8, 21, 23, 59, 59, 999999))
+YEARS = (utc(2003, 1, 1), utc(2004, 12, 31, 23, 59, 59, 999999))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2003-08-21", "2003-8-21", "2003/08/21", "20030821", dt.date(2003, 8, 21), dt.datetime(2003, 8, 21),
+        pd.Timestamp("2003-08-21"), np.datetime64("2003-08-21"), np.datetime64("2003-08-21", "ns"),
+        pd.Period("2003-08-21"), ["2003-08-21"], ("2003-08-21", dt.date(2003, 8, 21)),
+        slice("2003-08-21", "2003-08-21"),
+    ],
+)  # fmt: skip
+def test_one_day_in_every_form(value: Any) -> None:
+    assert parse_datetime(value) == DAY
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2003/2004", "2003-01-01/2004-12-31", "2003 to 2004", "2003-01-01 - 2004-12-31", "2003,2004", ("2003", "2004"),
+        [2003, 2004], slice("2003", "2004"), (dt.date(2003, 1, 1), dt.date(2004, 12, 31)),
+        (dt.datetime(2003, 1, 1), pd.Timestamp("2004-12-31")), pd.DatetimeIndex(["2003-01-01", "2004-12-31"]),
+        (np.datetime64("2003"), np.datetime64("2004")), np.array(["2003-01-01", "2004-12-31"], "M8[D]"),
+    ],
+)  # fmt: skip
+def test_two_years_in_every_form(value: Any) -> None:
+    assert parse_datetime(value) == YEARS
+    assert parse_datetime(interval_text(YEARS)) == YEARS
+
+
+def test_open_ends_moments_and_zones() -> None:
+    assert parse_datetime(("2003", None)) == parse_datetime("2003/..") == parse_datetime(slice("2003", None))
+    assert parse_datetime((None, "2003")) == parse_datetime("../2003")
+    assert parse_datetime(pd.Timestamp("2003-08-21T01:02", tz="Australia/Adelaide"))[0] == utc(2003, 8, 20, 15, 32)
+    assert parse_datetime(2003) == parse_datetime("2003") == time_range(start="2003", end=2003)
+    assert time_range(start=dt.date(2003, 8, 21), end="2003-08-21") == DAY
+    assert time_range() is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [pd.NaT, np.datetime64("NaT"), True, {}, ["2003"] * 3, b"2003", 2003.5, [], slice("2003", "2004", 2), object(),
+     "2003-08-21T25:00", ("2003/2004", None)],
+)  # fmt: skip
+def test_what_is_no_time_is_a_usage_error(value: Any) -> None:
+    with pytest.raises(UsageError, match="datetime"):
+        parse_datetime(value)
+
+
+def test_start_and_end_are_single_times() -> None:
+    with pytest.raises(UsageError, match="start is '2003/2004'"):
+        time_range(start="2003/2004")
+    with pytest.raises(UsageError, match="give one of them"):
+        time_range("2003", start="2003")

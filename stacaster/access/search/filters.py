@@ -20,7 +20,7 @@ def fits(granule: Granule, query: Query) -> bool:
             return False
     if query.months and granule.start.month not in query.months:
         return False
-    if query.name is not None and not fnmatch.fnmatchcase(granule.id, query.name.removesuffix(".hdf")):
+    if query.name is not None and not fnmatch.fnmatchcase(granule.id, query.name):
         return False
     if query.cloud_cover is not None:
         low, high = query.cloud_cover

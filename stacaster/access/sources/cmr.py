@@ -216,7 +216,10 @@ def cmr_parameters(query: Query) -> Parameters:
         found += [("polygon[]", _numbers([value for point in ring for value in point])) for ring in rings]
         found += [("options[polygon][or]", "true")] if len(rings) > 1 else []
     if query.name is not None:
-        found += [("readable_granule_name[]", query.name), ("options[readable_granule_name][pattern]", "true")]
+        # Some providers list granules with the extension of their file.
+        names = [query.name] if query.name.endswith("*") else [query.name, f"{query.name}.*"]
+        found += [("readable_granule_name[]", name) for name in names]
+        found.append(("options[readable_granule_name][pattern]", "true"))
     found += [("readable_granule_name[]", name) for name in query.ids]
     found += [("attribute[]", _attribute(name, value)) for name, value in sorted(query.attributes.items())]
     return found

@@ -115,9 +115,7 @@ _TESTS: Mapping[str, Callable[[Any], Test]] = {
 
 
 def _moment(value: Any, *, last: bool) -> dt.datetime:
-    if isinstance(value, dt.datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)
-    text = value.isoformat() if isinstance(value, dt.date) else str(value)
-    found = query.parse_datetime(text)[1 if last else 0]
-    assert found is not None
-    return found
+    limit = query.parse_datetime(value)[1 if last else 0]
+    if limit is None:
+        raise UsageError(f"{'end' if last else 'start'} is {value!r}, but a time is needed")
+    return limit

@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError
-from stacaster.geo.area_input import read_geometry
-from stacaster.geo.areas import box_geometry, checked_area
-from stacaster.geo.bbox_datetime import parse_bbox
-from stacaster.geo.regions import region_bbox
+from stacaster.geo.area_input import read_place
 from stacaster.model import PARTS
 from stacaster.products import all_products
 
@@ -55,21 +52,17 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     }
 
 
-def parse_area(
-    *, bbox: Any = None, intersects: Any = None, region: str | None = None, name_column: str | None = None
-) -> dict[str, Any] | None:
+def parse_area(**asked: Any) -> dict[str, Any] | None:
     """Return the area that granules are cut to as GeoJSON; None for whole granules.
+
+    Args:
+        **asked: ``bbox``, ``intersects``, ``region`` and ``name_column`` as for ``read_place``.
 
     Raises:
         UsageError: It cannot be understood, or is given twice.
     """
-    if bbox is not None and (intersects is not None or region is not None):
-        raise UsageError("region, bbox and intersects each name the area; give one of them")
-    if intersects is not None:
-        return checked_area(read_geometry(intersects, region=region, name_column=name_column))
-    if bbox is not None:
-        return box_geometry(parse_bbox(bbox))
-    return None if region is None else box_geometry(region_bbox(region))
+    geometry = read_place(**asked, needs_area=True).geometry
+    return None if geometry is None else dict(geometry)
 
 
 def _subsystems(names: Sequence[str]) -> list[str]:

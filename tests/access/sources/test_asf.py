@@ -116,7 +116,7 @@ def test_datasets_and_frames() -> None:
     [
         ({"attributes": {"beamMod": "IW"}}, "did you mean beamMode"),
         ({"attributes": {"frameCoverage": "half"}}, "F .full. or P"),
-        ({"direction": "sideways"}, "ascending or descending"),
+        ({"direction": "sideways"}, "all are ascending, descending"),
         ({"path": "x"}, "a number such as 98"),
         ({"frame": "9-3"}, "a number such as 98"),
         ({"group_by": "colour"}, "cannot be grouped by 'colour'; nearest are"),
