@@ -16,6 +16,7 @@ from stacaster.catalog.archive import archive_items
 from stacaster.catalog.check import check_catalog, fix_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
+from stacaster.catalog.conditions import known_collection, with_cloud_cover
 from stacaster.catalog.describe import as_html, collection_rows
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.item_import import import_items
@@ -28,8 +29,7 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.supersede import Superseded, dedupe
 from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
-from stacaster.geo.area_input import read_geometry
-from stacaster.geo.areas import bounds_of
+from stacaster.geo.area_input import read_place
 from stacaster.model.names import ALIASES, as_names, check_known, option_names, with_one_name
 from stacaster.model.options import (
     CatalogLoadOptions,
@@ -38,8 +38,10 @@ from stacaster.model.options import (
     GeoboxOptions,
     ItemOptions,
     ItemSearchOptions,
+    PlaceOptions,
     PointQueryOptions,
 )
+from stacaster.model.values import read_count
 from stacaster.network.objects import Objects, is_address, open_objects
 
 if TYPE_CHECKING:
@@ -117,45 +119,43 @@ class Catalog:
         Raises:
             UsageError: The catalog has no such collection.
         """
-        if name not in self.collections:
-            known = ", ".join(self.collections)
-            raise UsageError(f"collection {name!r} is not in the catalog, which has {known}")
-        return _read_json(self.root / name / "collection.json")
+        return _read_json(self.root / known_collection(name, self.collections) / "collection.json")
 
     def search(self, **conditions: Unpack[ItemSearchOptions]) -> ItemSearch:
         """Find items.
 
         Args:
             **conditions: ``bbox`` (west, south, east, north in degrees; west > east crosses the antimeridian),
-                ``intersects`` (GeoJSON geometry, a file with polygons, or anything with ``__geo_interface__``),
-                ``datetime`` (``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``), ``collections`` and
-                ``ids``, ``filter`` (CQL2 text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON),
-                ``limit`` (largest number of items), ``sortby`` (``-eo:cloud_cover,datetime`` or a list), ``fields``
-                (columns of tables, likewise).
+                ``intersects`` (GeoJSON, WKT, geometries, pairs of longitude and latitude, a file with polygons),
+                ``region`` (by name), ``point`` with ``radius`` in metres; ``datetime`` (``2001``, ``2001-03``,
+                ``2001-01-01/2001-06-30``, ``2001/..``, times of Python, pandas and NumPy, pairs and slices of these),
+                or ``start`` and ``end``; ``cloud_cover_max`` (percent), ``collections`` and ``ids``, ``filter`` (CQL2
+                text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON), ``limit`` or ``max_items``
+                (largest number of items), ``sortby`` (``-eo:cloud_cover,datetime`` or a list), ``fields`` (columns of
+                tables, likewise).
 
         Raises:
             UsageError: An argument cannot be understood or names an unknown collection.
         """
         check_known("search", conditions, ItemSearchOptions)
         given = with_one_name(conditions)
-        bbox, intersects, datetime, limit = (given.get(key) for key in ("bbox", "intersects", "datetime", "limit"))
+        where: dict[str, Any] = {key: given.get(key) for key in option_names(PlaceOptions)}
+        place = read_place(**where)
+        limit = None if given.get("limit") is None else read_count("limit", given["limit"])
         sortby, fields = (tuple(as_names(given.get(key), key) or ()) for key in ("sortby", "fields"))
         names = given.get("collections")
-        for name in names or ():
-            self.collection(name)
-        box = None if bbox is None else query.parse_bbox(bbox)
-        area = None if intersects is None else read_geometry(intersects)
         asked = item_table.ItemQuery(
-            bbox=box if area is None else box or bounds_of(area),
-            datetime=None if datetime is None else query.parse_datetime(datetime),
-            collections=names,
+            bbox=place.bbox,
+            datetime=query.time_range(*(given.get(key) for key in ("datetime", "start", "end"))),
+            collections=None if names is None else [known_collection(name, self.collections) for name in names],
             ids=given.get("ids"),
-            filter=given.get("filter"),
+            filter=with_cloud_cover(given.get("filter"), given.get("cloud_cover_max")),
             sortby=sortby,
-            limit=limit if box is None and area is None else None,
+            limit=limit if place.bbox is None else None,
         )
         found = item_table.find_items(self.root / DATABASE, asked)
-        shaped = {"bbox": box, "intersects": area, "limit": limit, "fields": fields, "objects": self.objects}
+        box = None if place.area is not None else place.bbox
+        shaped = {"bbox": box, "intersects": place.area, "limit": limit, "fields": fields, "objects": self.objects}
         return ItemSearch(root=self.root, found=tuple(found), **shaped)  # type: ignore[arg-type]
 
     def item_collection(self) -> pystac.ItemCollection:
@@ -324,22 +324,28 @@ class Catalog:
         return as_html(self)
 
 
-def open_catalog(path: str | os.PathLike[str]) -> Catalog:
+def open_catalog(path: str | os.PathLike[str] | Catalog) -> Catalog:
     """Open a catalog that ``ingest`` made, or one that ``publish`` put elsewhere.
 
     Args:
-        path: Folder of the catalog, or ``s3://bucket/prefix``, ``https://...`` and the like. Of a published catalog
-            the tables are kept in the user's cache; items and pixels are read where they lie.
+        path: Folder of the catalog or its ``catalog.json``, or ``s3://bucket/prefix``, ``https://...`` and the like.
+            Of a published catalog the tables are kept in the user's cache; items and pixels are read where they lie.
 
     Raises:
         CatalogError: There is no catalog, or not one of ours.
         AuthError: The place refuses the credentials of the environment.
         FetchError: The place does not answer.
     """
+    if isinstance(path, Catalog):
+        return path
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
+        raise UsageError(f"catalog is {path!r}, but a folder or an address is needed")
     if is_address(path):
-        objects = open_objects(path)
+        objects = open_objects(os.fspath(path).removesuffix("/catalog.json"))
         return Catalog(keep_tables(objects), objects)
-    root = Path(path).resolve()
+    root = Path(path).expanduser().resolve()
+    # The document of a catalog stands for its folder, as other STAC tools have it.
+    root = root.parent if root.name == "catalog.json" and not root.is_dir() else root
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{os.fspath(path)} holds no catalog.json; 'stacaster ingest' makes a catalog")
     if not (root / DATABASE).is_file():

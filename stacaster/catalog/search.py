@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.catalog import item_table
 from stacaster.errors import NothingFoundError
-from stacaster.geo.areas import box_shape
+from stacaster.geo.shapes import box_shape
 from stacaster.model.options import LoadOptions
 from stacaster.network.objects import Objects
 

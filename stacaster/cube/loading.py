@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.analysis import masks
-from stacaster.cube.area import Place, cut_to, find_place, require_no_edge
+from stacaster.cube.area import cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import complex_fusers, fuse
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
@@ -26,6 +26,7 @@ from stacaster.cube.selection import (
 )
 from stacaster.cube.units import Constants, check_units, read_constants, tables_of, to_units
 from stacaster.errors import NothingFoundError, UsageError
+from stacaster.geo.area_input import Place
 from stacaster.model.names import Names, check_known, with_one_name
 from stacaster.model.options import GroupBy, LoadOptions, Units
 from stacaster.network.transport.url_signer import sign

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
 
+_OF_ITEMS = ("datetime", "start", "end", "cloud_cover_max", "filter", "ids")
+
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps there are, and what is worked on."""
 
@@ -91,7 +93,7 @@ def load_made(
 
     opened = open_catalog(catalog_place(catalog))
     given = {key: value for key, value in with_one_name(options).items() if value is not None}
-    asked = {key: given.pop(key, None) for key in ("datetime", "filter", "ids")}
+    asked = {key: given.pop(key, None) for key in _OF_ITEMS}
     asked["collections"] = _one(opened.collections, given.pop("collections", None))
     if indices and given.get("units") == "dn":
         # The default of what has no index.

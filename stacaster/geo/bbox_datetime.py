@@ -154,7 +154,8 @@ def _ends_of(value: Any) -> tuple[Any, Any]:
         if hasattr(value, first) and hasattr(value, last):  # a period or interval of pandas
             return getattr(value, first), getattr(value, last)
     is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
-    return _of_list(list(value), value) if is_list or getattr(value, "shape", ()) else (value, value)
+    is_list = is_list or bool(getattr(value, "shape", None))
+    return _of_list(list(value), value) if is_list else (value, value)
 
 
 def _ends_of_text(value: str) -> tuple[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
-from os.path import commonprefix
 from typing import Any
 
 from stacaster.errors import UsageError
@@ -92,8 +91,13 @@ def _nearest_codes(digits: str) -> tuple[str, ...]:
 
     kinds = (PJType.PROJECTED_CRS, PJType.GEOGRAPHIC_2D_CRS)
     codes = [code for kind in kinds for code in get_codes("EPSG", kind)]
-    # A wrong digit is most often one of the last.
-    return tuple(sorted(codes, key=lambda code: (-len(commonprefix([code, digits])), abs(int(code) - int(digits))))[:3])
+
+    def rank(code: str) -> tuple[int, int]:
+        # A wrong digit is most often one of the last.
+        same = next((place for place, pair in enumerate(zip(code, digits)) if pair[0] != pair[1]), len(code))  # noqa: B905
+        return -same, abs(int(code) - int(digits))
+
+    return tuple(sorted(codes, key=rank)[:3])
 
 
 def read_resolution(value: Any, crs: Any = None, *, name: str = "resolution") -> Any:

@@ -10,7 +10,7 @@ from stacaster.errors import UsageError, nearest
 Names: TypeAlias = "str | Iterable[str]"
 """``"B01"``, ``"B01,B02"`` or ``["B01", "B02"]``: the same for bands, collections, ids, masks and parts."""
 
-ALIASES = {"collection": "collections", "group_by": "groupby"}
+ALIASES = {"collection": "collections", "group_by": "groupby", "max_items": "limit"}
 """Other names of options, and the names that functions work with."""
 
 
@@ -54,7 +54,7 @@ def with_one_name(options: Mapping[str, Any]) -> dict[str, Any]:
         if given.get(name) is not None:
             raise UsageError(f"{alias}= and {name}= are names of one option; give one of them")
         given[name] = value
-    for name in ("bands", "collections"):
+    for name in ("bands", "collections", "ids"):
         if name in given:
             given[name] = as_names(given[name], name)
     return given

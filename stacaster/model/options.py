@@ -30,11 +30,15 @@ UNITS: tuple[Units, ...] = get_args(Units)
 GroupBy: TypeAlias = "str | Callable[[pystac.Item], Any]"
 """``time``, ``solar_day``, ``id``, the name of a property, or a function that gives the key of an item."""
 
+Time: TypeAlias = Any
+"""``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``; a date or time of Python, pandas or NumPy; a pair or
+slice of start and end."""
+
 Box: TypeAlias = "str | Sequence[float]"
 """West, south, east, north in degrees, as numbers or as a text with commas; west > east crosses the antimeridian."""
 
 Area: TypeAlias = Any
-"""GeoJSON, a file with polygons, a GeoDataFrame, or anything with ``__geo_interface__``."""
+"""GeoJSON, WKT, a geometry, a GeoDataFrame, a file with polygons, or pairs of longitude and latitude."""
 
 
 class BoxOptions(TypedDict, total=False):
@@ -58,7 +62,7 @@ class AreaOptions(BoxOptions, total=False):
 class PlaceOptions(AreaOptions, total=False):
     """Where a cube lies."""
 
-    point: Sequence[float] | None
+    point: Any
     """Longitude and latitude in degrees of the centre of a circle."""
     radius: float | None
     """Its radius, metres."""
@@ -67,23 +71,31 @@ class PlaceOptions(AreaOptions, total=False):
 class ItemOptions(TypedDict, total=False):
     """Which items of a catalog."""
 
-    datetime: str | None
+    datetime: Time | None
     """Time or range: ``2001``, ``2001-03``, ``2001-01-01/2001-06-30``, ``2001/..``."""
+    start: Time | None
+    """First time, instead of ``datetime``."""
+    end: Time | None
+    """Last time, instead of ``datetime``."""
+    cloud_cover_max: float | None
+    """Largest cloud cover, percent; items without the figure are left out."""
     collections: Names | None
     """Ids of collections."""
     collection: Names | None
     """The same as ``collections``."""
-    ids: Sequence[str] | None
+    ids: Names | None
     """Ids of items."""
     filter: str | Mapping[str, Any] | None
     """CQL2 text such as ``eo:cloud_cover < 10 and platform = 'terra'``, or CQL2 JSON."""
 
 
-class ConditionOptions(BoxOptions, ItemOptions, total=False):
+class ConditionOptions(PlaceOptions, ItemOptions, total=False):
     """Which items of a catalog, and where."""
 
     limit: int | None
     """Largest number of items."""
+    max_items: int | None
+    """The same as ``limit``."""
     sortby: Names | None
     """``-eo:cloud_cover,datetime``, or a list."""
 
@@ -225,6 +237,8 @@ class GeoboxOptions(ItemOptions, total=False):
 
     intersects: Area | None
     """Polygons."""
+    region: str | None
+    """Name of a region."""
     limit: int | None
     """Largest number of items."""
     bands: Names | None
@@ -255,7 +269,7 @@ class SampleOptions(ConstantOptions, total=False):
 class CatalogSampleOptions(SampleOptions, total=False):
     """Options of ``Catalog.sample``."""
 
-    datetime: str | None
+    datetime: Time | None
     """Time or range."""
     collections: Names | None
     """Ids of collections."""

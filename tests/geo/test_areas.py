@@ -10,8 +10,9 @@ import pytest
 import shapely
 
 from stacaster.errors import UsageError
-from stacaster.geo.areas import as_geometry, bounds_of, box_shape, outer_rings
+from stacaster.geo.areas import as_geometry, bounds_of, outer_rings
 from stacaster.geo.regions import REGIONS, region_bbox
+from stacaster.geo.shapes import box_shape
 
 
 def coast(points: int, roughness: float, seed: int = 3) -> Any:

@@ -36,7 +36,7 @@ def test_a_crs_without_a_code_and_the_zone_of_the_scenes() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("EPSG:32799", "nearest are EPSG:32766"), (99999, "nearest are EPSG:"), ("atlantis", "such as EPSG:32754"),
+        ("EPSG:32799", "nearest are EPSG:327"), (99999, "nearest are EPSG:"), ("atlantis", "such as EPSG:32754"),
         (True, "no CRS"), ("", "no CRS"), ([1], "no CRS"), ("EPSG:4978", "Geocentric"), ("EPSG:5773", "Vertical"),
     ],
 )  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import heapq
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -16,6 +18,8 @@ from stacaster.errors import UsageError
 from stacaster.geo.areas import box_geometry
 from stacaster.instruments.versions import newest_only
 from stacaster.model import Granule, Query
+from stacaster.model.names import Names, as_names
+from stacaster.model.values import read_count
 from stacaster.network.http import RetryPolicy
 
 SELECTION = ("group_by", "latest", "earliest", "min_count", "max_count", "min_coverage")
@@ -23,9 +27,9 @@ SELECTION = ("group_by", "latest", "earliest", "min_count", "max_count", "min_co
 
 
 def search(
-    product: str | None = None,
+    product: Names | None = None,
     *,
-    source: str = "cmr",
+    source: str | os.PathLike[str] = "cmr",
     limit: int | None = None,
     all_versions: bool = False,
     **conditions: Any,
@@ -33,10 +37,10 @@ def search(
     """Find granules and return all of them.
 
     Args:
-        product: Short name such as ``AST_L1T``; at a STAC API or catalog the collection.
+        product: Short name such as ``AST_L1T``, or several; at a STAC API or catalog the collection.
         source: ``cmr``, ``asf`` (radar at the Alaska Satellite Facility), ``planetary-computer``, ``earth-search``,
             address of a STAC API, or folder of a catalog.
-        limit: Largest number of granules.
+        limit: Largest number of granules; ``max_items`` is another name.
         all_versions: Keep older versions of a scene beside the newest.
         **conditions: ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``,
             ``start``, ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``path``, ``frame``,
@@ -50,15 +54,16 @@ def search(
     """
     rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
     policy = conditions.pop("policy", None)
-    query = build_query(product, **conditions)
-    found = _found(query, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
-    return GranuleSearch(tuple(found), area_of(query), rules.group_by)
+    limit = _limit(limit, conditions.pop("max_items", None))
+    queries = _queries(product, conditions)
+    found = _merged(queries, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+    return GranuleSearch(tuple(found), area_of(queries[0]), rules.group_by)
 
 
 def iter_granules(
-    product: str | None = None,
+    product: Names | None = None,
     *,
-    source: str = "cmr",
+    source: str | os.PathLike[str] = "cmr",
     limit: int | None = None,
     all_versions: bool = False,
     policy: RetryPolicy | None = None,
@@ -69,8 +74,32 @@ def iter_granules(
     Memory is constant, except that ``group_by`` and ``min_count`` have to see all before the first can be given.
     """
     rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
-    query = build_query(product, **conditions)
-    return _found(query, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+    limit = _limit(limit, conditions.pop("max_items", None))
+    queries = _queries(product, conditions)
+    return _merged(queries, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+
+
+def _limit(limit: Any, max_items: Any) -> int | None:
+    if limit is not None and max_items is not None:
+        raise UsageError("limit and max_items are names of one option; give one of them")
+    given = limit if limit is not None else max_items
+    return None if given is None else read_count("limit", given)
+
+
+def _queries(product: Names | None, conditions: Mapping[str, Any]) -> list[Query]:
+    """Return one question for each product."""
+    if product is not None and not product:
+        raise UsageError("product is empty, but a short name such as AST_L1T is needed")
+    names: Sequence[str | None] = [None] if product is None else as_names(product, "product") or [None]
+    return [build_query(name, **conditions) for name in names]
+
+
+def _merged(queries: Sequence[Query], rules: Selection, *, limit: int | None, **options: Any) -> Iterator[Granule]:
+    """Yield what fits any of the questions, ordered by time."""
+    if len(queries) == 1:
+        return _found(queries[0], rules, limit=limit, **options)
+    results = [_found(query, rules, limit=limit, **options) for query in queries]
+    return islice(heapq.merge(*results, key=lambda granule: granule.start), limit)
 
 
 def _with_collections(query: Query) -> Query:
@@ -88,7 +117,13 @@ def area_of(query: Query) -> Mapping[str, Any] | None:
 
 
 def _found(
-    query: Query, rules: Selection, *, source: str, limit: int | None, all_versions: bool, policy: RetryPolicy | None
+    query: Query,
+    rules: Selection,
+    *,
+    source: str | os.PathLike[str],
+    limit: int | None,
+    all_versions: bool,
+    policy: RetryPolicy | None,
 ) -> Iterator[Granule]:
     found = _ask(query, source=source, limit=limit if rules.is_empty else None, policy=policy)
     found = (granule for granule in found if fits(granule, query))
@@ -99,19 +134,24 @@ def _found(
     return islice(choose(found, rules, area_of(query)), limit)
 
 
-def _ask(query: Query, *, source: str, limit: int | None, policy: RetryPolicy | None) -> Iterator[Granule]:
+def _ask(
+    query: Query, *, source: str | os.PathLike[str], limit: int | None, policy: RetryPolicy | None
+) -> Iterator[Granule]:
     from stacaster.access.sources import asf, cmr, stac_api
 
+    if not isinstance(source, str):
+        source = os.fspath(source if isinstance(source, os.PathLike) else getattr(source, "root", source))
     if source == "asf" or (source == "cmr" and asf.knows(query)):
         return asf.search(query, limit=limit, policy=policy)
     if source == "cmr":
         return cmr.search(query, limit=limit, policy=policy)
     if source in stac_api.SERVICES or source.startswith(("https://", "http://")):
         return stac_api.search(query, url=source, limit=limit, policy=policy)
-    if Path(source).is_dir():
+    folder = Path(source).parent if Path(source).name == "catalog.json" else Path(source)
+    if folder.is_dir():
         from stacaster.access.sources import local
 
-        return local.search(_with_collections(query), root=Path(source))
+        return local.search(_with_collections(query), root=folder)
     known = ", ".join(["cmr", "asf", *stac_api.SERVICES])
     raise UsageError(
         f"source is {source!r}, but {known}, the address of a STAC API or the folder of a catalog is needed"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from stacaster.formats.metadata.umm import parse_time
-from stacaster.geo.areas import bounds_of, box_shape
+from stacaster.geo.areas import bounds_of
+from stacaster.geo.shapes import box_shape
 from stacaster.model import Query
 
 
