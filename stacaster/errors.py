@@ -130,6 +130,13 @@ class ExportError(StacasterError):
     """A result cannot be written."""
 
 
+class LeftOutWarning(UserWarning):
+    """Something of many was left out of a result, and the rest is there; the text says what and what to do.
+
+    On the command line it is printed as a message, and the exit code is 4.
+    """
+
+
 def is_space_error(error: BaseException) -> bool:
     """Tell whether an error means that space or memory has run out; libraries pass the system's words on as text."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS):

@@ -17,7 +17,7 @@ from stacaster.catalog.check import check_catalog, fix_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.compare import Difference, diff_catalogs
 from stacaster.catalog.conditions import known_collection, with_cloud_cover
-from stacaster.catalog.describe import as_html, collection_rows
+from stacaster.catalog.describe import as_html, describe
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.item_import import import_items
 from stacaster.catalog.item_table import DATABASE
@@ -313,23 +313,26 @@ class Catalog:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""
         from stacaster import cube
 
-        return {name: cube.collection_config(self.collection(name)["item_assets"]) for name in self.collections}
+        return {
+            name: cube.collection_config(self.collection(name).get("item_assets") or {}) for name in self.collections
+        }
 
     def info(self) -> dict[str, Any]:
-        """Return collections with number of items, extent and bytes as plain data."""
+        """Return collections with number of items and extent as plain data; what is damaged stands in ``problems``."""
         interrupted = self.objects is None and self._store().is_interrupted()
-        return {"catalog": self.name, "collections": collection_rows(self), "interrupted_commit": interrupted}
+        return {"catalog": self.name, **describe(self), "interrupted_commit": interrupted}
 
     def _repr_html_(self) -> str:
         return as_html(self)
 
 
-def open_catalog(path: str | os.PathLike[str] | Catalog) -> Catalog:
+def open_catalog(path: str | os.PathLike[str] | Catalog, *, damaged: bool = False) -> Catalog:
     """Open a catalog that ``ingest`` made, or one that ``publish`` put elsewhere.
 
     Args:
         path: Folder of the catalog or its ``catalog.json``, or ``s3://bucket/prefix``, ``https://...`` and the like.
             Of a published catalog the tables are kept in the user's cache; items and pixels are read where they lie.
+        damaged: Open also what lacks its database, for ``info``; nothing can be searched there.
 
     Raises:
         CatalogError: There is no catalog, or not one of ours.
@@ -348,7 +351,7 @@ def open_catalog(path: str | os.PathLike[str] | Catalog) -> Catalog:
     root = root.parent if root.name == "catalog.json" and not root.is_dir() else root
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{os.fspath(path)} holds no catalog.json; 'stacaster ingest' makes a catalog")
-    if not (root / DATABASE).is_file():
+    if not (root / DATABASE).is_file() and not damaged:
         lost = (root / ".stacaster").is_dir() or any(root.glob("*/items.parquet"))
         ours = "'stacaster doctor --fix' makes it anew"
         others = "it was not made by stacaster, and 'stacaster import' takes its items"

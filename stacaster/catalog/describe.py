@@ -1,41 +1,85 @@
-"""What a catalog holds, in words and numbers."""
+"""What a catalog holds, in words and numbers; a damaged one is described as far as it can be read."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from stacaster.catalog import item_table
 from stacaster.catalog.item_table import DATABASE
+from stacaster.errors import StacasterError
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog
 
+_MENDED = "'stacaster doctor' says more"
 
-def collection_rows(catalog: Catalog) -> list[dict[str, Any]]:
-    """Return one row a collection: id, title, number of items, box, time."""
-    rows = []
-    for name in catalog.collections:
-        document = catalog.collection(name)
-        extent = document["extent"]
-        rows.append(
-            {
-                "collection": name,
-                "title": document["title"],
-                "items": item_table.count_items(catalog.root / DATABASE, name),
-                "bbox": extent["spatial"]["bbox"][0],
-                "interval": extent["temporal"]["interval"][0],
-            }
-        )
-    return rows
+
+def describe(catalog: Catalog) -> dict[str, Any]:
+    """Return collections with number of items, extent and time as plain data, and ``problems`` in words.
+
+    Nothing that is wrong with the catalog is an error here.
+    """
+    problems: list[str] = []
+    rows = [_row(catalog, name, problems) for name in _collections(catalog, problems)]
+    return {"collections": rows, "problems": problems}
+
+
+def _collections(catalog: Catalog, problems: list[str]) -> list[str]:
+    try:
+        return catalog.collections
+    except (StacasterError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        problems.append(f"catalog.json: {_reason(error)}; {_MENDED}")
+    return sorted(path.parent.name for path in catalog.root.glob("*/collection.json"))
+
+
+def _row(catalog: Catalog, name: str, problems: list[str]) -> dict[str, Any]:
+    document: Any = {}
+    try:
+        document = json.loads((catalog.root / name / "collection.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problems.append(f"{name}/collection.json: {_reason(error)}; {_MENDED}")
+    document = document if isinstance(document, dict) else {}
+    count: int | None = None
+    try:
+        count = item_table.count_items(catalog.root / DATABASE, name)
+    except StacasterError as error:
+        problems.append(f"{name}: its items cannot be counted ({_reason(error)})")
+    return {
+        "collection": name,
+        "title": str(document.get("title") or name),
+        "items": count,
+        "bbox": _first(document, "spatial", "bbox"),
+        "interval": _first(document, "temporal", "interval"),
+    }
+
+
+def _first(document: dict[str, Any], part: str, key: str) -> list[Any] | None:
+    try:
+        return list(document["extent"][part][key][0])
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0][:200]
 
 
 def as_html(catalog: Catalog) -> str:
     """Return the catalog as a notebook shows it."""
+    found = describe(catalog)
     rows = "".join(
-        f"<tr><td>{escape(row['collection'])}</td><td>{row['items']}</td><td>{escape(row['title'])}</td>"
-        f"<td>{escape(' to '.join(row['interval']))}</td></tr>"
-        for row in collection_rows(catalog)
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in found["collections"]
     )
     head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
-    return f"<b>{escape(catalog.name)}</b><table>{head}{rows}</table>"
+    problems = "".join(f"<p>{escape(text)}</p>" for text in found["problems"])
+    return f"<b>{escape(catalog.name)}</b><table>{head}{rows}</table>{problems}"
+
+
+def _cells(row: dict[str, Any]) -> Iterator[str]:
+    yield str(row["collection"])
+    yield "?" if row["items"] is None else str(row["items"])
+    yield str(row["title"])
+    yield " to ".join(".." if end is None else str(end) for end in row["interval"] or ())

@@ -16,10 +16,10 @@ import orjson
 
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.foreign_items import ForeignCatalog, ForeignItem, fit_item, local_path
-from stacaster.catalog.item_table import contradictions, year_of
+from stacaster.catalog.item_table import year_of
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path
-from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError
+from stacaster.errors import ReadError, StacasterError, WriteError
 from stacaster.files.checksums import digest_file, multihash
 from stacaster.files.names import safe_id
 from stacaster.model import Outcome, Report, as_json, many_documents
@@ -144,14 +144,7 @@ class _Import:
         statuses: list[Any] = []
         problem: StacasterError | None = None
         try:
-            try:
-                statuses = list(commit_items(self.store, [part for _, part in staged], documents=documents))
-            except CatalogError:
-                apart = list(self._set_apart(staged))
-                if not apart:
-                    raise
-                yield from apart
-                statuses = list(commit_items(self.store, [part for _, part in staged], documents=documents))
+            statuses = list(commit_items(self.store, [part for _, part in staged], documents=documents))
         except StacasterError as error:
             statuses, problem = ["failed"] * len(staged), error
         for (entry, part), status in zip(staged, statuses, strict=True):
@@ -160,17 +153,6 @@ class _Import:
                 granule=str(entry.document["id"]), status=status, collection=part.item["collection"],
                 item_id=part.item["id"], reason=reason, error=None if problem is None else type(problem).__name__,
             )  # fmt: skip
-
-    def _set_apart(self, staged: list[tuple[ForeignItem, StagedItem]]) -> Iterator[Outcome]:
-        """Take items out whose properties have other types than those of the others."""
-        by_collection: dict[str, list[dict[str, Any]]] = {}
-        for _, part in staged:
-            by_collection.setdefault(str(part.item["collection"]), []).append(dict(part.item))
-        for name, items in by_collection.items():
-            for item_id, reason in contradictions(self.store.root / name, items).items():
-                (pair,) = [p for p in staged if (p[1].item["collection"], p[1].item["id"]) == (name, item_id)]
-                staged.remove(pair)
-                yield _failed(CatalogError(reason), name=str(pair[0].document["id"]))
 
     def _fit(self, entry: ForeignItem) -> dict[str, Any]:
         name = self.collection or str((entry.document or {}).get("collection") or "imported")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from html import escape
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.catalog import item_table
-from stacaster.errors import NothingFoundError
+from stacaster.errors import CatalogError, LeftOutWarning, NothingFoundError
 from stacaster.geo.shapes import box_shape
 from stacaster.model.options import LoadOptions
 from stacaster.network.objects import Objects
@@ -58,16 +59,33 @@ class ItemSearch:
         import pystac
         import shapely
 
+        odd = (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+            pystac.STACError,
+            shapely.errors.ShapelyError,
+        )
         shape = None if self.intersects is None else shapely.geometry.shape(dict(self.intersects))
         box = None if self.bbox is None else box_shape(self.bbox)
         for entry in self.found:
-            document = read_item(self.root, self.objects, entry.href)
-            if document is None:
-                continue  # removed by another process since the search
-            geometry = shapely.geometry.shape(document["geometry"])
+            try:
+                document = read_item(self.root, self.objects, entry.href)
+                if document is None:
+                    continue  # removed by another process since the search
+                geometry: Any = None
+                if shape is not None or box is not None:
+                    geometry = shapely.geometry.shape(document["geometry"])
+                item = pystac.Item.from_dict(document, migrate=False)
+            except (CatalogError, *odd) as error:
+                reason = error if isinstance(error, CatalogError) else damaged(self.root, entry.href, error)
+                warnings.warn(f"{reason}; the item is left out", LeftOutWarning, stacklevel=2)
+                continue
             if any(area is not None and not geometry.intersects(area) for area in (shape, box)):
                 continue
-            yield pystac.Item.from_dict(document, migrate=False)
+            yield item
 
     def to_table(self) -> pa.Table:
         """Return one row an item as an Arrow table: flat columns as in ``Catalog.sql``, the footprint as WKB.
@@ -191,12 +209,36 @@ def read_item(root: Path, objects: Objects | None, href: str) -> dict[str, Any] 
         root: Folder of the catalog.
         objects: Where a published catalog lies; None for one on this disk.
         href: Place of its JSON in the catalog.
+
+    Raises:
+        CatalogError: The file is no item; the message names it.
     """
     try:
         content = (root / href).read_bytes() if objects is None else objects.read(href)
     except (FileNotFoundError, NothingFoundError):
         return None
-    return absolute(json.loads(content), f"{root if objects is None else objects.address}/{href}")
+    except OSError as error:
+        raise damaged(root, href, error) from error
+    reason: Exception = ValueError("it is not the item that belongs there")
+    try:
+        document = absolute(json.loads(content), f"{root if objects is None else objects.address}/{href}")
+        if document["id"] == posixpath.basename(href).removesuffix(".json") and isinstance(
+            document["properties"], dict
+        ):
+            return document
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error
+    raise damaged(root, href, reason) from reason
+
+
+def damaged(root: Path, href: str, error: Exception) -> CatalogError:
+    """Return the error that names an item whose JSON cannot be used."""
+    item_id = posixpath.basename(href).removesuffix(".json")
+    reason = (getattr(error, "strerror", None) or str(error) or type(error).__name__).partition("\n")[0][:100]
+    what = f"lacks {reason}" if isinstance(error, KeyError) else f"is damaged ({reason})"
+    return CatalogError(
+        f"{item_id}: {root / href} {what}; 'stacaster doctor --fix' makes it anew from the item table", href=href
+    )
 
 
 def absolute(document: dict[str, Any], place: str) -> dict[str, Any]:

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
 from stacaster.cli.commands import COMMANDS
-from stacaster.errors import INTERRUPTED_EXIT_CODE, SpaceError, StacasterError, is_space_error
+from stacaster.errors import (
+    INTERRUPTED_EXIT_CODE,
+    PARTIAL_EXIT_CODE,
+    CatalogError,
+    LeftOutWarning,
+    NothingFoundError,
+    SpaceError,
+    StacasterError,
+    is_space_error,
+)
 from stacaster.version import __version__
 
 _EPILOG = """\b
@@ -44,7 +56,30 @@ for _command in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the documented codes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(_run(given))
+    with _left_out() as texts:
+        code = _run(given)
+    if texts:
+        code = {0: PARTIAL_EXIT_CODE, NothingFoundError.exit_code: CatalogError.exit_code}.get(code, code)
+    sys.exit(code)
+
+
+@contextmanager
+def _left_out() -> Iterator[list[str]]:
+    """Print what a command leaves out of its result, each text once; give the texts."""
+    texts: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LeftOutWarning)
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if not issubclass(category, LeftOutWarning):
+                usual(message, category, *where, **more)
+            elif str(message) not in texts:
+                texts.append(str(message))
+                click.echo(f"Warning: {message}", err=True)
+
+        warnings.showwarning = show
+        yield texts
 
 
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _WIDTH = 60
 
 
-def opened(catalog: str | None) -> Catalog:
-    """Open the catalog that an option or the environment names."""
+def opened(catalog: str | None, *, damaged: bool = False) -> Catalog:
+    """Open the catalog that an option or the environment names; for ``info`` also a damaged one."""
     import stacaster
     from stacaster.config import catalog_place
 
-    return stacaster.open_catalog(catalog_place(catalog))
+    return stacaster.open_catalog(catalog_place(catalog), damaged=damaged)
 
 
 def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:

@@ -182,10 +182,14 @@ def test_the_last_item_can_be_removed() -> None:
     assert item_table.merge_items(table, [], removed=["item-00001"]).num_rows == 0
 
 
-def test_items_that_contradict_each_other_are_an_error_of_ours() -> None:
-    table = item_table.merge_items(None, [make_item(1, k="text")])
-    with pytest.raises(StacasterError, match="k"):
-        item_table.merge_items(table, [make_item(2, k=5)])
+def test_a_property_of_two_types_keeps_that_of_the_items_that_came_first() -> None:
+    items = [make_item(1, k="text"), make_item(2, k=5)]
+    table = item_table.merge_items(item_table.merge_items(None, items[:1]), items[1:])
+    assert dict(zip(table["id"].to_pylist(), table["k"].to_pylist(), strict=True)) == {
+        "item-00001": "text",
+        "item-00002": None,
+    }
+    assert sorted(item_table.table_to_items(table), key=lambda item: str(item["id"])) == items
 
 
 def test_rows_lie_along_a_hilbert_curve() -> None:

@@ -133,7 +133,7 @@ def test_bad_items_cost_themselves_only(tmp_path: Path) -> None:
     ]
     (tmp_path / "items.json").write_text(json.dumps({"type": "FeatureCollection", "features": [*good, *bad]}))
     report = stacaster.import_items(tmp_path / "items.json", catalog=tmp_path / "c")
-    assert (len(report.ingested), len(report.skipped), len(report.failed)) == (2, 1, 9), report.to_dict()
+    assert (len(report.ingested), len(report.skipped), len(report.failed)) == (3, 1, 8), report.to_dict()
     assert check_catalog(tmp_path / "c") == []
     result = run("import", tmp_path / "items.json", "--catalog", tmp_path / "c")
     assert result.returncode == 4 and "is missing" in result.stderr and "Traceback" not in result.stderr

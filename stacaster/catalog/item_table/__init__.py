@@ -1,7 +1,8 @@
 """The item table: all items of a collection as stac-geoparquet, and of a catalog in a DuckDB database."""
 
-from stacaster.catalog.item_table.compaction import PartChanges, change_parts, contradictions
-from stacaster.catalog.item_table.connection import DATABASE, RECENT, item_columns, quoted, run_sql
+from stacaster.catalog.item_table.column_types import REMAINDER, STAC_TYPES, TIMES, is_of_type
+from stacaster.catalog.item_table.compaction import PartChanges, change_parts
+from stacaster.catalog.item_table.connection import DATABASE, RECENT, item_columns, run_sql
 from stacaster.catalog.item_table.connections import close_databases
 from stacaster.catalog.item_table.cql2 import column_of
 from stacaster.catalog.item_table.database import append_recent, build_database, is_unsettled, refresh_database
@@ -21,6 +22,7 @@ from stacaster.catalog.item_table.parts import (
 )
 from stacaster.catalog.item_table.points import PointView
 from stacaster.catalog.item_table.rows import (
+    conform,
     join,
     merge_items,
     parse_items,
@@ -30,11 +32,15 @@ from stacaster.catalog.item_table.rows import (
     year_of,
 )
 from stacaster.catalog.item_table.summary import TableSummary, count_items, ids_of_year, known_items, summarise
+from stacaster.catalog.item_table.unions import quoted
 
 __all__ = [
     "DATABASE",
     "FIRST_PART",
     "RECENT",
+    "REMAINDER",
+    "STAC_TYPES",
+    "TIMES",
     "FoundItem",
     "ItemQuery",
     "PartChanges",
@@ -45,11 +51,12 @@ __all__ = [
     "change_parts",
     "close_databases",
     "column_of",
-    "contradictions",
+    "conform",
     "count_items",
     "find_items",
     "has_small_parts",
     "ids_of_year",
+    "is_of_type",
     "is_unsettled",
     "item_columns",
     "iter_parts",

@@ -20,8 +20,7 @@ from stacaster.catalog.item_table.parts import (
     number_of,
     read_items_parquet,
 )
-from stacaster.catalog.item_table.rows import join, merge_tables, parse_items
-from stacaster.errors import CatalogError
+from stacaster.catalog.item_table.rows import conform, join, merge_tables, parse_items
 
 SMALL_ROWS = 2_000
 """A part of so few rows is written again when rows come; a collection of so few rows is always one part."""
@@ -58,7 +57,7 @@ def change_parts(
         settle: Join small parts until all but one are full.
 
     Raises:
-        CatalogError: Items contradict each other, or a part cannot be read.
+        CatalogError: An item is none, or a part cannot be read.
     """
     sizes = {path.name: count_rows(path) for path in list_parts(folder)}
     plan = _Plan(folder, sizes)
@@ -77,31 +76,6 @@ def change_parts(
     whole = plan.written[names[0]] if len(names) == 1 and names[0] in plan.written else None
     gone = [name for name in sizes if name not in plan.sizes]
     return PartChanges(written=plan.written, removed=gone, names=names, whole=whole, fresh=rows)
-
-
-def contradictions(folder: Path, items: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return, by id, why items cannot stand in one table with the others; the first ones win.
-
-    Args:
-        folder: Folder of their collection.
-        items: Items that come.
-    """
-    parts = list_parts(folder)
-    schema = [] if not parts else [pq.read_schema(parts[-1]).empty_table()]
-    try:
-        join([*schema, parse_items(items).slice(0, 0)])
-    except CatalogError:
-        pass
-    else:
-        return {}
-    found: dict[str, str] = {}
-    for item in items:
-        try:
-            row = parse_items([item]).slice(0, 0)
-            schema = [join([*schema, row]).slice(0, 0)]
-        except CatalogError as error:
-            found[str(item["id"])] = str(error)
-    return found
 
 
 class _Plan:
@@ -147,8 +121,8 @@ class _Plan:
         """Put rows into a part of their own, or into the last one when that is small."""
         last = max(self.sizes, key=number_of, default=None)
         if last is not None:
-            # Types that do not go together are an error here, not when somebody reads all parts.
-            join([self._read(last).slice(0, 0), rows.slice(0, 0)])
+            # All parts are read as one table: a later one has the types of those before it.
+            rows = conform(rows, self._read(last).schema)
         if last is not None and self.sizes[last] + rows.num_rows <= SMALL_ROWS:
             self._put(last, arrange(join([self._read(last), rows])))
             return

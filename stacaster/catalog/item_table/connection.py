@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from stacaster.catalog.item_table.points import IN_BOX, PointView, in_text, lay_points, with_bounds
+from stacaster.catalog.item_table.unions import quoted, union_of
 from stacaster.errors import CatalogError, UsageError
 
 if TYPE_CHECKING:
@@ -73,11 +74,6 @@ class Tables:
         """West, south, east and north of items across the antimeridian, one row each side of the boxes."""
         boxes = f"select distinct xmin, ymin, xmax, ymax from {self.source} where xmin > xmax"  # noqa: S608 - quoted
         return np.array(self.raw.cursor().execute(boxes).fetchall(), dtype="float64").reshape(-1, 4).T
-
-
-def quoted(name: str) -> str:
-    """Return a name as it is written in SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _mark(path: Path) -> tuple[int, ...] | None:
@@ -151,9 +147,10 @@ def _join_views(connection: duckdb.DuckDBPyConnection) -> None:
     query = "select database_name, view_name from duckdb_views() where database_name in ('catalog', 'recent')"
     views: dict[str, list[str]] = {}
     for source, view in connection.execute(f"{query} and not internal order by database_name").fetchall():
-        views.setdefault(view, []).append(f"select * from {source}.{quoted(view)}")  # noqa: S608 - quoted
-    for view, selects in views.items():
-        connection.execute(f"create view {quoted(view)} as {' union all by name '.join(selects)}")
+        views.setdefault(view, []).append(f"{source}.{quoted(view)}")
+    for view, sources in views.items():
+        query = union_of(connection, sources) if len(sources) > 1 else f"select * from {sources[0]}"  # noqa: S608 - quoted
+        connection.execute(f"create view {quoted(view)} as {query}")
 
 
 def _only_table(connection: duckdb.DuckDBPyConnection) -> str | None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stacaster.catalog.item_table.connection import quoted
 from stacaster.catalog.item_table.flat import plain_name
+from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
 
 SpatialTest = Callable[[str, Mapping[str, Any]], list[str]]
@@ -71,7 +71,8 @@ def column_of(name: str, columns: Collection[str]) -> str:
     bare = name.removeprefix("properties.")
     whole = plain_name(bare).lower()
     short = plain_name(bare.partition(":")[2]).lower()
-    for candidate in (bare, whole, short):
+    # A name that differs from another only in its capitals stands under a number, as it is written.
+    for candidate in (bare, f"{plain_name(bare)}_2", whole, short):
         if candidate in columns and candidate:
             return candidate
     near = difflib.get_close_matches(short or whole, columns, n=3)

@@ -17,15 +17,18 @@ from typing import TypeAlias
 import duckdb
 import pyarrow as pa
 
-from stacaster.catalog.item_table.connection import DATABASE, RECENT, attached, open_tables, quoted
+from stacaster.catalog.item_table.connection import DATABASE, RECENT, attached, open_tables
 from stacaster.catalog.item_table.flat import flatten, plain_name
 from stacaster.catalog.item_table.points import in_text
+from stacaster.catalog.item_table.unions import quoted, union_of
 from stacaster.errors import SpaceError, WriteError, is_space_error
 
 _LARGE_ROWS = 20_000
 _RECENT_ROWS = 10_000
 _STATE = "stacaster_state"
 _PREFIX = "table "
+# Shells of DuckDB from 1.0 on read this form.
+_FORM = "storage_version 'v1.0.0'"
 # What DuckDB does not get is left to the sorting of a large catalog, which then uses the disk.
 _WRITER = {"memory_limit": "2GB", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
@@ -128,8 +131,10 @@ def is_unsettled(database: Path) -> bool:
 @contextmanager
 def _writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with _failing_as_ours(path):
-        connection = duckdb.connect(str(path), config=dict(_WRITER))
+        connection = duckdb.connect(":memory:", config=dict(_WRITER))
         try:
+            connection.execute(f"attach '{in_text(path)}' as written ({_FORM})")
+            connection.execute("use written")
             yield connection
         finally:
             connection.close()
@@ -161,7 +166,7 @@ def _writing_soon(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = _engines[own]
         try:
             # The file is new and nobody's before it is whole: no log of writes, no search for the best compression.
-            connection.execute(f"attach '{in_text(path)}' as written (recovery_mode no_wal_writes)")
+            connection.execute(f"attach '{in_text(path)}' as written ({_FORM}, recovery_mode no_wal_writes)")
             connection.execute("use written")
             yield connection
             connection.execute("use memory")
@@ -238,7 +243,7 @@ def _finish(connection: duckdb.DuckDBPyConnection, *, base: str | None = None) -
     views = {plain_name(name): table for name, table in tables.items()} | tables
     for view, table in views.items():
         connection.execute(f"create view {quoted(view)} as select * exclude (curve) from {table}")  # noqa: S608 - quoted
-    union = " union all by name ".join(f"select * exclude (curve) from {table}" for table in tables.values())  # noqa: S608 - quoted
+    union = union_of(connection, list(tables.values()), exclude=["curve"])
     connection.execute(f"create view items as {union}")
     connection.execute(f"create table {_STATE} as select ? as generation, ? as base", [secrets.token_hex(8), base])
     connection.execute("checkpoint")

@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from stacaster.catalog.item_table.connection import Tables, quoted
+from stacaster.catalog.item_table.connection import Tables
 from stacaster.catalog.item_table.connections import ask, ask_rows, kept_open
 from stacaster.catalog.item_table.cql2 import column_of, compile_filter, parse_filter
+from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
 from stacaster.geo.areas import bounds_of
 
 BBox = tuple[float, float, float, float]
+_ORIGINAL_ID = "stacaster_original_id"
 _ORDER = ("start_datetime", "collection", "id")
 
 
@@ -67,7 +69,7 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
     tree = None if query.filter is None else parse_filter(query.filter)
     opened = kept_open(database)
     tests, values = _touching_plainly(query.bbox, opened)
-    tests += _conditions(query, values)
+    tests += _conditions(query, values, opened)
     order: Sequence[str] = ()
     if query.filter is not None or query.sortby:
         columns = opened.columns
@@ -97,7 +99,7 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
     return [FoundItem(collection=name, id=item_id, href=href) for _, name, item_id, href in rows]
 
 
-def _conditions(query: ItemQuery, values: list[Any]) -> list[str]:
+def _conditions(query: ItemQuery, values: list[Any], opened: Tables) -> list[str]:
     """Return the conditions on time, collections and ids; their values are added to ``values``."""
     tests = []
     if query.datetime is not None:
@@ -110,10 +112,14 @@ def _conditions(query: ItemQuery, values: list[Any]) -> list[str]:
         if end is not None:
             tests.append("start_datetime <= ?")
             values.append(end)
-    for column, wanted in (("collection", query.collections), ("id", query.ids)):
-        if wanted is not None:
-            tests.append(f"list_contains(?, {column})")
-            values.append(list(wanted))
+    if query.collections is not None:
+        tests.append("list_contains(?, collection)")
+        values.append(list(query.collections))
+    if query.ids is not None:
+        # An id that is no file name was changed when the item was imported; both name the item.
+        columns = ["id", *({_ORIGINAL_ID} & set(opened.columns))]
+        tests.append(f"({' or '.join(f'list_contains(?, {column})' for column in columns)})")
+        values += [list(query.ids)] * len(columns)
     return tests
 
 

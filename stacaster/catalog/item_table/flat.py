@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from stacaster.catalog.item_table.canonical_order import curve_positions
+from stacaster.catalog.item_table.column_types import REMAINDER
 from stacaster.model import ITEM_FIELDS
 
 _DROPPED_PREFIXES = ("eo", "view", "sat", "proj", "sci", "processing")
@@ -35,7 +37,7 @@ def flatten(table: pa.Table) -> pa.Table:
     columns["year"] = pc.cast(pc.year(pc.coalesce(times, columns["start_datetime"])), pa.int32())
     year = pc.utf8_lpad(pc.cast(columns["year"], pa.string()), 4, "0")
     href = pc.binary_join_element_wise(collections, year, ids, pc.binary_join_element_wise(ids, "json", "."), "/")
-    rest = sorted(set(table.column_names) - ITEM_FIELDS - set(columns))
+    rest = sorted(set(table.column_names) - ITEM_FIELDS - {"datetime", "start_datetime", "end_datetime", REMAINDER})
     names = plain_names(rest, taken={*columns, *_FIXED})
     for name in rest:
         kind = table[name].type
@@ -72,18 +74,33 @@ def plain_name(text: str) -> str:
 
 
 def plain_names(names: Sequence[str], *, taken: set[str]) -> dict[str, str]:
-    """Return SQL names without prefix where that is unambiguous: ``eo:cloud_cover`` becomes ``cloud_cover``."""
-    short: dict[str, list[str]] = {}
-    for name in names:
+    """Return SQL names, each once: ``eo:cloud_cover`` becomes ``cloud_cover``.
+
+    Where several properties would have one short name, the extension that comes first in the list of prefixes has it,
+    whatever else an item says; SQL does not tell capitals from small letters, so that of names that differ in
+    nothing else all but one get a number.
+
+    Args:
+        names: Properties.
+        taken: Names that other columns have.
+    """
+    used = {name.lower() for name in taken}
+    columns = {}
+    for name in sorted(names, key=_rank):
         prefix, _, rest = name.partition(":")
-        plain = plain_name(rest if rest and prefix in _DROPPED_PREFIXES else name).lower()
-        short.setdefault(plain, []).append(name)
-    found = {}
-    for plain, originals in short.items():
-        is_free = len(originals) == 1 and plain not in taken
-        for original in originals:
-            found[original] = plain if is_free else plain_name(original).lower()
-    return found
+        whole = plain_name(name)
+        short = plain_name(rest) if rest and prefix in _DROPPED_PREFIXES else whole
+        numbered = (f"{whole}_{number}" for number in count(2))
+        column = next(text for text in chain((short.lower(), whole.lower()), numbered) if text.lower() not in used)
+        used.add(column.lower())
+        columns[name] = column
+    return columns
+
+
+def _rank(name: str) -> tuple[int, bool, str]:
+    prefix = name.partition(":")[0]
+    place = _DROPPED_PREFIXES.index(prefix) if prefix in _DROPPED_PREFIXES else len(_DROPPED_PREFIXES)
+    return place, name != name.lower(), name
 
 
 def _asset_keys(assets: pa.StructArray) -> pa.Array:

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import stac_geoparquet.arrow as stac_arrow
 
 from stacaster.catalog.item_table.canonical_order import arrange
-from stacaster.catalog.item_table.rows import join
+from stacaster.catalog.item_table.rows import conform, join
 from stacaster.errors import CatalogError
 
 FIRST_PART = "items.parquet"
@@ -146,14 +146,15 @@ def write_parts(folder: Path, batches: Iterable[pa.Table], *, collection: Mappin
 
     Returns:
         Names of the parts.
-
-    Raises:
-        CatalogError: Rows contradict each other.
     """
     names: list[str] = []
     waiting: list[pa.Table] = []
+    schema: pa.Schema | None = None
 
     def write(table: pa.Table) -> None:
+        nonlocal schema
+        table = table if schema is None else conform(table, schema)
+        schema = table.schema
         names.append(name_of(len(names)))
         write_items_parquet(arrange(table), folder / names[-1], collection=collection)
 

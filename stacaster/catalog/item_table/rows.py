@@ -13,10 +13,18 @@ import pyarrow.compute as pc
 import shapely
 
 from stacaster.catalog.item_table.canonical_order import arrange, without_empty_fields, without_nulls
+from stacaster.catalog.item_table.column_types import (
+    REMAINDER,
+    STAC_TYPES,
+    TIMES,
+    common_type,
+    is_of_type,
+    merged_schema,
+)
+from stacaster.catalog.item_table.remainder import as_text, fit_rows, put_back
 from stacaster.errors import CatalogError
 from stacaster.model import ITEM_FIELDS, format_datetime
 
-_TIMES = {"datetime", "start_datetime", "end_datetime", "created", "updated", "expires", "published", "unpublished"}
 _TIME_TYPE = pa.timestamp("us", tz="UTC")
 _BOX = {4: ("xmin", "ymin", "xmax", "ymax"), 6: ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")}
 _INFERRED_ANEW = 2_000
@@ -33,10 +41,12 @@ def merge_items(old: pa.Table | None, items: Sequence[Mapping[str, Any]], *, rem
 
     Returns:
         The same table for the same set of items, whatever their order and history, provided that a property has one
-        type in all of them. Relative hrefs are relative to the place of the parquet file, the folder of the collection.
+        type in all of them. Where one has not, the types of the items that came first stay, and what does not fit
+        them stands in the column ``REMAINDER``. Relative hrefs are relative to the place of the parquet file, the
+        folder of the collection.
 
     Raises:
-        CatalogError: Items contradict each other in the type of a property.
+        CatalogError: An item is none.
     """
     fresh = parse_items(items) if items else None
     if old is None:
@@ -51,9 +61,6 @@ def merge_tables(tables: Sequence[pa.Table], *, removed: Sequence[Collection[str
     Args:
         tables: At least one.
         removed: Ids that are left out of each table; empty leaves out none.
-
-    Raises:
-        CatalogError: Rows contradict each other in the type of a property.
     """
     kept = list(tables)
     is_less = False
@@ -75,15 +82,24 @@ def merge_tables(tables: Sequence[pa.Table], *, removed: Sequence[Collection[str
 
 
 def join(tables: Sequence[pa.Table]) -> pa.Table:
-    """Put the rows of tables of one collection one after the other.
-
-    Raises:
-        CatalogError: Rows contradict each other in the type of a property.
-    """
+    """Put the rows of tables of one collection one after the other; the types of the first ones stay."""
     try:
         return pa.concat_tables(tables, promote_options="permissive")
-    except pa.ArrowException as error:
-        raise CatalogError(f"items of one collection contradict each other: {error}") from error
+    except pa.ArrowException:
+        schema = tables[0].schema
+        for table in tables[1:]:
+            schema = merged_schema(schema, table.schema)
+        return pa.concat_tables([conform(table, schema) for table in tables], promote_options="permissive")
+
+
+def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows whose columns can stand below those of a schema: what does not fit goes into ``REMAINDER``."""
+    try:
+        pa.unify_schemas([schema, table.schema], promote_options="permissive")
+    except pa.ArrowException:
+        merged = merged_schema(schema, table.schema)
+        return _parse(list(_plain_items(table)), schema=merged) if table.num_rows else merged.empty_table()
+    return table
 
 
 def _ids(items: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -94,30 +110,21 @@ def parse_items(items: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return items, whose hrefs are relative to their own files, as rows.
 
     Raises:
-        CatalogError: Items contradict each other in the type of a property.
+        CatalogError: An item is none.
     """
     return _parse([rebase_hrefs(item, f"{year_of(item)}/{item['id']}/", inward=False) for item in items])
 
 
-def _parse(items: Sequence[Mapping[str, Any]]) -> pa.Table:
+def _parse(items: Sequence[Mapping[str, Any]], *, schema: pa.Schema | None = None) -> pa.Table:
     # stac_geoparquet gives the same table, but copies each item deeply: four times slower.
     rows, boxes, shapes = [], [], []
     for item in items:
-        row = {key: value for key, value in item.items() if key not in ("geometry", "bbox")}
-        # Few items have a null, and to look for one in text is fast.
-        if b"null" in orjson.dumps(row):
-            row = without_nulls(row)
-        properties = {"datetime": None, **row.pop("properties")}
-        if "proj:geometry" in properties:
-            properties["proj:geometry"] = _wkb([properties["proj:geometry"]])[0]
-        if any("proj:geometry" in asset for asset in row["assets"].values()):
-            row["assets"] = {key: _with_wkb(asset) for key, asset in row["assets"].items()}
-        rows.append(row | {key: value for key, value in properties.items() if key not in row})
+        rows.append(_row(item))
         boxes.append(item["bbox"])
         shapes.append(item["geometry"])
     try:
-        table = pa.Table.from_struct_array(pa.array(rows))
-        for name in sorted(_TIMES & set(table.column_names)):
+        table = _columns(rows, schema)
+        for name in sorted(TIMES & set(table.column_names)):
             place = table.schema.get_field_index(name)
             table = table.set_column(place, name, table[name].cast(pa.string()).cast(_TIME_TYPE))
         table = table.append_column("geometry", pa.array(_wkb(shapes), pa.binary()))
@@ -126,9 +133,63 @@ def _parse(items: Sequence[Mapping[str, Any]]) -> pa.Table:
         raise CatalogError(f"items of one collection contradict each other: {error}") from error
 
 
-def _with_wkb(asset: Mapping[str, Any]) -> dict[str, Any]:
-    outline = asset.get("proj:geometry")
-    return dict(asset) if outline is None else {**asset, "proj:geometry": _wkb([outline])[0]}
+def _row(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields and properties of an item side by side, but for its box and geometry."""
+    row = {key: value for key, value in item.items() if key not in ("geometry", "bbox")}
+    # Few items have a null, and to look for one in text is fast.
+    if b"null" in orjson.dumps(row):
+        row = without_nulls(row)
+    properties = {"datetime": None, **row.pop("properties")}
+    reserved = {key: properties.pop(key) for key in _RESERVED & set(properties)}
+    rest: dict[str, Any] = {"properties": reserved} if reserved else {}
+    if "proj:geometry" in properties:
+        _pack_outline(properties, rest)
+    if any("proj:geometry" in asset for asset in row["assets"].values()):
+        row["assets"] = {key: dict(asset) for key, asset in row["assets"].items()}
+        for key, asset in row["assets"].items():
+            left: dict[str, Any] = {}
+            _pack_outline(asset, left)
+            if left:
+                rest.setdefault("assets", {})[key] = left
+    if rest:
+        row[REMAINDER] = as_text(rest)
+    return row | properties
+
+
+def _pack_outline(fields: dict[str, Any], rest: dict[str, Any]) -> None:
+    """Turn a ``proj:geometry`` into well-known binary; one that does not come back as it was goes into the rest."""
+    outline = fields.get("proj:geometry")
+    if outline is None:
+        return
+    try:
+        packed = _wkb([outline])[0]
+        is_same = _geojson(shapely.from_wkb(packed)) == outline
+    except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError):
+        is_same = False
+    if is_same:
+        fields["proj:geometry"] = packed
+    else:
+        rest["proj:geometry"] = fields.pop("proj:geometry")
+
+
+_RESERVED = ITEM_FIELDS | {REMAINDER, "properties"}
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.Table:
+    if schema is None:
+        try:
+            table = pa.Table.from_struct_array(pa.array(rows))
+            if all(is_of_type(kind.type, STAC_TYPES.get(kind.name, kind.type)) for kind in table.schema):
+                return table
+        except (pa.ArrowException, OverflowError, TypeError, ValueError):
+            pass  # The rows contradict each other, or one holds what no column can.
+        kind = common_type(rows)
+    else:
+        kind = pa.struct([part for part in schema if part.name not in ("geometry", "bbox")])
+    fitted = fit_rows(rows, kind)
+    types = {part.name: pa.string() if pa.types.is_timestamp(part.type) else part.type for part in kind}
+    types |= {REMAINDER: pa.string()} if any(REMAINDER in row for row in fitted) else {}
+    return pa.Table.from_struct_array(pa.array(fitted, type=pa.struct(list(types.items()))))
 
 
 def _wkb(shapes: Sequence[Any]) -> list[bytes]:
@@ -205,10 +266,11 @@ def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
             row["geometry"] = _geojson(shape)
             box = row["bbox"]
             row["bbox"] = [box[name] for name in _BOX[len(box)]]
-            plain = without_nulls(row)
+            plain = put_back(without_nulls(row))
+            reserved = plain.pop("properties", {})
             properties = {key: plain.pop(key) for key in list(plain) if key not in ITEM_FIELDS}
             plain.setdefault("assets", {})
-            yield {"type": "Feature", **plain, "properties": {"datetime": None, **properties}}
+            yield {"type": "Feature", **plain, "properties": {"datetime": None, **properties, **reserved}}
 
 
 def _geojson(shape: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from stacaster.catalog.item_table.connection import quoted
 from stacaster.catalog.item_table.connections import ask
 from stacaster.catalog.item_table.cql2 import column_of
+from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
 from stacaster.model import format_datetime
 

@@ -16,13 +16,15 @@ from stacaster.cli import options, show
 @options.json_option
 def info(catalog: str | None, as_json: bool) -> None:
     """Show the collections of a catalog with number of items and extent."""
-    found = show.opened(catalog).info()
+    found = show.opened(catalog, damaged=True).info()
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
     show.rows(found["collections"], ("collection", "items", "bbox", "interval", "title"), as_json=False)
     if found["interrupted_commit"]:
         click.echo("a commit was interrupted; the next ingest finishes it", err=True)
+    for problem in found["problems"]:
+        click.echo(problem, err=True)
 
 
 @click.command(cls=options.BboxCommand, epilog="\b\nExample:\n  stacaster items --bbox 138,-32,139,-31 --datetime 2003")
