@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.catalog import ItemSearch, open_catalog
 from stacaster.config import catalog_path
@@ -18,6 +18,8 @@ from stacaster.geo.bbox_datetime import parse_bbox
 from stacaster.geo.regions import region_bbox
 from stacaster.ingest.acquire import ingest_search
 from stacaster.model import Report
+from stacaster.model.names import Names, as_names, check_known, one_of
+from stacaster.model.run_options import CubeRunOptions, GlobalRunOptions
 from stacaster.products import all_products
 from stacaster.tiles import collect_tiles, plan_tiles, read_recipe, run_tiles, submit_tiles, wait_tiles
 from stacaster.tiles.ledger import Status
@@ -48,11 +50,11 @@ def run(
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    bands: Sequence[str] = (),
-    index: Sequence[str] = (),
+    bands: Names | None = None,
+    index: str | Sequence[str] = (),
     composite: str | None = None,
     overwrite: bool = False,
-    **options: Any,
+    **options: Unpack[CubeRunOptions],
 ) -> RunResult:
     """Search, download, ingest, and write a cube of the scenes that were found; the same call goes on when interrupted.
 
@@ -65,7 +67,8 @@ def run(
         composite: ``median``, ``geomedian`` ...; None keeps the dates.
         overwrite: Replace a file that exists.
         **options: ``units``, ``mask``, ``groupby``, ``crs``, ``resolution``, ``resampling`` and ``period`` of the cube;
-            ``progress`` of the ingest, ``export_progress`` of the cube; all others are those of ``ingest_search``.
+            ``progress`` of the ingest, ``export_progress`` of the cube; all others are those of ``ingest_search``,
+            where stacks of granules are made by ``stack_by``.
 
     Returns:
         What became of the granules, and the path that was written.
@@ -77,16 +80,19 @@ def run(
         LoadError: The scenes do not share one grid: name ``crs`` and ``resolution``.
         ExportError: The file cannot be written.
     """
+    check_known("run", options, CubeRunOptions, also=("catalog", "bands", "index", "composite", "overwrite"))
+    asked = dict[str, Any](options)
+    asked["groupby"] = one_of(asked, "groupby", "group_by")
     check_output(output, overwrite)
-    shape = {key: options.pop(key) for key in _CUBE if key in options}
-    period, progress = options.pop("period", None), options.pop("export_progress", None)
-    report = ingest_search(product, catalog=catalog, **options)
-    if options.get("dry_run"):
+    shape = {key: asked.pop(key) for key in _CUBE if key in asked}
+    period, progress = asked.pop("period", None), asked.pop("export_progress", None)
+    report = ingest_search(product, catalog=catalog, **asked)
+    if asked.get("dry_run"):
         return RunResult(report=report, path=None)
     collection, ids = _found(catalog, report, product)
-    place = _place(options, open_catalog(catalog_path(catalog)).search(ids=ids))
+    place = _place(asked, open_catalog(catalog_path(catalog)).search(ids=ids))
     if not bands and not index:
-        bands = _bands(collection, options.get("subsystem") or ())
+        bands = _bands(collection, as_names(asked.get("subsystem"), "subsystem") or ())
     given: dict[str, Any] = {
         "catalog": catalog, "collection": collection, "ids": ids, "overwrite": overwrite, "progress": progress, **place,
         **{key: value for key, value in shape.items() if value not in (None, (), [])},
@@ -100,7 +106,7 @@ def run(
     return RunResult(report=report, path=path)
 
 
-def global_run(
+def global_run(  # noqa: PLR0913 - as many as a user can choose
     product: str,
     output: str | os.PathLike[str],
     *,
@@ -109,7 +115,11 @@ def global_run(
     executor: str = "processes",
     workers: int = 1,
     memory_mb: int = 1500,
-    **options: Any,
+    address: str | None = None,
+    sbatch: Mapping[str, str] | None = None,
+    window: int | None = None,
+    max_array: int | None = None,
+    **options: Unpack[GlobalRunOptions],
 ) -> RunResult:
     """Search, download, ingest, and compute tiles of the scenes that were found; the same call goes on after a stop.
 
@@ -123,10 +133,14 @@ def global_run(
         executor: ``processes``, ``threads``, ``dask`` or ``slurm``.
         workers: Granules and tiles at a time.
         memory_mb: Memory that the pixels of a tile may take in a worker.
-        **options: ``address`` of ``dask``; ``sbatch`` (options of it), ``window`` and ``max_array`` of ``slurm``;
-            ``grid``, ``tile_size``, ``resolution``, ``bands``, ``index``, ``units``, ``mask``, ``groupby``,
+        address: Scheduler of ``dask``.
+        sbatch: Options of sbatch, of ``slurm``.
+        window: Elements of ``slurm`` that may run at once.
+        max_array: Largest number of elements of ``slurm``.
+        **options: ``grid``, ``tile_size``, ``resolution``, ``bands``, ``index``, ``units``, ``mask``, ``groupby``,
             ``composite``, ``period``, ``resampling``, ``format``, and ``result_name`` of the recipe; ``progress`` of
-            the ingest, ``tile_progress`` of the tiles; all others are those of ``ingest_search``.
+            the ingest, ``tile_progress`` of the tiles; all others are those of ``ingest_search``, where stacks of
+            granules are made by ``stack_by``.
 
     Returns:
         What became of granules and tiles, and the catalog of results (``netcdf``: the folder of tiles).
@@ -139,26 +153,28 @@ def global_run(
     """
     if executor not in EXECUTORS:
         raise UsageError(f"{executor!r} is no executor; {nearest(executor, EXECUTORS)}")
-    slurm = {key: options.pop(key) for key in ("window", "max_array") if key in options}
-    slurm = {key: value for key, value in slurm.items() if value is not None}
-    sbatch, address = options.pop("sbatch", None) or {}, options.pop("address", None)
-    progress = options.pop("tile_progress", None)
-    given = {key: options.pop(key) for key in _OF_RECIPE if key in options} | {"name": options.pop("result_name", None)}
+    check_known("global_run", options, GlobalRunOptions, also=("recipe", "catalog", "executor", "workers", "memory_mb"))
+    asked = dict[str, Any](options)
+    asked["groupby"] = one_of(asked, "groupby", "group_by")
+    array: dict[str, Any] = {"options": dict(sbatch or {}), "window": window, "max_array": max_array}
+    array = {key: value for key, value in array.items() if value is not None}
+    progress = asked.pop("tile_progress", None)
+    given = {key: asked.pop(key) for key in _OF_RECIPE if key in asked} | {"name": asked.pop("result_name", None)}
     wanted = read_recipe(recipe, **given)
     machines: int | Cluster = workers
     if executor in ("dask", "slurm"):
-        machines = Cluster(executor=executor, workers=workers, address=address, options=sbatch, **slurm)
-    report = ingest_search(product, catalog=catalog, workers=machines, **options)
-    if options.get("dry_run"):
+        machines = Cluster(executor=executor, workers=workers, address=address, **array)
+    report = ingest_search(product, catalog=catalog, workers=machines, **asked)
+    if asked.get("dry_run"):
         return RunResult(report=report, path=None)
     collection, _ = _found(catalog, report, product)
-    found = {**wanted.to_dict(), "collection": collection, **_conditions(wanted.to_dict(), options)}
+    found = {**wanted.to_dict(), "collection": collection, **_conditions(wanted.to_dict(), asked)}
     if not wanted.bands and not wanted.index:
-        found["bands"] = _bands(collection, options.get("subsystem") or ())
-    place = {key: options[key] for key in _PLACE if options.get(key) is not None}
+        found["bands"] = _bands(collection, as_names(asked.get("subsystem"), "subsystem") or ())
+    place = {key: asked[key] for key in _PLACE if asked.get(key) is not None}
     plan_tiles(read_recipe(found), catalog=catalog, **place).write(output)
     if executor == "slurm":
-        counts = _on_slurm(output, progress=progress, memory_mb=memory_mb, options=sbatch, **slurm)
+        counts = _on_slurm(output, progress=progress, array={**array, "memory_mb": memory_mb})
     else:
         counts = run_tiles(
             output, executor=executor, workers=workers, memory_mb=memory_mb, address=address, progress=progress
@@ -175,10 +191,10 @@ _OF_RECIPE = (
 )  # fmt: skip
 
 
-def _on_slurm(output: str | os.PathLike[str], *, progress: Any, **options: Any) -> dict[Status, int]:
+def _on_slurm(output: str | os.PathLike[str], *, progress: Any, array: Mapping[str, Any]) -> dict[Status, int]:
     """Submit until nothing is pending; a tile whose element dies again and again ends as failed."""
     counts: dict[Status, int] = {}
-    while submit_tiles(output, **options) is not None:
+    while submit_tiles(output, **array) is not None:
         counts = wait_tiles(output, progress=progress)
     return counts or wait_tiles(output, progress=progress)
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
-from stacaster.errors import UsageError, nearest
+from stacaster.errors import UsageError
 from stacaster.geo import bbox_datetime as parsing
 from stacaster.geo.area_input import read_place
 from stacaster.model import Query
+from stacaster.model.granule_options import GranuleOptions
+from stacaster.model.names import check_known, one_of
 from stacaster.model.values import read_choice, read_count, read_number
 from stacaster.products import all_products
 
 
-def build_query(product: str | None = None, **conditions: Any) -> Query:
+def build_query(product: str | None = None, **conditions: Unpack[GranuleOptions]) -> Query:
     """Check the conditions of a search.
 
     Args:
@@ -33,10 +35,10 @@ def build_query(product: str | None = None, **conditions: Any) -> Query:
     Raises:
         UsageError: A condition cannot be understood, or two contradict each other.
     """
-    given = {key: value for key, value in conditions.items() if value is not None}
-    unknown = [key for key in given if key not in _KNOWN]
-    if unknown:
-        raise UsageError(f"search has no condition {unknown[0]!r}; {nearest(unknown[0], sorted(_KNOWN))}")
+    check_known("search", conditions, GranuleOptions)
+    given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
+    if "collections" in given:
+        given["collection"] = one_of(given, "collection", "collections")
     product, version = _product(product, given.pop("version", None))
     place = read_place(**{key: given.pop(key) for key in _PLACE if key in given})
     time = parsing.time_range(**{key: given.pop(key) for key in _TIME if key in given})
@@ -252,4 +254,3 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "collection": _text, "provider": _text, "attributes": _attributes, "ids": _ids,
     "platforms": _words,
 }  # fmt: skip
-_KNOWN = {*_READERS, *_PLACE, *_TIME, "name", "version", "track", "cycle", "cloud_cover_max"}

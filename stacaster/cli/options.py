@@ -49,7 +49,12 @@ bbox_option: Decorator = click.option("--bbox", metavar="W,S,E,N", help="Box in 
 datetime_option: Decorator = click.option(
     "--datetime", metavar="TIME", help="Time or range: 2001, 2001-03, 2001-01-01/2001-06-30, 2005/.."
 )
-collection_option: Decorator = click.option("--collection", metavar="ID", help="Collection of the catalog.")
+collection_option: Decorator = click.option(
+    "--collection", "--collections", "collection", metavar="ID,ID", help="Collection of the catalog, or several."
+)
+groupby_option: Decorator = click.option(
+    "--groupby", "--group-by", "groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]"
+)
 json_option: Decorator = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
 
 
@@ -160,7 +165,7 @@ _PLACE: tuple[Decorator, ...] = (
 _SHAPE: tuple[Decorator, ...] = (
     click.option("--mask", multiple=True, metavar="NAME",
                  help="fill, saturated, swir_dead, cloud, snow, water or ASSET=CLASS; may be repeated."),
-    click.option("--groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]"),
+    groupby_option,
     click.option("--crs", metavar="CRS", help="CRS of the cube. [default: the scenes' own grid]"),
     click.option("--resolution", type=float, metavar="N", help="Pixel size, with --crs."),
     click.option("--source", is_flag=True, help="Add the scene of each pixel."),
@@ -238,12 +243,14 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=pairs,
                  help="Attribute of the provider, or an option of asf_search; may be repeated."),
     click.option("--provider", metavar="NAME", help="Provider at CMR, such as LPCLOUD."),
-    click.option("--collection-id", "collection", metavar="ID", help="Collection at the service (CMR: concept id)."),
+    click.option("--collection-id", "--collection", "--collections", "collection", metavar="ID",
+                 help="Collection at the service (CMR: concept id)."),
     click.option("--version", metavar="TEXT", help="Version of the product, such as 003."),
     click.option("--name", metavar="PATTERN", help="Granule names with * and ?."),
     click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules."),
-    click.option("--group-by", metavar="KEY,KEY", help="Stacks by path, frame, direction, orbit ..."),
+    click.option("--group-by", "--stack-by", "--groupby", "group_by", metavar="KEY,KEY",
+                 help="Stacks by path, frame, direction, orbit ..."),
     click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N (of each stack)."),
     click.option("--earliest", type=click.IntRange(min=1), metavar="N", help="Only the first N (of each stack)."),
     click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
@@ -265,6 +272,15 @@ CONDITIONS = (
 def conditions_of_search(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the conditions of a search to a command."""
     return _with(_CONDITIONS, function)
+
+
+_STACK_BY: Decorator = click.option("--stack-by", metavar="KEY,KEY", help="Stacks by path, frame, direction ...")
+
+
+def conditions_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the conditions of a search to a command that also groups the scenes of a cube."""
+    at = CONDITIONS.index("group_by")
+    return _with((*_CONDITIONS[:at], _STACK_BY, *_CONDITIONS[at + 1 :]), function)
 
 
 def search_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import Settings, catalog_path
@@ -19,6 +19,8 @@ from stacaster.ingest.convert.ingest_options import OPTIONS, parse_wanted
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.ingest.sources import merged, split_sources
 from stacaster.model import Granule, GranuleFile, Outcome, Report
+from stacaster.model.granule_options import IngestOptions
+from stacaster.model.names import Names, as_names
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
@@ -29,12 +31,12 @@ def ingest(
     *,
     catalog: str | os.PathLike[str] | None = None,
     workers: int | Cluster | None = None,
-    subsystem: Sequence[str] = (),
+    subsystem: Names = (),
     keep_swir: bool = False,
     profile: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[IngestOptions],
 ) -> Report:
     """Turn granule files into one verified COG per band and register them in a catalog.
 
@@ -70,7 +72,12 @@ def ingest(
     """
     if isinstance(workers, Cluster):
         if not dry_run:
-            given = {"subsystem": list(subsystem), "keep_swir": keep_swir, "profile": profile, **options}
+            given = {
+                "subsystem": as_names(subsystem, "subsystem"),
+                "keep_swir": keep_swir,
+                "profile": profile,
+                **options,
+            }
             return _ingest_on(workers, files, CatalogStore(catalog_path(catalog)), given, progress)
         workers = 1
     chosen = _chosen(subsystem, options) | {"keep_swir": keep_swir, "dry_run": dry_run, "known_only": False}
@@ -82,12 +89,12 @@ def update(
     *,
     catalog: str | os.PathLike[str] | None = None,
     workers: int | None = None,
-    subsystem: Sequence[str] = (),
+    subsystem: Names = (),
     keep_swir: bool = False,
     profile: str | None = None,
     dry_run: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[IngestOptions],
 ) -> Report:
     """Ingest again those granules of a catalog whose files, settings or software changed; take no new ones in.
 
@@ -122,7 +129,7 @@ def update(
     return _ingest(files, root, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
-def _chosen(subsystem: Sequence[str], options: dict[str, Any]) -> dict[str, Any]:
+def _chosen(subsystem: Names, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"s3": bool(options.get("s3")), **parse_wanted(subsystem, **options)}
 
 
@@ -135,7 +142,7 @@ def _ingest_on(
     # The area is read here: a file with polygons need not be where the machines are.
     plain = {key: value for key, value in options.items() if key not in ("bbox", "region", "name_column")}
     plain |= {"intersects": wanted["area"], "catalog": str(store.root.absolute())}
-    tasks = tasks_of(granules, **plain)
+    tasks = tasks_of(granules, plain)
     outcomes = run_spread(tasks, function="stacaster.ingest.cluster_ingest:ingest_one", cluster=cluster, store=store)
     return _report(collected(outcomes, len(granules), progress))
 

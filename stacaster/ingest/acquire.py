@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.access.fetch import FetchReport, fetch
 from stacaster.access.search import iter_granules
@@ -28,13 +28,16 @@ from stacaster.ingest.convert.source import options_of
 from stacaster.ingest.fingerprint import HAS_IT, has_all
 from stacaster.ingest.register import register
 from stacaster.model import Granule, Outcome, Report
+from stacaster.model.granule_options import IngestSearchOptions
+from stacaster.model.names import as_names, check_known
 from stacaster.products import all_products
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4
-_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "with_classes", *(k for k in OPTIONS if k not in AREA))
+_CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "with_classes", *(OPTIONS - AREA))
+_OWN = ("catalog", "cache_dir", "discard_source", "no_copy", "dry_run", "progress")
 
 
 def ingest_search(
@@ -46,7 +49,7 @@ def ingest_search(
     no_copy: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[IngestSearchOptions],
 ) -> Report:
     """Search for granules, download those that the catalog lacks, and ingest them.
 
@@ -75,18 +78,20 @@ def ingest_search(
         SearchError: The search service refuses or does not answer.
         CatalogError: The folder is not a catalog of ours.
     """
-    conversion = {key: options.pop(key) for key in _CONVERSION if key in options}
-    is_remote, is_cut = bool(options.pop("remote", False)), bool(options.pop("clip", False))
+    check_known("ingest_search", options, IngestSearchOptions, also=_OWN)
+    asked = dict[str, Any](options)
+    conversion = {key: asked.pop(key) for key in _CONVERSION if key in asked}
+    is_remote, is_cut = bool(asked.pop("remote", False)), bool(asked.pop("clip", False))
     root = catalog_path(catalog)
     if is_remote or is_cut:
         # Of which area and bands an item is, is known only when its granule was opened.
         existing = None
-        area = parse_area(**{key: options.get(key) for key in AREA})
+        area = parse_area(**{key: asked.get(key) for key in AREA})
         conversion |= {} if area is None else {"intersects": area}
     else:
         existing = _Existing(root, conversion)
     counter = _Counter(progress)
-    missing = _missing(iter_granules(product, **options), existing, counter)
+    missing = _missing(iter_granules(product, **asked), existing, counter)
     if dry_run:
         for granule in missing:
             reason = "would be registered in place" if no_copy else "would be fetched and ingested"
@@ -118,7 +123,7 @@ def _on_cluster(missing: Iterable[Granule], root: Path, options: dict[str, Any],
     cluster = options.pop("workers")
     cache = options.pop("cache_dir")
     payload = {
-        **options, "subsystem": list(options.get("subsystem", ())), "catalog": str(root.absolute()),
+        **options, "subsystem": as_names(options.get("subsystem"), "subsystem") or [], "catalog": str(root.absolute()),
         "cache_dir": None if cache is None else str(Path(cache).absolute()),
     }  # fmt: skip
     tasks = ((granule.id, {**payload, "granule": granule.to_dict()}) for granule in missing)

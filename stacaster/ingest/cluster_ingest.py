@@ -84,7 +84,7 @@ def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., N
     return found
 
 
-def tasks_of(granules: Iterable[GranuleFiles], **options: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def tasks_of(granules: Iterable[GranuleFiles], options: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and task of each granule."""
     for granule in granules:
         payload = {"files": [str(path) for path in granule.files], **options}

@@ -48,16 +48,36 @@ def with_one_name(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = dict(options)
     for alias, name in ALIASES.items():
-        value = given.pop(alias, None)
-        if value is None:
-            continue
-        if given.get(name) is not None:
-            raise UsageError(f"{alias}= and {name}= are names of one option; give one of them")
-        given[name] = value
+        if alias in given:
+            given[name] = one_of(given, alias, name)
     for name in ("bands", "collections", "ids"):
         if name in given:
             given[name] = as_names(given[name], name)
     return given
+
+
+def one_name(value: Any, argument: str) -> str | None:
+    """Return the only name that an argument gives; None for None.
+
+    Raises:
+        UsageError: It gives several, or none.
+    """
+    names = as_names(value, argument)
+    if names is not None and len(names) != 1:
+        raise UsageError(f"{argument}={value!r}: give one name")
+    return None if names is None else names[0]
+
+
+def one_of(options: dict[str, Any], *names: str) -> Any:
+    """Take an option with several names out of options, and return its value; None where it is not given.
+
+    Raises:
+        UsageError: Two of the names are given.
+    """
+    values = {name: value for name in names if (value := options.pop(name, None)) is not None}
+    if len(values) > 1:
+        raise UsageError(f"{' and '.join(f'{name}=' for name in values)} are names of one option; give one of them")
+    return next(iter(values.values()), None)
 
 
 def option_names(*families: type) -> frozenset[str]:

@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.analysis.composites import GREENNESS, check_method
 from stacaster.cube.units import check_units
-from stacaster.errors import UsageError, nearest
+from stacaster.errors import UsageError
 from stacaster.export.made import find_indices
+from stacaster.model.names import as_names, check_known, one_of
+from stacaster.model.run_options import RecipeOptions
 
 _LISTS = ("bands", "index", "mask")
 _NUMBERS = ("tile_size", "resolution", "greenness")
@@ -91,7 +93,9 @@ class Recipe:
         return found
 
 
-def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Any) -> Recipe:
+def read_recipe(
+    source: str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Unpack[RecipeOptions]
+) -> Recipe:
     """Return a recipe.
 
     Args:
@@ -102,15 +106,8 @@ def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any] | None = None
         UsageError: There is no such file, or a field is unknown or wrong.
     """
     given = {} if source is None else dict(source) if isinstance(source, Mapping) else _read(Path(source))
-    given = {key: value for key, value in given.items() if value is not None}
-    given |= {key: value for key, value in options.items() if value not in (None, (), [])}
-    known = [field.name for field in dataclasses.fields(Recipe)]
-    for key in given:
-        if key not in known:
-            raise UsageError(f"a recipe has no {key!r}; {nearest(key, known)}")
-    for key in _LISTS:
-        if key in given:
-            given[key] = (given[key],) if isinstance(given[key], str) else tuple(str(part) for part in given[key])
+    given = _by_own_names({key: value for key, value in given.items() if value is not None})
+    given |= _by_own_names({key: value for key, value in options.items() if value not in (None, (), [])})
     for key in _NUMBERS:
         if key in given and (isinstance(given[key], bool) or not isinstance(given[key], (int, float))):
             raise UsageError(f"{key} of the recipe is {given[key]!r}, but a number is needed")
@@ -120,6 +117,25 @@ def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any] | None = None
     recipe = Recipe(**given)
     _check(recipe)
     return recipe
+
+
+def _by_own_names(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields of a recipe by one name each, lists of names as tuples."""
+    check_known("a recipe", options, RecipeOptions)
+    given = dict(options)
+    for name, alias in (("collection", "collections"), ("groupby", "group_by")):
+        value = one_of(given, name, alias)
+        if value is not None:
+            given[name] = value
+    if "collection" in given:
+        given["collection"] = ",".join(as_names(given["collection"], "collection") or ())
+    for name in ("bands", "mask"):
+        if name in given:
+            given[name] = tuple(as_names(given[name], name) or ())
+    if "index" in given:
+        # A formula may have commas.
+        given["index"] = (given["index"],) if isinstance(given["index"], str) else tuple(map(str, given["index"]))
+    return given
 
 
 def _read(path: Path) -> dict[str, Any]:

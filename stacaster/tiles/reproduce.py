@@ -7,10 +7,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.errors import CatalogError
 from stacaster.files.atomic import complete_file
+from stacaster.model.names import check_known
+from stacaster.model.run_options import TileRunOptions
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks, software_versions
 from stacaster.tiles.run import run_tiles
@@ -20,7 +22,7 @@ _WORDS = (".json",)
 
 
 def reproduce_tiles(
-    run: str | os.PathLike[str], output: str | os.PathLike[str], **options: Any
+    run: str | os.PathLike[str], output: str | os.PathLike[str], **options: Unpack[TileRunOptions]
 ) -> list[dict[str, str]]:
     """Compute the tiles of a run again, in another folder, from the same scenes with the same recipe.
 
@@ -36,6 +38,7 @@ def reproduce_tiles(
     Raises:
         CatalogError: There is no run, or the new folder holds something else.
     """
+    check_known("reproduce_tiles", options, TileRunOptions)
     old, new = Path(run).absolute(), Path(output).absolute()
     if old.name == RUN:
         old = old.parent

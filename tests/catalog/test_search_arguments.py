@@ -97,4 +97,4 @@ def test_a_search_of_a_catalog_on_disk(catalog: Catalog) -> None:
         {"source": str(catalog.root / "catalog.json"), "start": "2003", "end": "2003"},
     ):
         assert [granule.id for granule in stacaster.search("ast_l1t", **options)] == expected
-    assert len(stacaster.search(["AST_L1T", "AST_07"], source=catalog.root, max_items="3")) == 3
+    assert len(stacaster.search(["AST_L1T", "AST_07"], source=catalog.root, max_items="3")) == 3  # type: ignore[arg-type]

@@ -84,7 +84,7 @@ def test_bad_input_names_what_there_is(radar: Radar, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'relativOrbit' is no option of a stack; nearest are relative_orbit"):
         stacaster.sar.find_stacks(relativOrbit=100)
     with pytest.raises(UsageError, match=r"no condition 'frames'; nearest are frame"):
-        stacaster.sar.find_stacks().filter(frames=1)
+        stacaster.sar.find_stacks().filter(frames=1)  # type: ignore[call-arg]
     with pytest.raises(UsageError, match="another name of relative_orbit"):
         stacaster.sar.find_stacks(path=1, relativeOrbit=2)
     for season in ("13-2", "2-30/3-1", [0, 5], "winter", [1, 2, 3]):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.access.conditions import build_query
 from stacaster.access.search.filters import fits, touching
@@ -18,72 +18,60 @@ from stacaster.errors import UsageError
 from stacaster.geo.areas import box_geometry
 from stacaster.instruments.versions import newest_only
 from stacaster.model import Granule, Query
-from stacaster.model.names import Names, as_names
+from stacaster.model.granule_options import SearchOptions
+from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.values import read_count
 from stacaster.network.http import RetryPolicy
 
-SELECTION = ("group_by", "latest", "earliest", "min_count", "max_count", "min_coverage")
-"""Options that say what is kept of a result."""
+_CHOICE = ("latest", "earliest", "min_count", "max_count", "min_coverage")
 
 
-def search(
-    product: Names | None = None,
-    *,
-    source: str | os.PathLike[str] = "cmr",
-    limit: int | None = None,
-    all_versions: bool = False,
-    **conditions: Any,
-) -> GranuleSearch:
+def search(product: Names | None = None, **conditions: Unpack[SearchOptions]) -> GranuleSearch:
     """Find granules and return all of them.
 
     Args:
         product: Short name such as ``AST_L1T``, or several; at a STAC API or catalog the collection.
-        source: ``cmr``, ``asf`` (radar at the Alaska Satellite Facility), ``planetary-computer``, ``earth-search``,
-            address of a STAC API, or folder of a catalog.
-        limit: Largest number of granules; ``max_items`` is another name.
-        all_versions: Keep older versions of a scene beside the newest.
-        **conditions: ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``,
-            ``start``, ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``path``, ``frame``,
-            ``direction``, ``polarization``, ``name``, ``attributes``, ``ids``; see ``build_query``. What is kept of
-            the result: ``group_by`` (``path,frame``), ``latest``, ``earliest``, ``min_count``, ``max_count``,
-            ``min_coverage``; see ``stacks.parse_selection``.
+        **conditions: ``source`` (``cmr``, ``asf``: radar at the Alaska Satellite Facility, ``planetary-computer``,
+            ``earth-search``, address of a STAC API, or folder of a catalog), ``limit`` (largest number of granules;
+            ``max_items`` is another name), ``all_versions`` (keep older versions of a scene beside the newest);
+            ``version``, ``collection``, ``provider``, ``region``, ``bbox``, ``intersects``, ``datetime``, ``start``,
+            ``end``, ``months``, ``cloud_cover_max``, ``day_night``, ``orbit``, ``path``, ``frame``, ``direction``,
+            ``polarization``, ``name``, ``attributes``, ``ids``; see ``build_query``. What is kept of the result:
+            ``group_by`` (``path,frame``), ``latest``, ``earliest``, ``min_count``, ``max_count``, ``min_coverage``; see
+            ``stacks.parse_selection``.
 
     Raises:
         UsageError: A condition cannot be understood, or the service cannot be asked so.
         SearchError: The service refuses or does not answer.
     """
-    rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
-    policy = conditions.pop("policy", None)
-    limit = _limit(limit, conditions.pop("max_items", None))
-    queries = _queries(product, conditions)
-    found = _merged(queries, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+    queries, rules, service = _split(product, conditions)
+    found = _merged(queries, rules, **service)
     return GranuleSearch(tuple(found), area_of(queries[0]), rules.group_by)
 
 
-def iter_granules(
-    product: Names | None = None,
-    *,
-    source: str | os.PathLike[str] = "cmr",
-    limit: int | None = None,
-    all_versions: bool = False,
-    policy: RetryPolicy | None = None,
-    **conditions: Any,
-) -> Iterator[Granule]:
+def iter_granules(product: Names | None = None, **conditions: Unpack[SearchOptions]) -> Iterator[Granule]:
     """Yield granules one by one, ordered by time; arguments as in ``search``.
 
     Memory is constant, except that ``group_by`` and ``min_count`` have to see all before the first can be given.
     """
-    rules = parse_selection(**{key: conditions.pop(key) for key in SELECTION if key in conditions})
-    limit = _limit(limit, conditions.pop("max_items", None))
-    queries = _queries(product, conditions)
-    return _merged(queries, rules, source=source, limit=limit, all_versions=all_versions, policy=policy)
+    queries, rules, service = _split(product, conditions)
+    return _merged(queries, rules, **service)
 
 
-def _limit(limit: Any, max_items: Any) -> int | None:
-    if limit is not None and max_items is not None:
-        raise UsageError("limit and max_items are names of one option; give one of them")
-    given = limit if limit is not None else max_items
-    return None if given is None else read_count("limit", given)
+def _split(product: Names | None, conditions: Mapping[str, Any]) -> tuple[list[Query], Selection, dict[str, Any]]:
+    """Return what is asked, what is kept of the answers, and how the service is asked."""
+    check_known("search", conditions, SearchOptions)
+    given = dict(conditions)
+    keys = as_names(one_of(given, "group_by", "stack_by", "groupby"), "group_by")
+    rules = parse_selection(group_by=keys, **{key: given.pop(key, None) for key in _CHOICE})
+    limit = one_of(given, "limit", "max_items")
+    service = {
+        "source": given.pop("source", None) or "cmr",
+        "limit": None if limit is None else read_count("limit", limit),
+        "all_versions": bool(given.pop("all_versions", False)),
+        "policy": given.pop("policy", None),
+    }
+    return _queries(product, given), rules, service
 
 
 def _queries(product: Names | None, conditions: Mapping[str, Any]) -> list[Query]:

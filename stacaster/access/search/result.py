@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.access.search.baselines import StackBaselines, stack_baselines
 from stacaster.analysis.stacks import Pair, Stack, choose, group, keep, nearest_pairs, parse_selection, split_conditions
 from stacaster.model import Granule, StateVector
+from stacaster.model.granule_options import GranuleSearchFilterOptions, GranuleSelectOptions
+from stacaster.model.names import as_names, check_known
 
 if TYPE_CHECKING:
     import geopandas
@@ -40,17 +42,20 @@ class GranuleSearch:
         """
         return replace(self, keys=parse_selection(group_by=keys).group_by)
 
-    def select(self, **selection: Any) -> GranuleSearch:
+    def select(self, **selection: Unpack[GranuleSelectOptions]) -> GranuleSearch:
         """Keep some granules of each stack: ``latest``, ``earliest``, ``min_count``, ``max_count``, ``min_coverage``.
 
         Raises:
             UsageError: A number is out of range, or there is no area to cover.
         """
-        rules = parse_selection(**{"group_by": self.keys, **selection})
+        check_known("select", selection, GranuleSelectOptions)
+        given = dict[str, Any](selection)
+        keys = as_names(given.pop("group_by", None), "group_by")
+        rules = parse_selection(group_by=self.keys if keys is None else keys, **given)
         kept = tuple(choose(self.granules, rules, self.area))
         return GranuleSearch(kept, self.area, rules.group_by, self.origin or self)
 
-    def filter(self, **conditions: Any) -> GranuleSearch:
+    def filter(self, **conditions: Unpack[GranuleSearchFilterOptions]) -> GranuleSearch:
         """Keep the granules and stacks that fit; nothing is asked of the service. ``reset`` takes all back.
 
         Args:

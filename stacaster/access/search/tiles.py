@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.access.conditions import build_query
-from stacaster.access.search.find import SELECTION, area_of, iter_granules
+from stacaster.access.search.find import area_of, iter_granules
 from stacaster.access.search.result import GranuleSearch
 from stacaster.errors import UsageError
 from stacaster.geo.areas import bounds_of, box_geometry
 from stacaster.instruments.versions import scene_and_rank
 from stacaster.model import Granule
+from stacaster.model.granule_options import SearchOptions, ServiceOptions, TileSearchOptions
+from stacaster.model.names import check_known, option_names
+from stacaster.model.options import AreaOptions
 
 _TILE_MARGIN = 0.5
 
 
 def search_tiles(
-    product: str | None = None, *, tile_size: float = 10.0, **options: Any
+    product: str | None = None, *, tile_size: float = 10.0, **options: Unpack[TileSearchOptions]
 ) -> Iterator[tuple[tuple[float, float, float, float], GranuleSearch]]:
     """Search a large area tile by tile; each granule comes once, with the first tile that it touches.
 
@@ -35,16 +38,18 @@ def search_tiles(
     """
     import shapely
 
-    search_options = {key: options.pop(key) for key in ("source", "all_versions", "policy") if key in options}
-    if {"limit", *SELECTION} & set(options):
+    if (option_names(SearchOptions) - option_names(TileSearchOptions)) & set(options):
         raise UsageError("limit and selections work on a whole search, not on tiles")
     if not 0 < tile_size <= 180:
         raise UsageError(f"tile_size is {tile_size}, but degrees from 0 to 180 are needed")
-    query = build_query(product, **options)
+    check_known("search_tiles", options, TileSearchOptions, also=("tile_size",))
+    given = dict[str, Any](options)
+    search_options = {key: given.pop(key) for key in option_names(ServiceOptions) if key in given}
+    query = build_query(product, **given)
     area = area_of(query)
     if area is None:
         raise UsageError("search_tiles needs an area: give region, bbox or intersects")
-    plain = {key: value for key, value in options.items() if key not in ("region", "bbox", "intersects", "name_column")}
+    plain = {key: value for key, value in given.items() if key not in option_names(AreaOptions)}
     whole = shapely.make_valid(shapely.geometry.shape(dict(area)))
     seen: set[str] = set()
     for tile in _tiles(bounds_of(area), tile_size):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.analysis.stacks.grouping import value_of
 from stacaster.analysis.stacks.season import parse_season
 from stacaster.errors import UsageError, nearest
 from stacaster.geo import bbox_datetime as query
 from stacaster.model import Granule
+from stacaster.model.granule_options import GranuleFilterOptions
 
 FILTERS = ("start", "end", "path", "frame", "asf_frame", "direction", "orbits", "polarization", "season", "ids")
 """Conditions on single granules."""
@@ -42,7 +43,7 @@ def split_conditions(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     return {key: found[key] for key in FILTERS if key in found}, {key: found[key] for key in _SELECTION if key in found}
 
 
-def keep(granules: Iterable[Granule], **conditions: Any) -> list[Granule]:
+def keep(granules: Iterable[Granule], **conditions: Unpack[GranuleFilterOptions]) -> list[Granule]:
     """Return the granules that fit all conditions.
 
     Args:

@@ -9,12 +9,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.model.options import ConditionOptions
 
 if TYPE_CHECKING:
     import pystac
@@ -30,7 +31,7 @@ def write_report(
     title: str | None = None,
     thumbnails: int = 500,
     overwrite: bool = False,
-    **conditions: Any,
+    **conditions: Unpack[ConditionOptions],
 ) -> Path:
     """Write a page with the footprints of a catalog, their pictures, and filters by collection, date, cloud and name.
 
@@ -59,7 +60,7 @@ def write_report(
         raise UsageError(f"{path.name} exists; --overwrite replaces it")
     opened = open_catalog(catalog_place(catalog))
     rows, pictures = [], 0
-    for item in opened.search(**{key: value for key, value in conditions.items() if value is not None}).items():
+    for item in opened.search(**conditions).items():
         row = _row(item)
         if pictures < thumbnails and (picture := _picture(item)) is not None:
             row["picture"] = picture

@@ -22,7 +22,7 @@ _MAKE: tuple[Callable[..., Any], ...] = (
     options.period_option,
     click.option("--units", metavar="NAME", help="dn, radiance, reflectance, brightness_temperature ..."),
     click.option("--mask", multiple=True, metavar="NAME", help="Masks as for load; may be repeated."),
-    click.option("--groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]"),
+    options.groupby_option,
     click.option("--resampling", metavar="NAME", help="nearest, bilinear, average ... [default: nearest]"),
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def _needed_product(function: Callable[..., Any]) -> Callable[..., Any]:
 @_needed_product
 @options.result_option
 @options.ingest_options
-@options.conditions_of_search
+@options.conditions_of_run
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @_make_options
@@ -71,7 +71,7 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", help="What is computed of each tile, .toml or .json.")
 @options.ingest_options
-@options.conditions_of_search
+@options.conditions_of_run
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @_make_options

@@ -36,7 +36,7 @@ def tiles() -> None:
 @click.option("--index", multiple=True, metavar="NAME", help="Index, in place of bands; may be repeated.")
 @click.option("--units", metavar="NAME", help="Units of the bands.")
 @click.option("--mask", multiple=True, metavar="NAME", help="Masks as for load; may be repeated.")
-@click.option("--groupby", metavar="NAME", help="time, solar_day, id or a property. [default: time]")
+@options.groupby_option
 @click.option("--composite", metavar="METHOD", help="median, geomedian, bare_earth, p10 ...")
 @options.period_option
 @click.option("--greenness", type=float, metavar="N", help="Of bare_earth. [default: 20]")

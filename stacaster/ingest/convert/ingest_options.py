@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.errors import UsageError
 from stacaster.geo.area_input import read_place
 from stacaster.model import PARTS
+from stacaster.model.granule_options import IngestOptions
+from stacaster.model.names import Names, as_names, check_known, option_names
+from stacaster.model.options import AreaOptions
 from stacaster.products import all_products
 
-AREA = ("bbox", "intersects", "region", "name_column")
+AREA = option_names(AreaOptions)
 """Options that name an area."""
 
-OPTIONS = ("bands", "frequency", "split_complex", *AREA, "variables", "classes", "s3", "keep_files")
+OPTIONS = option_names(IngestOptions)
 """Options of an ingest beside those of its signature."""
 
 
-def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any]:
+def parse_wanted(subsystem: Names | None = (), **options: Unpack[IngestOptions]) -> dict[str, Any]:
     """Check what is wanted of granules.
 
     Args:
@@ -34,19 +37,20 @@ def parse_wanted(subsystem: Sequence[str] = (), **options: Any) -> dict[str, Any
     Raises:
         UsageError: A name is not known, or an option cannot be understood.
     """
-    unknown = set(options) - set(OPTIONS)
-    if unknown:
-        raise UsageError(f"{', '.join(sorted(unknown))} is no option of an ingest; there are {', '.join(OPTIONS)}")
+    check_known("ingest", options, IngestOptions, also=("subsystem", "keep_swir", "profile", "workers", "dry_run"))
     frequency = options.get("frequency")
     if frequency is not None and str(frequency).upper() not in ("A", "B"):
         raise UsageError(f"frequency is {frequency!r}, but A or B is needed")
-    parts = [*subsystem, *([] if frequency is None else [f"frequency{str(frequency).upper()}"])]
+    parts = [
+        *(as_names(subsystem, "subsystem") or ()),
+        *([] if frequency is None else [f"frequency{str(frequency).upper()}"]),
+    ]
     return {
         "subsystems": _subsystems(parts),
-        "bands": _bands(options.get("bands") or (), split=bool(options.get("split_complex"))),
-        "area": parse_area(**{key: options.get(key) for key in AREA}),
+        "bands": _bands(as_names(options.get("bands"), "bands") or (), split=bool(options.get("split_complex"))),
+        "area": parse_area(**{key: value for key, value in options.items() if key in AREA}),
         "split_complex": bool(options.get("split_complex")),
-        "variables": _texts(options.get("variables") or ()),
+        "variables": as_names(options.get("variables"), "variables") or [],
         "classes": _granules_of_classes(options.get("classes")),
         "keep_files": bool(options.get("keep_files")),
     }
@@ -87,12 +91,7 @@ def _granules_of_classes(value: Any) -> list[str] | None:
     return [str(Path(entry).absolute()) for entry in named]
 
 
-def _texts(names: str | Sequence[str]) -> list[str]:
-    return [part.strip() for name in ([names] if isinstance(names, str) else names) for part in name.split(",")]
-
-
-def _bands(names: str | Sequence[str], *, split: bool) -> list[str]:
-    parts = _texts(names)
+def _bands(parts: Sequence[str], *, split: bool) -> list[str]:
     known = {band.name for product in all_products().values() for band in product.bands}
     for name in parts:
         if name not in known and not any(name.removesuffix(part) in known for part in PARTS):

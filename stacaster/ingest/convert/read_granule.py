@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.geo.hulls import HullOf
@@ -13,6 +12,8 @@ from stacaster.ingest.convert.band_selection import OUTSIDE, chosen, reading
 from stacaster.ingest.convert.ingest_options import parse_wanted
 from stacaster.ingest.convert.source import open_source, options_of
 from stacaster.model import Granule, GranuleFile
+from stacaster.model.granule_options import ReadAreaOptions
+from stacaster.model.names import Names, check_known
 from stacaster.network.remote import choose_file, is_remote
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ NOT_GRIDDED = (
 
 def read_area(
     source: str | os.PathLike[str] | Granule | GranuleFile,
-    bands: str | Sequence[str],
+    bands: Names,
     *,
     s3: bool = False,
-    **options: Any,
+    **options: Unpack[ReadAreaOptions],
 ) -> xr.Dataset:
     """Read bands of a granule as they are stored, an area or all of them, without making a catalog.
 
@@ -56,6 +57,7 @@ def read_area(
 
     from stacaster import products
 
+    check_known("read_area", options, ReadAreaOptions, also=("bands", "s3"))
     wanted = parse_wanted(bands=bands, **options)
     task: dict[str, Any] = {"files": [], **wanted}
     if is_remote(source):

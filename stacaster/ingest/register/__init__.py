@@ -21,6 +21,7 @@ from stacaster.geo.georef import footprint
 from stacaster.ingest.register.content import RemoteContent, read_content
 from stacaster.ingest.register.vrt import needs_vrt, write_vrt
 from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene, as_json
+from stacaster.model.names import Names, as_names
 from stacaster.products import recognise
 from stacaster.version import __version__
 
@@ -37,7 +38,7 @@ def register(
     granules: Iterable[Granule],
     *,
     catalog: str | os.PathLike[str] | None = None,
-    subsystem: Sequence[str] = (),
+    subsystem: Names = (),
     keep_swir: bool = False,
     workers: int = 4,
     dry_run: bool = False,
@@ -65,7 +66,7 @@ def register(
         CatalogError: The folder is not a catalog of ours.
     """
     root = CatalogStore(catalog_path(catalog))
-    options = ReadOptions(subsystems=tuple(subsystem), include_swir_after_cutoff=keep_swir)
+    options = ReadOptions(subsystems=tuple(as_names(subsystem, "subsystem") or ()), include_swir_after_cutoff=keep_swir)
     outcomes: list[Outcome] = []
     waiting = iter(granules)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.access.fetch import TransferRules, fetch_into
+from stacaster.access.fetch import Progress, TransferRules, fetch_into
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, NothingFoundError, StacasterError, UsageError
 from stacaster.geo.areas import box_around
@@ -45,7 +45,7 @@ class Dem:
         return {**vars(self), "path": str(self.path), "tiles": list(self.tiles), "ocean": list(self.ocean)}
 
 
-def make_dem(
+def make_dem(  # noqa: PLR0913 - as many as a user can choose
     area: Any,
     output: str | os.PathLike[str],
     *,
@@ -55,7 +55,9 @@ def make_dem(
     catalog: str | os.PathLike[str] | None = None,
     policy: RetryPolicy | None = None,
     rules: TransferRules | None = None,
-    **options: Any,
+    cache_dir: str | os.PathLike[str] | None = None,
+    workers: int = 4,
+    progress: Progress | None = None,
 ) -> Dem:
     """Make one DEM of the Copernicus GLO-30 tiles over an area.
 
@@ -74,7 +76,9 @@ def make_dem(
         catalog: Catalog that takes the DEM as an item; None for none.
         policy: Attempts and time of each question.
         rules: Limits of a transfer.
-        **options: ``cache_dir`` (for the tiles), ``workers``, ``progress`` as in ``fetch``.
+        cache_dir: Folder for the tiles.
+        workers: Files at a time, as in ``fetch``.
+        progress: As in ``fetch``.
 
     Raises:
         UsageError: An argument cannot be understood, or there is no geoid for heights above the ellipsoid.
@@ -85,9 +89,6 @@ def make_dem(
     from stacaster.sar.elevation.geoid import find_geoid
     from stacaster.sar.elevation.mosaic import grid_around
 
-    unknown = set(options) - {"cache_dir", "workers", "progress"}
-    if unknown:
-        raise UsageError(f"{min(unknown)!r} is no option of make_dem; there are cache_dir, workers, progress")
     if heights not in ("geoid", "ellipsoid"):
         raise UsageError(f"heights is {heights!r}, but geoid or ellipsoid is needed")
     # Without the geoid nothing is downloaded.
@@ -97,7 +98,7 @@ def make_dem(
     sizes = {tile: listing.size(tile) for tile in grid.tiles}
     if not any(sizes.values()):
         raise NothingFoundError("there is no tile of GLO-30 in this area: it lies in the ocean")
-    files = _fetched(listing, sizes, rules, options)
+    files = _fetched(listing, sizes, rules, folder=cache_folder(cache_dir) / BUCKET, workers=workers, progress=progress)
     path = Path(output)
     if path.suffix.lower() not in (".tif", ".tiff"):
         path = path / f"{_name(grid)}_{heights}.tif"
@@ -140,9 +141,14 @@ def _bounds(area: Any, margin: float) -> tuple[float, float, float, float]:
 
 
 def _fetched(
-    listing: Listing, sizes: Mapping[Tile, int | None], rules: TransferRules | None, options: Mapping[str, Any]
+    listing: Listing,
+    sizes: Mapping[Tile, int | None],
+    rules: TransferRules | None,
+    *,
+    folder: Path,
+    workers: int,
+    progress: Progress | None,
 ) -> dict[Tile, Path | None]:
-    folder = cache_folder(options.get("cache_dir")) / BUCKET
     by_name = {tile.name: tile for tile in sizes}
     wanted = [
         Granule(
@@ -152,9 +158,7 @@ def _fetched(
         )
         for name, tile in by_name.items() if sizes[tile] is not None
     ]  # fmt: skip
-    report = fetch_into(
-        wanted, lambda _: folder, workers=options.get("workers", 4), rules=rules, progress=options.get("progress")
-    )
+    report = fetch_into(wanted, lambda _: folder, workers=workers, rules=rules, progress=progress)
     if report.failed:
         raise FetchError(f"{report.failed[0].granule}: {report.failed[0].reason}")
     paths = {outcome.granule: outcome.files[0] for outcome in report.outcomes}

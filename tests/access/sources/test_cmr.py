@@ -246,7 +246,7 @@ def test_no_credentials_go_to_a_search(cmr: Cmr, twin: Twin, home: Path, monkeyp
         ({"day_night": "dusk"}, "all are day, night"),
         ({"months": "13"}, "months from 1 to 12"),
         ({"datetime": "2003", "start": "2003"}, "give one of them"),
-        ({"clouds": 5}, "search has no condition 'clouds'; nearest are cloud_cover_max"),
+        ({"clouds": 5}, "search has no option 'clouds'; nearest are cloud_cover_max"),
         ({"intersects": "missing.gpkg"}, "neither a geometry nor a file"),
         ({"intersects": {"type": "LineString", "coordinates": [[1, 2], [3, 4]]}}, "polygon with an area"),
         ({"source": "landsatlook"}, "source is 'landsatlook'"),
