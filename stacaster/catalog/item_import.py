@@ -19,7 +19,7 @@ from stacaster.catalog.foreign_items import ForeignCatalog, ForeignItem, fit_ite
 from stacaster.catalog.item_table import year_of
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path
-from stacaster.errors import ReadError, StacasterError, WriteError
+from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, is_space_error
 from stacaster.files.checksums import digest_file, multihash
 from stacaster.files.names import safe_id
 from stacaster.model import Outcome, Report, as_json, many_documents
@@ -224,5 +224,6 @@ def _has(path: Path, mark: str) -> bool:
 def _failed(error: Exception, *, name: str | None = None) -> Outcome:
     granule = name or str(getattr(error, "granule", None) or "?")
     if isinstance(error, OSError) and not isinstance(error, StacasterError):
-        error = WriteError(f"{granule} cannot be copied: {error.strerror or error}")
+        kind = SpaceError if is_space_error(error) else WriteError
+        error = kind(f"{granule} cannot be copied: {error.strerror or error}")
     return Outcome(granule=granule, status="failed", reason=str(error), error=type(error).__name__)

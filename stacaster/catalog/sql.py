@@ -76,7 +76,7 @@ class SqlResult:
 
         path = Path(output)
         with complete_file(path) as part:
-            pq.write_table(self.table, part, compression="zstd")
+            pq.write_table(self.table, part, compression="zstd", write_page_checksum=True)
         return path
 
     def items(self) -> list[pystac.Item]:

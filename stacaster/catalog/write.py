@@ -12,6 +12,8 @@ import numpy as np
 
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.files.csv_files import write_csv
+from stacaster.files.vector_files import write_geopackage
 
 if TYPE_CHECKING:
     from stacaster.catalog.item_source import ItemSource
@@ -53,11 +55,11 @@ def _parquet(search: ItemSource, path: Path) -> None:
     import stac_geoparquet.arrow as stac_arrow
 
     documents = [item.to_dict(transform_hrefs=False) for item in search.items()]
-    stac_arrow.to_parquet(stac_arrow.parse_stac_items_to_arrow(documents).read_all(), path)
+    stac_arrow.to_parquet(stac_arrow.parse_stac_items_to_arrow(documents).read_all(), path, write_page_checksum=True)
 
 
 def _csv(search: ItemSource, path: Path) -> None:
-    search.to_geodataframe().to_wkt().to_csv(path, index=False)
+    write_csv(search.to_geodataframe().to_wkt(), path)
 
 
 def _geopackage(search: ItemSource, path: Path) -> None:
@@ -65,7 +67,7 @@ def _geopackage(search: ItemSource, path: Path) -> None:
     for name in frame.columns:
         if name != "geometry" and frame[name].map(_is_list).any():
             frame[name] = frame[name].map(lambda value: " ".join(map(str, value)) if _is_list(value) else None)
-    frame.to_file(path, driver="GPKG", layer="items")
+    write_geopackage(frame, path, layer="items")
 
 
 def _is_list(value: Any) -> bool:

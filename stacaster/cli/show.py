@@ -197,7 +197,7 @@ def outcome(found: Report, *, as_json: bool, dry_run: bool) -> int:
 
 
 def exit_code(found: Report) -> int:
-    """Return 0, 4 when some granules failed, or the code of the error when all did."""
+    """Return 0, 8 when space ran out, 4 when some granules failed, or the code of the error when all did."""
     return code_of_failures([item.error for item in found.failed], len(found.outcomes))
 
 
@@ -205,6 +205,9 @@ def code_of_failures(classes: Sequence[str | None], total: int) -> int:
     """Return the exit code for failures by their error classes, among ``total`` granules."""
     if not classes:
         return 0
+    if errors.SpaceError.__name__ in classes:
+        # What failed for another reason can wait until there is space.
+        return errors.SpaceError.exit_code
     if len(classes) < total:
         return errors.PARTIAL_EXIT_CODE
     codes = {getattr(getattr(errors, name or "", None), "exit_code", 1) for name in classes}

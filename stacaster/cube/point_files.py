@@ -10,7 +10,8 @@ import numpy as np
 
 from stacaster.errors import UsageError, nearest
 from stacaster.files.atomic import complete_file
-from stacaster.files.vector_files import read_vector_file
+from stacaster.files.csv_files import write_csv
+from stacaster.files.vector_files import read_vector_file, write_geopackage
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -91,10 +92,10 @@ def write_points(frame: gpd.GeoDataFrame, output: str | os.PathLike[str]) -> Pat
     kind = path.suffix.lower()
     with complete_file(path) as part:
         if kind == ".parquet":
-            frame.to_parquet(part)
+            frame.to_parquet(part, write_page_checksum=True)
         elif kind == ".gpkg":
-            frame.to_file(part, driver="GPKG", layer="points")
+            write_geopackage(frame, part, layer="points")
         else:
             places = {"longitude": frame.geometry.x, "latitude": frame.geometry.y}
-            frame.drop(columns=frame.geometry.name).assign(**places).to_csv(part, index=False)
+            write_csv(frame.drop(columns=frame.geometry.name).assign(**places), part)
     return path

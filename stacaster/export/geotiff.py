@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.errors import ExportError
+from stacaster.errors import ExportError, WriteError
 from stacaster.export.made import Progress
 from stacaster.export.planes import Plane, grid_of, planes_of, strips_of, time_text
 from stacaster.files.atomic import complete_file
@@ -35,6 +36,7 @@ def write_geotiff(cube: xr.Dataset, path: Path, *, progress: Progress | None = N
 
     Raises:
         SpaceError: The disk is full.
+        WriteError: What was written is not what comes back.
         ExportError: The file cannot be written, there are too many bands, or several values stand for no data.
     """
     import rasterio
@@ -49,28 +51,33 @@ def write_geotiff(cube: xr.Dataset, path: Path, *, progress: Progress | None = N
     predictor = 3 if data_type.kind == "f" else 2
     options = {"tiled": True, "blockxsize": _BLOCK, "blockysize": _BLOCK, "compress": "deflate", "interleave": "band",
                "predictor": predictor, "bigtiff": "if_safer", "sparse_ok": False}  # fmt: skip
-    with complete_file(path) as staged:
+    sums: list[tuple[int, Window, int]] = []
+
+    def check(written: Path) -> None:
+        with rasterio.open(written) as file:
+            for number, window, expected in sums:
+                if _checksum(file.read(number, window=window)) != expected:
+                    raise WriteError(f"{path}: band {number} is not what was written, from row {window.row_off} on")
+
+    with complete_file(path, check=check) as staged:  # noqa: SIM117 - GDAL closes the file before it is looked at
         with rasterio.open(staged, "w", driver="GTiff", width=grid.shape[1], height=grid.shape[0], count=len(planes),
                            dtype=data_type.name, crs=str(grid.crs), transform=grid.transform, nodata=nodata,
                            **options) as file:  # fmt: skip
             for number, plane in enumerate(planes, start=1):
                 for rows in strips_of(plane.values):
                     window = Window(0, rows.start, grid.shape[1], rows.stop - rows.start)
-                    file.write(_pixels(plane, rows, data_type, nodata), number, window=window)
+                    pixels = _pixels(plane, rows, data_type, nodata)
+                    sums.append((number, window, _checksum(pixels)))
+                    file.write(pixels, number, window=window)
                 file.set_band_description(number, _title(plane))
                 file.update_tags(number, **_tags(plane))
                 if progress is not None:
                     progress(number, len(planes), _title(plane))
-        _sync(staged)
     return path
 
 
-def _sync(path: Path) -> None:
-    """Let the disk say whether the file is there; GDAL closes a file on a full disk without a word."""
-    import os
-
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def _checksum(pixels: NDArray[Any]) -> int:
+    return zlib.crc32(np.ascontiguousarray(pixels).view(np.uint8).data)
 
 
 def _title(plane: Plane) -> str:

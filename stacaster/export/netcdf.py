@@ -11,6 +11,7 @@ import numpy as np
 
 from stacaster.export.made import Progress
 from stacaster.files.atomic import complete_file
+from stacaster.files.captured import CapturedFile
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,8 +49,8 @@ def write_netcdf(cube: xr.Dataset, path: Path, *, progress: Progress | None = No
             rows, cols = prepared[name].shape[-2:]
             fields |= {"zlib": True, "complevel": 1, "shuffle": True}
             fields["chunksizes"] = (1,) * (prepared[name].ndim - 2) + (min(_CHUNK, rows), min(_CHUNK, cols))
-    with complete_file(path) as staged, counted(progress, path.name):
-        prepared.to_netcdf(staged, engine="h5netcdf", encoding=encoding)
+    with complete_file(path) as staged, CapturedFile(staged) as file, watched(file), counted(progress, path.name):
+        prepared.to_netcdf(file, engine="h5netcdf", encoding=encoding)
     return path
 
 
@@ -79,6 +80,18 @@ def described(cube: xr.Dataset) -> tuple[xr.Dataset, dict[str, dict[str, Any]]]:
         encoding["time"] = dict(TIME_ENCODING)
     prepared.attrs = {"Conventions": "CF-1.8", **cube.attrs}
     return prepared, encoding
+
+
+@contextmanager
+def watched(file: CapturedFile) -> Iterator[None]:
+    """Stop Dask's local schedulers at the first error of a file, not when all is computed."""
+    from dask.callbacks import Callback
+
+    def look(*_: Any) -> None:
+        file.check()
+
+    with Callback(posttask=look):
+        yield
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from stacaster.export.made import Progress
 from stacaster.export.planes import dimensions_of, planes_of, strips_of
 from stacaster.files.atomic import complete_file
+from stacaster.files.csv_files import ISO_SECONDS, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,7 @@ def write_pixels(cube: xr.Dataset, path: Path, *, progress: Progress | None = No
     with complete_file(path) as staged:
         if path.suffix.lower() == ".csv":
             for number, part in enumerate(_parts(cube, path.name, progress)):
-                part.to_csv(staged, mode="a" if number else "w", header=not number, index=False,
-                            date_format="%Y-%m-%dT%H:%M:%SZ")  # fmt: skip
+                write_csv(part, staged, append=number > 0, date_format=ISO_SECONDS)
         else:
             _parquet(cube, staged, path.name, progress)
     return path
@@ -54,7 +54,7 @@ def _parquet(cube: xr.Dataset, staged: Path, name: str, progress: Progress | Non
     try:
         for part in _parts(cube, name, progress):
             table = pa.Table.from_pandas(part, preserve_index=False)
-            writer = writer or pq.ParquetWriter(staged, table.schema, compression="zstd")
+            writer = writer or pq.ParquetWriter(staged, table.schema, compression="zstd", write_page_checksum=True)
             writer.write_table(table)
     finally:
         if writer is not None:

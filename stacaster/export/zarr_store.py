@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.errors import ExportError
+import numpy as np
+
+from stacaster.errors import ExportError, WriteError
 from stacaster.export.made import Progress
 from stacaster.export.netcdf import counted, described
 from stacaster.files.atomic import complete_folder
@@ -34,7 +37,8 @@ def write_zarr(cube: xr.Dataset, path: Path, *, progress: Progress | None = None
         ExportError: zarr is missing, or the folder cannot be written.
     """
     prepared, encoding = _encoded(cube)
-    with complete_folder(path) as staged, counted(progress, path.name):
+    check = partial(_check, prepared)
+    with complete_folder(path, check=check) as staged, counted(progress, path.name):
         prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w")
     return path
 
@@ -56,9 +60,34 @@ def write_template(cube: xr.Dataset, path: Path, *, attrs: Mapping[str, Any]) ->
     """
     prepared, encoding = _encoded(cube)
     prepared.attrs.update(attrs)
-    with complete_folder(path) as staged:
+    with complete_folder(path, check=_open) as staged:
         prepared.to_zarr(staged, encoding=encoding, zarr_format=2, consolidated=True, mode="w", compute=False)
     return path
+
+
+def _open(path: Path) -> None:
+    import zarr
+
+    zarr.open_group(path, mode="r")
+
+
+def _check(cube: xr.Dataset, path: Path) -> None:
+    """Decode every chunk, and compare with it what is in memory."""
+    import zarr
+
+    group = zarr.open_group(path, mode="r")
+    for name, variable in cube.variables.items():
+        array = group[str(name)]
+        assert isinstance(array, zarr.Array)
+        if array.shape != variable.shape:
+            raise WriteError(f"{path}: {name} has the shape {array.shape}, not {variable.shape}")
+        is_comparable = str(name) in cube.data_vars and variable.chunks is None and variable.dtype == array.dtype
+        step = array.chunks[0] if array.chunks else 1
+        for start in range(0, array.shape[0] if array.shape else 0, step):
+            part = np.asarray(array[start : start + step])
+            expected = variable.values[start : start + step] if is_comparable else part
+            if not np.array_equal(part, expected, equal_nan=part.dtype.kind == "f"):
+                raise WriteError(f"{path}: {name} is not what was written")
 
 
 def _encoded(cube: xr.Dataset) -> tuple[xr.Dataset, dict[str, dict[str, Any]]]:

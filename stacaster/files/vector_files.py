@@ -1,7 +1,8 @@
-"""Points and polygons from files."""
+"""Points and polygons from files and into them."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,23 @@ from stacaster.errors import UsageError
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+
+def write_geopackage(frame: gpd.GeoDataFrame, path: Path, *, layer: str) -> None:
+    """Write a GeoPackage: made in memory, because GDAL does not say that the disk is full, and then written by Python.
+
+    Args:
+        frame: Rows.
+        path: File to write; to be used within ``complete_file``.
+        layer: Name of the layer.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    content = io.BytesIO()
+    frame.to_file(content, driver="GPKG", layer=layer, engine="pyogrio")
+    with path.open("wb") as file:
+        file.write(content.getbuffer())
 
 
 def read_vector_file(path: Path, *, what: str, kind: str) -> gpd.GeoDataFrame:

@@ -18,6 +18,7 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.checksums import file_multihash
+from stacaster.files.vector_files import write_geopackage
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run
 from stacaster.tiles.recipe import Recipe, read_recipe
@@ -167,7 +168,7 @@ def _mosaics(folder: Path, recipe: Recipe) -> None:
                 geometry=[shapely.box(*_bounds(row)) for row in found], crs=crs,
             )  # fmt: skip
             with complete_file(folder / MOSAICS / f"{stem}.gti.gpkg") as part:
-                frame.to_file(part, driver="GPKG", layer=key)
+                write_geopackage(frame, part, layer=key)
             for label, part_rows in _pictures(found, recipe).items():
                 with complete_file(folder / MOSAICS / f"{stem}{label}.vrt") as part:
                     part.write_text(_virtual(part_rows), encoding="utf-8")

@@ -11,6 +11,7 @@ from typing import Any
 
 from stacaster.access.footprints.basemap import Basemap, as_data_url, read_basemap
 from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.files.atomic import complete_file
 from stacaster.model import Granule
 
 _WIDTH = 900
@@ -66,13 +67,11 @@ def draw_footprints(
     bounds = _bounds(shapes)
     below = read_basemap(basemap, bounds)
     groups = _groups(granules)
-    try:
+    with complete_file(path) as part:
         if path.suffix.lower() == ".html":
-            path.write_text(_page(drawn, area, bounds, groups, below), encoding="utf-8")
+            part.write_text(_page(drawn, area, bounds, groups, below), encoding="utf-8")
         else:
-            _picture(drawn, area, bounds, path, groups, below)
-    except OSError as error:
-        raise ExportError(f"{path.name} cannot be written: {error.strerror or error}") from error
+            _picture(drawn, area, bounds, part, groups, below)
     return path
 
 

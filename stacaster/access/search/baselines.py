@@ -12,6 +12,7 @@ from typing import Any
 from stacaster.analysis.stacks import Baseline, Pair, Scene, Stack, baselines_of, middle_of
 from stacaster.errors import ExportError, NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.files.csv_files import safe_cell
 from stacaster.instruments import radar
 from stacaster.model import Granule, StateVector
 
@@ -77,7 +78,7 @@ def write_pairs(pairs: Iterable[Pair], output: str | os.PathLike[str]) -> Path:
         writer = csv.DictWriter(file, _COLUMNS, lineterminator="\n")
         writer.writeheader()
         for pair in pairs:
-            writer.writerow({key: "" if value is None else value for key, value in pair.to_dict().items()})
+            writer.writerow({key: "" if value is None else safe_cell(value) for key, value in pair.to_dict().items()})
     return path
 
 

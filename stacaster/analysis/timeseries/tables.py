@@ -12,6 +12,7 @@ from stacaster.analysis.bands import period_starts
 from stacaster.analysis.pictures import new_figure
 from stacaster.errors import UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.files.csv_files import ISO_SECONDS, write_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,9 +119,9 @@ def write_series(table: pd.DataFrame, output: str | os.PathLike[str]) -> Path:
     path = check_table(output)
     with complete_file(path) as part:
         if path.suffix.lower() == ".parquet":
-            table.to_parquet(part, index=False)
+            table.to_parquet(part, index=False, write_page_checksum=True)
         else:
-            table.to_csv(part, index=False, date_format="%Y-%m-%dT%H:%M:%SZ")
+            write_csv(table, part, date_format=ISO_SECONDS)
     return path
 
 

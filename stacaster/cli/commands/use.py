@@ -154,7 +154,9 @@ def sql(
     if parquet is not None:
         show.written(result.to_parquet(parquet))
     elif as_csv:
-        click.echo(result.to_dataframe().to_csv(index=False), nl=False)
+        from stacaster.files.csv_files import write_csv
+
+        click.echo(write_csv(result.to_dataframe(), None), nl=False)
     else:
         show.rows(result.table.to_pylist(), result.table.column_names, as_json=as_json)
 
