@@ -19,6 +19,7 @@ import numpy as np
 
 from stacaster.geotiff.cog.codec import TileCodec, predictor_of
 from stacaster.geotiff.cog.profiles import CogProfile
+from stacaster.geotiff.directories import read_directories
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +30,6 @@ _GHOST = (
 )
 _SAMPLE_FORMATS = {"u": 1, "i": 2, "f": 3, "c": 6}
 _COMPRESSIONS = {"ZSTD": 50000, "DEFLATE": 8}
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 12: 8, 16: 8}
 _COPIED_TAGS = (33550, 33922, 34264, 34735, 34736, 34737, 42112)
 _NODATA_TAG = 42113
 _BIG_BYTES = 3_900_000_000
@@ -59,19 +59,14 @@ def copied_tags(template: bytes) -> dict[int, RawTag]:
     Raises:
         ValueError: The bytes are no such TIFF.
     """
-    if template[:4] != b"II*\0":
+    tiff = read_directories(lambda offset, length: template[offset : offset + length])
+    if tiff.byte_order != "<" or tiff.is_big or not tiff.directories:
         raise ValueError("the template is no little-endian classic TIFF")
-    (offset,) = struct.unpack_from("<I", template, 4)
-    (number,) = struct.unpack_from("<H", template, offset)
-    found = {}
-    for index in range(number):
-        place = offset + 2 + 12 * index
-        tag, kind, count = struct.unpack_from("<HHI", template, place)
-        size = _SIZES.get(kind, 0) * count
-        start = place + 8 if size <= 4 else struct.unpack_from("<I", template, place + 8)[0]
-        if tag in (*_COPIED_TAGS, _NODATA_TAG):
-            found[tag] = RawTag(kind, count, template[start : start + size])
-    return found
+    return {
+        tag: RawTag(entry.kind, entry.count, entry.data)
+        for tag, entry in tiff.directories[0].tags.items()
+        if tag in (*_COPIED_TAGS, _NODATA_TAG)
+    }
 
 
 class TiffSpool:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.geotiff.driver.coordinates import CELL
-from stacaster.geotiff.driver.tiff import Level
-from stacaster.geotiff.driver.views import View
+from stacaster.geotiff.driver.levels import Level
+from stacaster.geotiff.driver.views import View, placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,12 +56,8 @@ class Areas:
             top, left = cell.row + down.start - rows.start, cell.col + across.start - cols.start
             part = np.s_[top : top + down.stop - down.start, left : left + across.stop - across.start]
             spread(cell.x, cell.y, cell.step, down.start, across.start, x[part], y[part])
-        to_pixels = self._view.to_pixels
-        x *= to_pixels.a
-        x += to_pixels.c
-        y *= to_pixels.e
-        y += to_pixels.f
-        return x, y
+        found: tuple[NDArray[np.float64], NDArray[np.float64]] = placed(self._view.to_pixels, x, y)
+        return found
 
     def tiles(self) -> list[tuple[int, int]]:
         """Return the tiles (row, column of tiles) that the block covers."""

@@ -6,20 +6,29 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from odc.geo import CRS
 
-from stacaster.geotiff.driver.codecs import DamagedTileError, scratch
+from stacaster.geotiff.driver.codecs import DamagedTileError, scratch, unpack
+from stacaster.geotiff.driver.georeference import Georeference
+from stacaster.geotiff.driver.levels import Image, Level
 from stacaster.geotiff.driver.network import HEAD, ChangedError, RemoteFile, is_remote
-from stacaster.geotiff.driver.tiff import Image, UnsupportedError, read_header
+from stacaster.geotiff.driver.tiff import read_companion, read_header, with_masks, with_overviews
+from stacaster.geotiff.driver.unsupported import UnsupportedError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _KEPT = 4096
 _HEAD = 1 << 14
-_SIDECARS = (".aux.xml", ".ovr", ".msk")
+_AUXILIARY, _OVERVIEWS, _MASK = ".aux.xml", ".ovr", ".msk"
+# What such a file says of places and fill; the rest are statistics, names and colours.
+_SAYS_MORE = (b"<SRS", b"<GeoTransform", b"<NoDataValue", b"<GCPList")
 _headers: OrderedDict[str, tuple[Any, Opened]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -32,30 +41,70 @@ class Opened:
     crs: CRS
 
 
-class Reads(Protocol):
-    """Gives packed tiles of an open file."""
+class Source(Protocol):
+    """Gives blocks of an open file."""
 
-    def tiles(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Any]:
-        """Yield the bytes of each range (offset, size); what was given before is overwritten by the next."""
+    def blocks(
+        self, level: Level, tiles: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, int], NDArray[Any] | None]]:
+        """Yield blocks (row and column of blocks) as ``codecs.restored`` takes them; None for what the file leaves out.
+
+        What was given before is overwritten by the next.
+        """
 
 
-class _Local:
-    def __init__(self, descriptor: int, path: str) -> None:
-        self._descriptor, self.path = descriptor, path
+class _Packed:
+    """Blocks of a file whose bytes something else reads."""
 
-    def head(self, offset: int, size: int) -> bytes:
-        return os.pread(self._descriptor, size, offset)
+    def blocks(
+        self, level: Level, tiles: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[tuple[int, int], NDArray[Any] | None]]:
+        numbers = [row * level.across + col for row, col in tiles]
+        offsets, counts = level.offsets[numbers].tolist(), level.counts[numbers].tolist()
+        packed = self.packed([(offset, count) for offset, count in zip(offsets, counts, strict=True) if count], level)
+        for tile, count in zip(tiles, counts, strict=True):
+            yield tile, unpack(next(packed), level, level.rows_of(tile[0])) if count else None
 
-    def tiles(self, ranges: Sequence[tuple[int, int]]) -> Iterator[Any]:
+    def packed(self, ranges: Sequence[tuple[int, int]], level: Level) -> Iterator[Any]:
+        """Yield the bytes of each range (offset, size)."""
+        raise NotImplementedError
+
+
+class _Local(_Packed):
+    def __init__(self, path: str, stack: ExitStack) -> None:
+        self.path, self._stack = path, stack
+        self._descriptors: dict[str, int] = {}
+
+    def descriptor(self, suffix: str = "") -> int:
+        """Return the open file, or one whose path has something added."""
+        if suffix not in self._descriptors:
+            self._descriptors[suffix] = descriptor = os.open(self.path + suffix, os.O_RDONLY | os.O_CLOEXEC)
+            self._stack.callback(os.close, descriptor)
+        return self._descriptors[suffix]
+
+    def head(self, offset: int, size: int, suffix: str = "") -> bytes:
+        return os.pread(self.descriptor(suffix), size, offset)
+
+    def packed(self, ranges: Sequence[tuple[int, int]], level: Level) -> Iterator[Any]:
+        descriptor = self.descriptor(level.file)
         for offset, size in ranges:
             target: Any = scratch("packed", size)
-            if os.preadv(self._descriptor, [target], offset) != size:
+            if os.preadv(descriptor, [target], offset) != size:
                 raise DamagedTileError("the file ends before a tile does")
             yield target
 
 
+class _Remote(_Packed):
+    def __init__(self, file: RemoteFile) -> None:
+        self._file = file
+
+    def packed(self, ranges: Sequence[tuple[int, int]], level: Level) -> Iterator[Any]:
+        del level
+        return self._file.tiles(ranges)
+
+
 @contextmanager
-def opened(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Reads]]:
+def opened(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Source]]:
     """Open a file.
 
     Args:
@@ -70,40 +119,84 @@ def opened(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Reads
         with _opened_remote(address, env) as found:
             yield found
         return
-    path = _path_of(address)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        reads = _Local(descriptor, path)
-        state = os.fstat(descriptor)
-        mark = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+    path = path_of(address)
+    with ExitStack() as stack:
+        local = _Local(path, stack)
+        companions = [_mark_of(path + suffix) for suffix in (_AUXILIARY, _OVERVIEWS, _MASK)]
+        mark = (_mark(os.fstat(local.descriptor())), *companions)
         with _lock:
             kept = _headers.get(path)
         if kept is None or kept[0] != mark:
-            if any(os.path.exists(path + suffix) for suffix in _SIDECARS):  # noqa: PTH110 - text is faster here
-                raise UnsupportedError("a file beside it says more")
-            image = read_header(_buffered(reads.head, _HEAD))
-            kept = (mark, Opened(image, _crs_of(image, path)))
+            kept = (mark, _opened_local(local, *(companion is not None for companion in companions)))
             keep_header(path, kept)
-        yield kept[1], reads
-    finally:
-        os.close(descriptor)
+        yield kept[1], local
+
+
+def _mark(state: os.stat_result) -> tuple[int, ...]:
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _mark_of(path: str) -> tuple[int, ...] | None:
+    try:
+        return _mark(os.stat(path))  # noqa: PTH116 - text is faster here
+    except OSError:
+        return None
+
+
+def _opened_local(local: _Local, has_auxiliary: bool, has_overviews: bool, has_mask: bool) -> Opened:
+    """Read the header of a file and what lies next to it."""
+    image = read_header(_buffered(local.head, _HEAD))
+    if has_overviews and len(image.levels) == 1:
+        image = with_overviews(image, _companion(local, _OVERVIEWS))
+    if has_mask and not image.masks:
+        # Of the masks of all bands the first one is that of the file.
+        image = with_masks(image, [bands[0] for bands in _companion(local, _MASK)])
+    says_more = has_auxiliary and any(word in Path(local.path + _AUXILIARY).read_bytes() for word in _SAYS_MORE)
+    given = image.georeference
+    if given is not None and given.epsg is not None and not says_more:
+        return Opened(image, known_crs(given.epsg))
+    return _asked_gdal(image, local.path, takes_nodata=says_more)
+
+
+def _companion(local: _Local, suffix: str) -> list[tuple[Level, ...]]:
+    def head(offset: int, size: int) -> bytes:
+        return local.head(offset, size, suffix)
+
+    found = read_companion(_buffered(head, _HEAD), suffix)
+    if suffix == _MASK and any(len(bands) > 1 for bands in found):
+        raise UnsupportedError("each of its bands has a mask")
+    return found
+
+
+def _asked_gdal(image: Image, path: str, *, takes_nodata: bool) -> Opened:
+    """Return a file whose place GDAL says: from its tags, or from a file next to it."""
+    import rasterio
+
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path) as dataset:
+        if dataset.crs is None:
+            raise UnsupportedError("it says no CRS")
+        if dataset.transform.is_identity:
+            raise UnsupportedError("it says no grid")
+        nodata = dataset.nodata if takes_nodata else image.nodata
+        georeference = Georeference(dataset.transform, None)
+        return Opened(replace(image, georeference=georeference, nodata=nodata), CRS(dataset.crs))
 
 
 @contextmanager
-def _opened_remote(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Reads]]:
+def _opened_remote(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opened, Source]]:
     file = RemoteFile(address, env)
     with _lock:
         kept = _headers.get(address)
     if kept is None:
         image = read_header(_buffered(file.head, HEAD))
-        if image.epsg is None:
+        if image.georeference is None or image.georeference.epsg is None:
             raise UnsupportedError("its CRS is not said by a code")
-        kept = (file.mark, Opened(image, _known_crs(image.epsg)))
+        kept = (file.mark, Opened(image, known_crs(image.georeference.epsg)))
         keep_header(address, kept)
     else:
         file.mark = kept[0]
     try:
-        yield kept[1], file
+        yield kept[1], _Remote(file)
     except ChangedError:
         with _lock:
             _headers.pop(address, None)
@@ -134,7 +227,12 @@ def _buffered(read: Any, least: int) -> Any:
     return wanted
 
 
-def _path_of(address: str) -> str:
+def path_of(address: str) -> str:
+    """Return the path of a file on this disk.
+
+    Raises:
+        UnsupportedError: The address is another one.
+    """
     if address.startswith("file://"):
         return unquote(urlsplit(address).path)
     # Addresses, and GDAL's own kinds of names.
@@ -143,21 +241,11 @@ def _path_of(address: str) -> str:
     return address
 
 
-def _crs_of(image: Image, path: str) -> CRS:
-    if image.epsg is not None:
-        return _known_crs(image.epsg)
-    import rasterio
-
-    with rasterio.open(path) as dataset:
-        if dataset.crs is None:
-            raise UnsupportedError("it says no CRS")
-        return CRS(dataset.crs)
-
-
 _crs: dict[int, CRS] = {}
 
 
-def _known_crs(code: int) -> CRS:
+def known_crs(code: int) -> CRS:
+    """Return a CRS by its code, the same object each time."""
     if code not in _crs:
         _crs[code] = CRS(f"EPSG:{code}")
     return _crs[code]

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stacaster.geotiff.driver.codecs import DamagedTileError
-from stacaster.geotiff.driver.tiff import UnsupportedError
+from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.network.hosts import is_bucket_name
 
 HEAD = 1 << 15

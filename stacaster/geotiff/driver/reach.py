@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.geotiff.driver.coordinates import TIE, Cell
-from stacaster.geotiff.driver.tiff import Level
+from stacaster.geotiff.driver.levels import Level
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

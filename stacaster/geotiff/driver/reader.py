@@ -1,24 +1,31 @@
-"""A reader driver for odc-loader: what it knows at the speed of the codec, everything else through rasterio."""
+"""A reader driver for odc-loader: GeoTIFFs at the speed of the codec, other files through rasterio.
+
+A pixel never depends on the block that it is read with. GDAL warps block by block, so it is asked for stored pixels,
+and where they belong is found out here.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from odc.loader._reader import nodata_mask, resolve_dst_fill_value, resolve_src_nodata
+import rasterio
+from odc.loader._reader import nodata_mask, resolve_band_query, resolve_dst_fill_value, resolve_src_nodata
 from odc.loader._rio import RioDriver, rio_env, rio_read
+from rasterio.errors import RasterioError
 
+from stacaster.geotiff.driver.by_gdal import opened_by_gdal
 from stacaster.geotiff.driver.codecs import DamagedTileError
-from stacaster.geotiff.driver.files import opened
+from stacaster.geotiff.driver.files import Opened, Source, opened
 from stacaster.geotiff.driver.render import Block, render
-from stacaster.geotiff.driver.tiff import UnsupportedError
-from stacaster.geotiff.driver.values import rule_for
+from stacaster.geotiff.driver.unsupported import UnsupportedError
+from stacaster.geotiff.driver.values import cast, rule_for
 from stacaster.geotiff.driver.views import block_in, view_of
 
 if TYPE_CHECKING:
@@ -29,6 +36,9 @@ _log = logging.getLogger(__name__)
 _lent = threading.local()
 
 _LEFT = (UnsupportedError, DamagedTileError, OSError)
+_Roi = tuple[slice, slice]
+_Opener = Callable[[int], AbstractContextManager[tuple[Opened, Source, int]]]
+"""Opens a band by its number: the file, its blocks, and the number of the band in what was opened."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +49,16 @@ class Context:
     """Settings of GDAL, for what rasterio reads."""
     cube: GeoBox | None
     """Grid of the whole cube, of which blocks are read."""
+    known: dict[tuple[str, int], Opened] = field(default_factory=dict)
+    """What is known of files that GDAL reads."""
 
 
 class Driver(RioDriver):  # type: ignore[misc]
     """Reader driver for ``odc.stac.load(items, driver="stacaster.driver")``.
 
-    Tiled GeoTIFFs of one band (uncompressed, LZW, deflate or zstd) on an unrotated grid are read here; other files,
-    other resamplings and whatever fails go to odc-loader's own driver, which uses rasterio.
+    GeoTIFFs are read here: tiles and strips, one band or several, with masks, in either byte order. Of other files
+    rasterio reads the stored pixels. What fails, and resamplings that are not known here, go to odc-loader's own
+    driver.
     """
 
     @contextmanager
@@ -83,18 +96,8 @@ class Reader:
         """
         self.left_to_rasterio = None
         try:
-            if selection is not None or cfg.extra_dims or (dst is not None and dst.ndim != 2):
-                raise UnsupportedError("the band has further dimensions")
-            pixels = _borrow(dst_geobox.shape.yx, cfg.dtype) if dst is None and cfg.dtype is not None else dst
-            if pixels is None:
-                raise UnsupportedError("no data type is wanted")
-            cube, rows, cols = block_in(self.ctx.cube, dst_geobox)
-            block = Block(cube=cube, rows=rows, cols=cols, pixels=pixels)
-            if not self._render(cfg, block):
-                return np.s_[0:0, 0:0], pixels[0:0, 0:0]
-            return np.s_[0 : pixels.shape[0], 0 : pixels.shape[1]], pixels
+            return self._read(self._open, cfg, dst_geobox, dst, selection)
         except _LEFT as reason:
-            # GDAL's words are what people search for; where it reads a damaged file nevertheless, all the better.
             self._leave(reason)
         return self._by_rasterio(cfg, dst_geobox, dst, selection)
 
@@ -125,7 +128,7 @@ class Reader:
             self.left_to_rasterio = None
             try:
                 block = Block(cube=cube, rows=rows, cols=slice(0, cube.shape.x), pixels=target)
-                return self._render(cfg, block, table=table, keep=keep)
+                return self._render(self._open, cfg, block, self.src.band, table=table, keep=keep)
             except UnsupportedError as reason:
                 self._leave(reason)
             except (DamagedTileError, OSError) as reason:
@@ -134,14 +137,16 @@ class Reader:
                 raise
         else:
             self.left_to_rasterio = "it is damaged"
-        roi, pixels = self._by_rasterio(cfg, cube[rows, :], None, None)
+        outside = np.nan if table is not None else self.nothing(cfg)
+        wanted = cfg if table is None else replace(cfg, dtype="float64", fill_value=np.nan)
+        roi, pixels = self._by_rasterio(wanted, cube[rows, :], None, None)
         if not pixels.size:
             return False
-        outside = np.nan if table is not None else self.nothing(cfg)
         if not keep:
             target[...] = outside
         if table is not None:
-            pixels = table[pixels.view(f"u{pixels.itemsize}")]
+            codes = cast(pixels, np.dtype(cfg.dtype))
+            pixels = np.where(np.isnan(pixels), np.float32(np.nan), table[codes.view(f"u{codes.itemsize}")])
         np.copyto(target[roi], pixels, where=nodata_mask(target[roi], outside))
         return True
 
@@ -156,23 +161,85 @@ class Reader:
 
     def _by_rasterio(
         self, cfg: Any, box: GeoBox, dst: NDArray[Any] | None, selection: Any
-    ) -> tuple[tuple[slice, slice], NDArray[Any]]:
+    ) -> tuple[_Roi, NDArray[Any]]:
+        try:
+            return self._read(self._open_by_gdal, cfg, box, dst, selection)
+        except (*_LEFT, RasterioError) as reason:
+            # GDAL's words are what people search for; where it reads a damaged file nevertheless, all the better.
+            _log.debug("%s is left to odc-loader: %s", self.src.uri, reason)
         with rio_env(**self.ctx.env):
-            found: tuple[tuple[slice, slice], NDArray[Any]] = rio_read(self.src, cfg, box, dst=dst, selection=selection)
+            try:
+                found: tuple[_Roi, NDArray[Any]] = rio_read(self.src, cfg, box, dst=dst, selection=selection)
+            except AssertionError:
+                # odc-geo's way to say that there is no CRS, or that places are none.
+                raise ValueError("it lies nowhere: no CRS, or a grid that cannot be") from None
         return found
 
-    def _render(self, cfg: Any, block: Block, *, table: NDArray[np.float32] | None = None, keep: bool = False) -> bool:
-        src = self.src
-        if src.subdataset is not None or src.band != 1:
-            raise UnsupportedError("one band of several is wanted")
-        with opened(src.uri, self.ctx.env) as (file, reads):
+    @contextmanager
+    def _open(self, band: int) -> Iterator[tuple[Opened, Source, int]]:
+        if self.src.subdataset is not None:
+            raise UnsupportedError("a part of a file is asked for")
+        with opened(self.src.uri, self.ctx.env) as (file, source):
+            if not 1 <= band <= len(file.image.bands):
+                raise UnsupportedError(f"it has no band {band}")
+            yield file, source, band
+
+    @contextmanager
+    def _open_by_gdal(self, band: int) -> Iterator[tuple[Opened, Source, int]]:
+        if self.src.subdataset is not None:
+            raise UnsupportedError("a part of a file is asked for")
+        with opened_by_gdal(self.src.uri, band, self.ctx.env, self.ctx.known) as (file, source):
+            yield file, source, 1
+
+    def _read(
+        self, opener: _Opener, cfg: Any, box: GeoBox, dst: NDArray[Any] | None, selection: Any
+    ) -> tuple[_Roi, NDArray[Any]]:
+        """Read a block of the cube, of one band, or of all that are asked for in further dimensions."""
+        cube, rows, cols = block_in(self.ctx.cube, box)
+        dtype = cfg.dtype
+        if dtype is None:
+            with opener(max(self.src.band, 1)) as (file, _, number):
+                dtype = file.image.bands[number - 1][0].dtype
+        bands = self._bands(selection)
+        if bands is None:
+            pixels = _borrow(box.shape.yx, dtype) if dst is None else dst
+            parts = {self.src.band: pixels}
+        else:
+            shape = (len(bands), *box.shape.yx) if self.src.ydim == 1 else (*box.shape.yx, len(bands))
+            pixels = np.empty(shape, dtype=dtype) if dst is None else dst
+            parts = {band: pixels[at] if self.src.ydim == 1 else pixels[..., at] for at, band in enumerate(bands)}
+        is_inside = False
+        for band, part in parts.items():
+            is_inside |= self._render(opener, cfg, Block(cube=cube, rows=rows, cols=cols, pixels=part), band)
+        whole = (slice(0, box.shape.y), slice(0, box.shape.x))
+        roi = whole if is_inside else (slice(0, 0), slice(0, 0))
+        return roi, pixels[(..., *roi) if bands is None or self.src.ydim == 1 else roi]
+
+    def _bands(self, selection: Any) -> list[int] | None:
+        """Return the bands that a band with further dimensions is made of; None for a single one."""
+        if self.src.band != 0:
+            query = resolve_band_query(self.src, self.src.band, selection=selection)
+        else:
+            with rio_env(**self.ctx.env), rasterio.open(self.src.uri) as dataset:
+                query = resolve_band_query(self.src, dataset.count, selection=selection)
+        return None if isinstance(query, int) else list(query)
+
+    def _render(
+        self, opener: _Opener, cfg: Any, block: Block, band: int, *, table: NDArray[np.float32] | None = None,
+        keep: bool = False,
+    ) -> bool:  # fmt: skip
+        with opener(band) as (file, source, number):
+            image = file.image
             view = view_of(file, block.cube, use_overviews=cfg.use_overviews)
-            rule = rule_for(file.image, cfg, is_bent=view is None or (view.straight is None and cfg.nearest))
+            is_masked = image.mask_of(number, 0 if view is None else view.level) is not None
+            is_bent = view is None or view.straight is None
+            rule = rule_for(image, cfg, is_masked=is_masked, is_bent=is_bent)
             if table is not None:
                 rule = rule.with_table(table)
             return render(
-                file, reads, block, replace(rule, keep=keep), resampling=cfg.resampling, use_overviews=cfg.use_overviews
-            )
+                file, source, block, replace(rule, keep=keep), band=number, resampling=cfg.resampling,
+                use_overviews=cfg.use_overviews,
+            )  # fmt: skip
 
 
 def _borrow(shape: tuple[int, int], dtype: str) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,14 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from stacaster.geotiff.driver.areas import Areas
-from stacaster.geotiff.driver.codecs import MANY_PIXELS, restored, scratch, unpack
+from stacaster.geotiff.driver.codecs import MANY_PIXELS, restored
 from stacaster.geotiff.driver.coordinates import TIE, Cell
-from stacaster.geotiff.driver.files import Opened, Reads
+from stacaster.geotiff.driver.files import Opened, Source
 from stacaster.geotiff.driver.reach import tiles_touched
-from stacaster.geotiff.driver.tiff import Level, UnsupportedError
+from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.geotiff.driver.values import Rule
-from stacaster.geotiff.driver.views import View, view_of
+from stacaster.geotiff.driver.views import View, placed, view_of
+from stacaster.geotiff.driver.windows import Layer, Window, tiles_in
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,14 +49,17 @@ class Block:
         )  # fmt: skip
 
 
-def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling: str, use_overviews: bool) -> bool:
-    """Write the pixels of a file into a block of a cube.
+def render(
+    opened: Opened, source: Source, block: Block, rule: Rule, *, band: int, resampling: str, use_overviews: bool
+) -> bool:
+    """Write the pixels of a band of a file into a block of a cube.
 
     Args:
         opened: The file.
-        reads: Gives its packed tiles.
+        source: Gives its blocks.
         block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
         rule: What becomes of values.
+        band: Number of the band in the file.
         resampling: ``nearest``, ``bilinear``, ``cubic`` or ``average``.
         use_overviews: Whether a cube coarser than the file may be read from an overview.
 
@@ -71,12 +74,15 @@ def render(opened: Opened, reads: Reads, block: Block, rule: Rule, *, resampling
         raise UnsupportedError(f"resampling is {resampling}")
     view = view_of(opened, block.cube, use_overviews=use_overviews)
     found = False
-    if view is not None and view.straight is not None and (resampling == "nearest" or view.is_aligned):
-        found = _render_straight(opened.image.levels[view.level], reads, block, rule, view.straight)
-    elif view is not None:
-        if resampling in {"bilinear", "cubic"} and not math.isfinite(view.across + view.down):
+    if view is not None:
+        image = opened.image
+        layer = Layer(source, image.bands[band - 1][view.level], image.mask_of(band, view.level), rule)
+        if view.straight is not None and (resampling == "nearest" or view.is_aligned):
+            found = _render_straight(layer, block, view.straight)
+        elif resampling in {"bilinear", "cubic"} and not math.isfinite(view.across + view.down):
             raise UnsupportedError(f"resampling is {resampling}, of pixels whose size in the cube is not known")
-        found = _render_bent(opened.image.levels[view.level], reads, block, rule, view, resampling)
+        else:
+            found = _render_bent(layer, block, view, resampling)
     if not found and not rule.keep:
         block.pixels[...] = rule.outside
     return found
@@ -92,7 +98,8 @@ def _indices(scale: float, shift: float, span: slice, size: int) -> tuple[slice,
     return covered, at[covered]
 
 
-def _render_straight(level: Level, reads: Reads, block: Block, rule: Rule, straight: Affine) -> bool:
+def _render_straight(layer: Layer, block: Block, straight: Affine) -> bool:
+    level, rule = layer.level, layer.rule
     down, rows = _indices(straight.e, straight.f, block.rows, level.height)
     across, cols = _indices(straight.a, straight.c, block.cols, level.width)
     if not len(rows) or not len(cols):
@@ -100,16 +107,13 @@ def _render_straight(level: Level, reads: Reads, block: Block, rule: Rule, strai
     if not rule.keep:
         _fill_around(block.pixels, down, across, rule.outside)
     target = block.pixels[down, across]
-    if _is_run(rows) and _is_run(cols):
-        _paste(level, reads, target, rule, int(rows[0]), int(cols[0]))
+    if _is_run(rows) and _is_run(cols) and not rule.is_widened:
+        _paste(layer, target, int(rows[0]), int(cols[0]))
         return True
-    step = max(1, int(_WINDOW_BYTES / (np.dtype(level.dtype).itemsize * (np.ptp(cols) + level.tile_width))))
+    step = max(1, int(_WINDOW_BYTES / (np.dtype(rule.source).itemsize * (np.ptp(cols) + level.tile_width))))
     for start, stop in _pieces(rows, step):
         part = rows[start:stop]
-        window = _window(
-            level, reads, (int(part.min()), int(part.max()) + 1), (int(cols.min()), int(cols.max()) + 1),
-            missing=rule.missing(level),
-        )  # fmt: skip
+        window = layer.window((int(part.min()), int(part.max()) + 1), (int(cols.min()), int(cols.max()) + 1))
         picked = np.take(window.pixels[part - window.top], cols - window.left, axis=1)
         rule.put(picked, target[start:stop])
     return True
@@ -136,12 +140,13 @@ def _fill_around(pixels: NDArray[Any], down: slice, across: slice, outside: Any)
     pixels[down, across.stop :] = outside
 
 
-def _paste(level: Level, reads: Reads, target: NDArray[Any], rule: Rule, row: int, col: int) -> None:
-    """Write pixels from a row and column of the level on, each tile straight to its place."""
+def _paste(layer: Layer, target: NDArray[Any], row: int, col: int) -> None:
+    """Write pixels from a row and column of the level on, each block straight to where it belongs."""
+    level, rule = layer.level, layer.rule
     rows, cols = target.shape
     fast = rows * cols > MANY_PIXELS
-    wanted = _tiles_in(level, (row, row + rows), (col, col + cols))
-    for (down, across), tile in _unpacked(level, reads, wanted):
+    wanted = tiles_in(level, (row, row + rows), (col, col + cols))
+    for (down, across), tile in layer.source.blocks(level, wanted):
         top, left = down * level.tile_height, across * level.tile_width
         first, start = max(row, top), max(col, left)
         last, stop = min(row + rows, top + level.tile_height), min(col + cols, left + level.tile_width)
@@ -153,68 +158,13 @@ def _paste(level: Level, reads: Reads, target: NDArray[Any], rule: Rule, row: in
             rule.put(pixels[:, start - left : stop - left], part)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Pixels of a level."""
-
-    whole: NDArray[Any]
-    """Whole tiles, contiguous."""
-    high: int
-    wide: int
-    top: int
-    left: int
-
-    @property
-    def pixels(self) -> NDArray[Any]:
-        """What of the tiles lies in the level."""
-        return self.whole[: self.high, : self.wide]
-
-
-def _tiles_in(level: Level, rows: tuple[int, int], cols: tuple[int, int]) -> list[tuple[int, int]]:
-    """Return the tiles (row, column of tiles) that some rows and columns meet."""
-    down = range(rows[0] // level.tile_height, -(-rows[1] // level.tile_height))
-    across = range(cols[0] // level.tile_width, -(-cols[1] // level.tile_width))
-    return [(row, col) for row in down for col in across]
-
-
-def _unpacked(level: Level, reads: Reads, tiles: Sequence[tuple[int, int]]) -> Any:
-    """Yield tiles as ``unpack`` gives them, None for those that the file leaves out."""
-    numbers = [row * level.across + col for row, col in tiles]
-    offsets, counts = level.offsets[numbers].tolist(), level.counts[numbers].tolist()
-    there = [(offset, count) for offset, count in zip(offsets, counts, strict=True) if count]
-    found = reads.tiles(there)
-    for tile, count in zip(tiles, counts, strict=True):
-        yield tile, unpack(next(found), level) if count else None
-
-
-def _window(
-    level: Level, reads: Reads, rows: tuple[int, int], cols: tuple[int, int],
-    tiles: Sequence[tuple[int, int]] | None = None, missing: Any = 0,
-) -> _Window:  # fmt: skip
-    high, wide = level.tile_height, level.tile_width
-    top, left = rows[0] // high * high, cols[0] // wide * wide
-    shape = (-(-(rows[1] - top) // high) * high, -(-(cols[1] - left) // wide) * wide)
-    size = shape[0] * shape[1] * np.dtype(level.dtype).itemsize
-    pixels = np.frombuffer(scratch("window", size), dtype=level.dtype).reshape(shape)
-    chosen = _tiles_in(level, rows, cols) if tiles is None else tiles
-    for (down, across), tile in _unpacked(level, reads, chosen):
-        y, x = down * high - top, across * wide - left
-        part = pixels[y : y + high, x : x + wide]
-        if tile is None:
-            part[...] = missing
-        else:
-            rows_of = slice(max(rows[0] - down * high, 0), min(rows[1] - down * high, high))
-            part[rows_of] = restored(tile, level, rows_of)
-    return _Window(pixels, min(shape[0], level.height - top), min(shape[1], level.width - left), top, left)
-
-
-def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
+def _render_bent(layer: Layer, block: Block, view: View, resampling: str) -> bool:
+    level, rule = layer.level, layer.rule
     areas = Areas(level, view, block.rows, block.cols) if resampling == "average" else None
-    parts = []
-    for cell, rows, cols in view.places.cells(block.rows, block.cols) if areas is None else ():
-        x = cell.x * view.to_pixels.a + view.to_pixels.c
-        y = cell.y * view.to_pixels.e + view.to_pixels.f
-        parts.append((cell, rows, cols, x, y))
+    parts = [
+        (cell, rows, cols, *placed(view.to_pixels, cell.x, cell.y))
+        for cell, rows, cols in (view.places.cells(block.rows, block.cols) if areas is None else ())
+    ]
     around = _RESAMPLINGS[resampling]
     if around and _is_stretched(view):
         around = math.ceil(around * max(view.across, view.down))
@@ -224,10 +174,10 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
     downs, acrosses = [row for row, _ in tiles], [col for _, col in tiles]
     rows_of = (min(downs) * level.tile_height, min((max(downs) + 1) * level.tile_height, level.height))
     cols_of = (min(acrosses) * level.tile_width, min((max(acrosses) + 1) * level.tile_width, level.width))
-    size = (rows_of[1] - rows_of[0]) * (cols_of[1] - cols_of[0]) * np.dtype(level.dtype).itemsize
+    size = (rows_of[1] - rows_of[0]) * (cols_of[1] - cols_of[0]) * np.dtype(rule.source).itemsize
     if size > _WINDOW_BYTES and max(block.pixels.shape) > _SMALLEST_BLOCK:
-        return _in_quarters(level, reads, block, rule, view, resampling)
-    window = _window(level, reads, rows_of, cols_of, tiles, rule.missing(level))
+        return _in_quarters(layer, block, view, resampling)
+    window = layer.window(rows_of, cols_of, tiles)
     if areas is not None:
         for rows, cols, held in areas.averages(window.pixels, window.top, window.left, rule.nodata):
             rule.blend(held, block.pixels[rows, cols])
@@ -235,8 +185,8 @@ def _render_bent(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
     found = False
     for cell, rows, cols, in_x, in_y in parts:
         target = block.pixels[_in_block(cell.row, rows, block.rows), _in_block(cell.col, cols, block.cols)]
-        placed = Cell(cell.row, cell.col, cell.step, in_x, in_y)
-        found |= _sample(placed, rows.start, cols.start, window, target, rule, view, resampling)
+        at = Cell(cell.row, cell.col, cell.step, in_x, in_y)
+        found |= _sample(at, rows.start, cols.start, window, target, rule, view, resampling)
     return found
 
 
@@ -245,7 +195,7 @@ def _is_stretched(view: View) -> bool:
 
 
 def _sample(
-    cell: Cell, row: int, col: int, window: _Window, target: NDArray[Any], rule: Rule, view: View, resampling: str
+    cell: Cell, row: int, col: int, window: Window, target: NDArray[Any], rule: Rule, view: View, resampling: str
 ) -> bool:
     """Write the pixels of a part of a cell whose places are counted in the level."""
     from stacaster.geotiff.driver.kernels import interpolate, nearest
@@ -268,7 +218,7 @@ def _sample(
     return bool(is_inside)
 
 
-def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: View, resampling: str) -> bool:
+def _in_quarters(layer: Layer, block: Block, view: View, resampling: str) -> bool:
     high, wide = block.pixels.shape
     found = False
     for rows in (slice(0, high // 2), slice(high // 2, high)):
@@ -276,9 +226,9 @@ def _in_quarters(level: Level, reads: Reads, block: Block, rule: Rule, view: Vie
             if rows.start == rows.stop or cols.start == cols.stop:
                 continue
             part = block.part(rows, cols)
-            inside = _render_bent(level, reads, part, rule, view, resampling)
-            if not inside and not rule.keep:
-                part.pixels[...] = rule.outside
+            inside = _render_bent(layer, part, view, resampling)
+            if not inside and not layer.rule.keep:
+                part.pixels[...] = layer.rule.outside
             found |= inside
     return found
 

@@ -17,31 +17,38 @@ from odc.loader._reader import (
     same_nodata,
 )
 
-from stacaster.geotiff.driver.tiff import Image, Level, UnsupportedError
+from stacaster.geotiff.driver.georeference import known_nodata
+from stacaster.geotiff.driver.levels import Image, Level
+from stacaster.geotiff.driver.unsupported import UnsupportedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _AT_A_TIME = 32_768
-_SAFE = {("int32", "float32"), ("uint32", "float32")}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """What becomes of the values of one file in one cube."""
 
-    source: str
+    stored: str
     """Data type of the file."""
+    source: str
+    """Data type of the pixels that are handed to the rule: that of the file, or a wider one that has NaN."""
     target: str
     """Data type of the cube."""
     nodata: float | None
-    """Fill value of the file; None when it has none."""
+    """Fill value of the pixels that are handed over; None when they have none."""
     fill: Any
     """What it becomes; None leaves it."""
     outside: Any
     """What the cube holds where the file has no pixel."""
     keep: bool = False
     """Write only where the cube holds ``outside``: an earlier scene counts first."""
+    is_widened: bool = False
+    """Whether pixels are handed over with NaN where they have no value, in a type that has it."""
+    stored_nodata: float | None = None
+    """Fill value of the file; None when it has none."""
     table: NDArray[np.float32] | None = None
     """Physical value of each stored number of an unsigned view."""
 
@@ -62,37 +69,54 @@ class Rule:
         Raises:
             UnsupportedError: The table is for other numbers than the file's.
         """
-        if self.source != self.target or len(table) != 2 ** (8 * np.dtype(self.source).itemsize):
-            raise UnsupportedError(f"{self.source} becomes {self.target} first")
-        if self._remaps and self.nodata is not None:
+        if self.stored != self.target or len(table) != 2 ** (8 * np.dtype(self.stored).itemsize):
+            raise UnsupportedError(f"{self.stored} becomes {self.target} first")
+        if self._remaps and self.nodata is not None and not self.is_widened:
             code = np.array(self.nodata, dtype=self.source).view(f"u{np.dtype(self.source).itemsize}")[()]
             table = table.copy()
             table[code] = np.nan
         return replace(self, target="float32", table=table, fill=None, outside=np.nan)
 
     def missing(self, level: Level) -> Any:
-        """Return what a tile holds that the file leaves out."""
-        kind = np.dtype(level.dtype)
-        return kind.type(0 if self.nodata is None else self.nodata)
+        """Return what a block holds that the file leaves out."""
+        return np.dtype(level.dtype).type(0 if self.stored_nodata is None else self.stored_nodata)
+
+    def widened(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return stored numbers in the type that has NaN, which stands for the fill value."""
+        wide = values.astype(self.source)
+        if self.stored_nodata is not None:
+            wide[nodata_mask(values, self.stored_nodata)] = np.nan
+        return wide
 
     def put(self, values: NDArray[Any], target: NDArray[Any]) -> None:
-        """Write stored values into an array of the same shape."""
+        """Write pixels into an array of the same shape."""
         if self.table is not None:
-            codes = values.view(f"u{values.itemsize}")
-            if self.keep:
-                np.copyto(target, self.table[codes], where=nodata_mask(target, self.outside))
-            else:
-                look_up(codes, self.table, target)
+            self._put_physical(values, target)
             return
         where = nodata_mask(target, self.outside) if self.keep else True
         if self._remaps:
             # As odc-stac: numbers that are none are missing, too.
             lost = nodata_mask(values, self.nodata)
-            np.copyto(target, values, where=where & ~lost if self.keep else True, casting="unsafe")
+            np.copyto(target, cast(values, target.dtype), where=where & ~lost if self.keep else True)
             if not self.keep:
                 np.copyto(target, self.fill, where=lost)
             return
-        np.copyto(target, values, where=where, casting="unsafe")
+        np.copyto(target, cast(values, target.dtype), where=where)
+
+    def _put_physical(self, values: NDArray[Any], target: NDArray[Any]) -> None:
+        assert self.table is not None
+        if self.is_widened:
+            lost = np.isnan(values)
+            codes = np.where(lost, 0, values).astype(self.stored)
+            physical = self.table[codes.view(f"u{codes.itemsize}")]
+            physical[lost] = self.outside
+            np.copyto(target, physical, where=nodata_mask(target, self.outside) if self.keep else True)
+            return
+        codes = values.view(f"u{values.itemsize}")
+        if self.keep:
+            np.copyto(target, self.table[codes], where=nodata_mask(target, self.outside))
+        else:
+            look_up(codes, self.table, target)
 
     def pick(self, kernel: Any, at: tuple[Any, ...], window: Any, size: tuple[int, int], target: Any) -> bool:
         """Run a kernel that takes pixels from a window, with this rule.
@@ -100,14 +124,14 @@ class Rule:
         Args:
             kernel: ``kernels.nearest``.
             at: Its places: columns and rows at the nodes, step, first row and column.
-            window: Whole tiles.
+            window: Pixels, of which some may lie behind those of the level.
             size: Rows and columns of the window that are pixels.
             target: Takes the pixels.
         """
         source = np.dtype(self.source)
         bits = f"u{source.itemsize}"
         codes = window.view(bits)
-        if self.table is not None and not self.keep:
+        if self.table is not None and not self.keep and not self.is_widened:
             return bool(kernel(*at, codes, *size, self.table, target, np.float32(self.outside), False))
         if self.is_plain or (self.keep and source.kind in "ui" and self.source == self.target and not self._remaps):
             # Bits are bits: one compiled loop a size.
@@ -115,22 +139,25 @@ class Rule:
             return bool(kernel(*at, codes, *size, None, target.view(bits), outside, self.keep))
         held = np.empty(target.shape, dtype=source)
         empty = np.array(self.missing_value(), dtype=source).view(bits)[()]
-        found = kernel(*at, codes, *size, None, held.view(bits), empty, False)
+        is_inside = kernel(*at, codes, *size, None, held.view(bits), empty, False)
         self.put(held, target)
-        return bool(found)
+        return bool(is_inside)
 
     def blend(self, held: NDArray[np.float64], target: NDArray[Any]) -> None:
         """Write interpolated values, NaN where there is none, as GDAL does: rounded, and never the fill value."""
         lost = np.isnan(held)
-        kind = np.dtype(self.source if self.table is not None else self.target)
+        kind = np.dtype(self.stored) if self.table is not None else np.promote_types(self.stored, self.target)
         if kind.kind == "f":
             values = held.astype(kind)
         else:
             limits = np.iinfo(kind)
             values = np.floor(np.where(lost, 0, held) + 0.5).clip(limits.min, limits.max).astype(kind)
-            fill = self.nodata if self.table is not None else self.fill
-            if fill is not None:
-                values[values == fill] = int(fill) + (1 if fill == limits.min else -1)
+        if self.table is None:
+            values = cast(values, np.dtype(self.target))
+        fill = self.nodata if self.table is not None else self.fill
+        if values.dtype.kind in "ui" and fill is not None and not np.isnan(fill):
+            least = np.iinfo(values.dtype).min
+            values[values == fill] = int(fill) + (1 if fill == least else -1)
         if self.table is not None:
             physical = self.table[values.view(f"u{kind.itemsize}")]
             physical[lost] = self.outside
@@ -141,20 +168,29 @@ class Rule:
         np.copyto(target, values, where=where)
 
     def missing_value(self) -> Any:
-        """Return a stored number that becomes ``outside``.
-
-        Raises:
-            UnsupportedError: There is none.
-        """
+        """Return a number that becomes ``outside``."""
         if self.nodata is not None and (
             self._remaps or self.table is not None or same_nodata(self.nodata, self.outside)
         ):
             return self.nodata
-        if self.source.startswith("float"):
-            return math.nan
-        if self.source == self.target:
-            return self.outside
-        raise UnsupportedError("no stored number says that there is no pixel")
+        return math.nan if self.source.startswith("float") else self.outside
+
+
+def cast(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
+    """Return numbers that fit into another type, as GDAL makes them: rounded, the nearest that there is; NaN is 0."""
+    if kind.kind not in "ui" or np.can_cast(values.dtype, kind, "safe"):
+        return values
+    limits = np.iinfo(kind)
+    if values.dtype.kind == "f":
+        wide = np.nan_to_num(values.astype("float64"), nan=0.0, posinf=np.inf, neginf=-np.inf)
+        rounded = np.trunc(wide + np.copysign(0.5, wide))
+        is_low, is_high = rounded <= limits.min, rounded >= limits.max
+        found = np.where(is_low | is_high, 0, rounded).astype(kind)
+    else:
+        is_low, is_high = values < limits.min, values > limits.max
+        found = values.astype(kind)
+    found[is_low], found[is_high] = limits.min, limits.max
+    return found
 
 
 def look_up(codes: NDArray[Any], table: NDArray[np.float32], target: NDArray[np.float32]) -> None:
@@ -174,28 +210,37 @@ def look_up(codes: NDArray[Any], table: NDArray[np.float32], target: NDArray[np.
             target[rows] = np.take(table, codes[rows], mode="clip")
 
 
-def rule_for(image: Image, cfg: Any, *, is_bent: bool) -> Rule:
+def rule_for(image: Image, cfg: Any, *, is_masked: bool, is_bent: bool) -> Rule:
     """Return the rule of odc-stac for a file.
 
     Args:
         image: The file.
         cfg: ``RasterLoadParams`` of odc-loader.
-        is_bent: Whether nearest pixels come to another grid, where GDAL treats fill differently.
+        is_masked: Whether something else than the fill value says where there are no values.
+        is_bent: Whether pixels come to another grid.
 
     Raises:
-        UnsupportedError: GDAL would clamp or round, or do more than is known here.
+        UnsupportedError: Its numbers are too long for what is known here.
     """
-    source = image.levels[0].dtype
-    target = resolve_dst_dtype(source, cfg)
-    if not np.can_cast(source, target, "safe") and (source, target.name) not in _SAFE:
-        raise UnsupportedError(f"{source} cannot become {target.name} without a loss")
-    nodata = resolve_src_nodata(image.nodata, cfg)
-    if nodata is not None and np.dtype(source).kind in "ui":
-        limits = np.iinfo(source)
-        if not (float(nodata).is_integer() and limits.min <= nodata <= limits.max):
-            raise UnsupportedError(f"its fill value {nodata} is none of {source}")
-    fill = resolve_dst_nodata(target, cfg, nodata)
-    if is_bent and fill is not None and not same_nodata(nodata, fill) and target.kind in "ui":
-        raise UnsupportedError("its fill value is not that of the cube, and GDAL moves values away from that")
-    outside = resolve_dst_fill_value(target, cfg, resolve_src_nodata(cfg.fill_value, cfg))
-    return Rule(source=source, target=target.name, nodata=nodata, fill=fill, outside=outside)
+    stored = image.levels[0].dtype
+    target = resolve_dst_dtype(stored, cfg)
+    if target.kind not in "uif":
+        raise UnsupportedError(f"{target.name} is asked for")
+    nodata = known_nodata(resolve_src_nodata(image.nodata, cfg), stored)
+    fill = resolve_dst_nodata(target, cfg, known_nodata(nodata, target.name))
+    outside = resolve_dst_fill_value(
+        target, cfg, known_nodata(resolve_src_nodata(cfg.fill_value, cfg), target.name)
+    )  # fmt: skip
+    # Where pixels come to another type and no number says that there is none, NaN does.
+    if is_masked or (is_bent and stored != target.name and nodata is None and stored[0] != "f"):
+        if stored in {"int64", "uint64"}:
+            raise UnsupportedError(f"{stored} with a mask")
+        wide = np.promote_types(stored, "float32").name
+        return Rule(
+            stored=stored, source=wide, target=target.name, nodata=math.nan, fill=outside if fill is None else fill,
+            outside=outside, is_widened=True, stored_nodata=nodata,
+        )  # fmt: skip
+    return Rule(
+        stored=stored, source=stored, target=target.name, nodata=nodata, fill=fill, outside=outside,
+        stored_nodata=nodata,
+    )  # fmt: skip

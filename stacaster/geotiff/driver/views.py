@@ -14,7 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from stacaster.geotiff.driver.coordinates import BOUND, CELL, Grid, Places, is_straight, places_of, transformed
 from stacaster.geotiff.driver.files import Opened
-from stacaster.geotiff.driver.tiff import Image, Level
+from stacaster.geotiff.driver.levels import Image, Level
 
 _LITTLE = 0.05
 _PLACES = 5
@@ -45,7 +45,7 @@ class View:
     @property
     def is_geographic(self) -> bool:
         """Whether columns of the level are longitudes."""
-        return bool(self.crs.geographic)
+        return bool(self.crs.geographic) and not self.to_pixels.b and not self.to_pixels.d
 
     @property
     def across(self) -> float:
@@ -92,9 +92,9 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     same: dict[str, Any] = {
         "cube": cube,
         "crs": crs,
-        "tolerance": BOUND / 2 * min(abs(image.transform.a), abs(image.transform.e)),
+        "tolerance": BOUND / 2 * min(_sides(image.transform)),
     }
-    if is_straight(cube, crs):
+    if is_straight(cube, crs) and not image.transform.b and not image.transform.d:
         whole = ~image.transform * cube.transform
         scale = min(abs(whole.a), abs(whole.e))
         level = _level_for(image, scale) if use_overviews else 0
@@ -112,6 +112,18 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
     to_pixels = ~image.transform_of(level)
     return View(level=level, straight=None, to_pixels=to_pixels, covered=covered, is_aligned=False, **same)
+
+
+def _sides(transform: Affine) -> tuple[float, float]:
+    """Return how long a pixel is along its rows and its columns."""
+    return math.hypot(transform.a, transform.d), math.hypot(transform.b, transform.e)
+
+
+def placed(transform: Affine, x: Any, y: Any) -> tuple[Any, Any]:
+    """Return points of many places by a transform; places that are infinite stay so."""
+    if transform.b == 0 and transform.d == 0:
+        return transform.a * x + transform.c, transform.e * y + transform.f
+    return transform.a * x + transform.b * y + transform.c, transform.d * x + transform.e * y + transform.f
 
 
 def _corners_of(cube: GeoBox) -> GeoBox:
@@ -154,8 +166,7 @@ def _covered(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[_Part, 
     nothing, all_of = np.zeros(9), np.ones(9)
     cols = np.concatenate([along, along, nothing, all_of, [0.5]]) * full.width
     rows = np.concatenate([nothing, all_of, along, along, [0.5]]) * full.height
-    transform = image.transform
-    x, y = transform.a * cols + transform.c, transform.e * rows + transform.f
+    x, y = placed(image.transform, cols, rows)
     if crs.geographic:
         x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
     if crs != cube.crs:
@@ -178,7 +189,7 @@ def _shorter_side(places: Places, to_pixels: Affine, col: float, row: float) -> 
     """Return how many pixels of the file one of the cube is long on the shorter side; not a number at a pole."""
     cols, rows = np.array([col - 1, col + 1, col, col]), np.array([row, row, row - 1, row + 1])
     x, y = places.at(cols, rows)
-    x, y = to_pixels.a * x, to_pixels.e * y
+    x, y = placed(to_pixels, x, y)
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
         return math.nan
     across = Affine((x[1] - x[0]) / 2, (x[3] - x[2]) / 2, 0, (y[1] - y[0]) / 2, (y[3] - y[2]) / 2, 0)
@@ -200,7 +211,7 @@ def _scales(places: Places, to_pixels: Affine, cols: _Part, rows: _Part) -> tupl
         np.concatenate([col - 0.5, col + 0.5, col, col]), np.concatenate([row, row, row - 0.5, row + 0.5])
     )  # fmt: skip
     found = []
-    for at in (to_pixels.a * x, to_pixels.e * y):
+    for at in placed(to_pixels, x, y):
         left, right, above, below = np.where(np.isfinite(at), at, np.nan).reshape(4, -1)
         length = np.hypot(right - left, below - above)
         known = length[np.isfinite(length)]

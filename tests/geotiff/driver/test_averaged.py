@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
-from stacaster.geotiff.driver import render
+from stacaster.geotiff.driver import render, windows
 from stacaster.geotiff.driver.coordinates import BOUND
 from tests.geotiff.driver.exact import averaged, by_gdal, exact_corners, is_lost, stored
 from tests.geotiff.driver.made_rasters import Wanted, config, level_of_odc, made_raster, read_cube, read_level
@@ -141,14 +141,14 @@ def test_windows_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, re
     cube = grid(wanted, "EPSG:32755", 4, (-30, -30), (390, 370))
     whole, _ = read_cube(path, cube, config(wanted, resampling=resampling))
     sizes = []
-    read = render._window
+    read = windows._window
 
     def noted(*arguments: Any, **more: Any) -> Any:
         window = read(*arguments, **more)
         sizes.append(window.pixels.nbytes)
         return window
 
-    monkeypatch.setattr(render, "_window", noted)
+    monkeypatch.setattr(windows, "_window", noted)
     monkeypatch.setattr(render, "_WINDOW_BYTES", 1 << 20)
     found, _ = read_cube(path, cube, config(wanted, resampling=resampling))
     assert np.array_equal(found, whole) and len(sizes) > 4 and max(sizes) <= 1 << 20

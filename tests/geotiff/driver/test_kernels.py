@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from stacaster.geotiff.driver import kernels
 from stacaster.geotiff.driver.codecs import restored
-from stacaster.geotiff.driver.tiff import Level
+from stacaster.geotiff.driver.levels import Level
 from stacaster.geotiff.driver.values import look_up
 
 

@@ -18,7 +18,7 @@ from odc.loader import RasterSource
 
 from stacaster.geotiff.driver.network import RemoteFile
 from stacaster.geotiff.driver.reader import Context, Reader
-from stacaster.geotiff.driver.tiff import UnsupportedError
+from stacaster.geotiff.driver.unsupported import UnsupportedError
 from tests.geotiff.driver.made_rasters import Wanted, config, made_raster, made_values
 
 WANTED = Wanted(shape=(900, 700), block=128, overviews=(2, 4))
