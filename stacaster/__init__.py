@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from stacaster.version import __version__
+from stacaster.xarray_hook import watch as _watch
 
 if TYPE_CHECKING:
     from stacaster import access as access
@@ -150,6 +151,7 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+_watch()
 
 if not TYPE_CHECKING:  # a type checker would take any name for a public one
 

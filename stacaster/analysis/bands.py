@@ -34,6 +34,33 @@ def find_band(names: Container[Any], band: str) -> str | None:
     return next((name for name in (band, _SAME.get(band, band)) if name in names), None)
 
 
+def as_cube(value: Any, name: str = "cube") -> xr.Dataset:
+    """Return a cube as a Dataset: of a DataArray its only variable, or one a band where it has such a dimension.
+
+    Args:
+        value: Dataset, or DataArray such as ``compute_index`` gives.
+        name: Name of the argument, for messages.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    import xarray as xr
+
+    if isinstance(value, xr.Dataset):
+        return value
+    if isinstance(value, xr.DataArray):
+        for dimension in ("band", "variable"):
+            if dimension in value.dims and dimension in value.coords:
+                names = [str(entry) for entry in value[dimension].values]
+                if len(set(names)) == len(names):
+                    parts = {entry: value.isel({dimension: place}, drop=True) for place, entry in enumerate(names)}
+                    return xr.Dataset(parts)
+        return value.to_dataset(name=str(value.name or "values"))
+    raise UsageError(
+        f"{name} is a {type(value).__name__}, but a cube (xarray Dataset or DataArray), as load gives it, is needed"
+    )
+
+
 def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     """Return the bands of a cube, without what stands beside them (``source``, ``n_obs``).
 
@@ -72,12 +99,14 @@ def drop_dead_swir(band: xr.DataArray) -> xr.DataArray:
     return band.where(is_alive)
 
 
-def clean_bands(cube: xr.Dataset) -> xr.Dataset:
+def clean_bands(cube: xr.Dataset | xr.DataArray) -> xr.Dataset:
     """Return the bands of a cube as float32, with NaN for no data and for ASTER's SWIR from ``SWIR_CUTOFF`` on.
 
     Raises:
         LoadError: There is no band with a dimension ``time``.
+        UsageError: It is no cube.
     """
+    cube = as_cube(cube)
     changed = {}
     for name, band in band_variables(cube).items():
         attrs = dict(band.attrs)

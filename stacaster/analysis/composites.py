@@ -12,6 +12,7 @@ from stacaster.analysis.backscatter import DECIBELS, decibels, power
 from stacaster.analysis.bands import clean_bands, find_band, period_starts
 from stacaster.analysis.geomedian import geometric_median, median_deviations, nan_quantile
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.model.values import read_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,7 +55,7 @@ class _Wanted:
 
 
 def composite(
-    cube: xr.Dataset,
+    cube: xr.Dataset | xr.DataArray,
     method: str = "median",
     *,
     period: str | None = None,
@@ -67,7 +68,7 @@ def composite(
     power. Lazy cubes are worked on block by block, and give the same bits as eager ones.
 
     Args:
-        cube: Dataset with variables of dimensions (time, y, x).
+        cube: Dataset with variables of dimensions (time, y, x), or a DataArray.
         method: ``mean``, ``median``, ``count`` and percentiles such as ``p10`` look at each band for itself; ``first``,
             ``medoid``, ``geomedian`` and ``bare_earth`` keep the bands of an observation together and leave out
             observations that lack one. ``bare_earth`` is the weighted geometric median of Roberts, Wilford and Ghattas
@@ -88,7 +89,7 @@ def composite(
     """
     ready = clean_bands(cube)
     logarithmic = [name for name in ready.data_vars if ready[name].attrs.get("units") == DECIBELS]
-    if logarithmic and method.strip().lower() == "mean":
+    if logarithmic and check_method(method) == "mean":
         found = composite(ready.assign({name: power(ready[name]) for name in logarithmic}), method, period=period)
         return found.assign({name: decibels(found[name]) for name in logarithmic})
     wanted = _wanted(method, [str(name) for name in ready.data_vars], mads=mads, greenness=greenness)
@@ -110,6 +111,8 @@ def check_method(method: str) -> str:
     Raises:
         UsageError: There is no such composite; the message names the nearest.
     """
+    if not isinstance(method, str):
+        raise UsageError(f"method is {method!r}; {nearest(str(method), METHODS)}, or a percentile such as p10")
     key = method.strip().lower()
     is_percentile = key[:1] == "p" and key[1:].replace(".", "", 1).isdigit()
     if is_percentile and not 0 <= float(key[1:]) <= 100:
@@ -123,8 +126,7 @@ def _wanted(method: str, names: Sequence[str], *, mads: bool, greenness: float) 
     key = check_method(method)
     if mads and key not in ("geomedian", "bare_earth"):
         raise UsageError(f"MADs belong to geomedian and bare_earth, not to {key}")
-    if not (np.isfinite(greenness) and greenness >= 0):
-        raise UsageError(f"greenness is {greenness:g}, but has to be 0 or more")
+    greenness = read_number("greenness", greenness, low=0)
     # Landsat's near infrared is nir08.
     found = {"red": find_band(names, "red"), "nir": find_band(names, "nir") or find_band(names, "nir08")}
     places = {role: -1 if name is None else names.index(name) for role, name in found.items()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.analysis.bands import BESIDE
+from stacaster.analysis.bands import BESIDE, as_cube
 from stacaster.errors import LoadError
 from stacaster.instruments.radiometry import WAVELENGTHS, planck_radiance, planck_temperature
 
@@ -156,6 +156,7 @@ def separate_temperature(cube: xr.Dataset) -> xr.Dataset:
     """
     import xarray as xr
 
+    cube = as_cube(cube)
     names = [*TIR, *(f"SIR_{name}" for name in TIR)]
     missing = [name for name in names if name not in cube]
     if missing:

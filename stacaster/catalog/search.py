@@ -55,6 +55,9 @@ class ItemSearch:
         """Yield the items with absolute asset hrefs, ordered by time, collection and id."""
         return islice(self._fitting(), self.limit)
 
+    def __iter__(self) -> Iterator[pystac.Item]:
+        return self.items()
+
     def _fitting(self) -> Iterator[pystac.Item]:
         import pystac
         import shapely

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import lazy_loader
 
-from stacaster.cube import accessor as _accessor  # noqa: F401 - ``cube.stacaster``
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.loading import load
 from stacaster.cube.selection import collection_config

@@ -1,4 +1,4 @@
-"""``cube.stacaster``: what can be done with a cube, at hand in notebooks."""
+"""``cube.stacaster``: what can be done with a cube, at hand in notebooks; ``import stacaster`` registers it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from stacaster.analysis import composites, indices, pictures, timeseries
+from stacaster.analysis.bands import as_cube
 from stacaster.errors import ExportError
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class CubeAccessor:
-    """Indices, composites, series and pictures of a cube; ``cube.stacaster`` where stacaster loaded one.
+    """Indices, composites, series and pictures of a cube; ``cube.stacaster``, also of a DataArray.
 
     Args:
         cube: The cube.
@@ -98,10 +99,6 @@ class CubeAccessor:
         return pictures.to_rgb(cube, name).odc.explore()
 
 
-def register() -> None:
-    """Make ``cube.stacaster`` known to xarray, once."""
-    if not hasattr(xr.Dataset, "stacaster"):
-        xr.register_dataset_accessor("stacaster")(CubeAccessor)  # type: ignore[no-untyped-call]
-
-
-register()
+def accessor_of(cube: xr.Dataset | xr.DataArray) -> CubeAccessor:
+    """Return ``cube.stacaster``; a DataArray is a cube of one variable."""
+    return CubeAccessor(as_cube(cube))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import checked_options, load
 from stacaster.cube.selection import assets_of, band_names
@@ -65,7 +66,7 @@ def check_grid(items: Iterable[pystac.Item], *, bands: str | Sequence[str] | Non
         NothingFoundError: There is no item.
         UsageError: There is no such band.
     """
-    chosen = list(items)
+    chosen = read_items(items)
     if not chosen:
         raise NothingFoundError("there is no item to check")
     return [_check(chosen, key) for key in band_names(bands, assets_of(chosen)).values()]
@@ -126,7 +127,7 @@ def load_tree(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> x
     if "report" in options:
         raise UsageError("load_tree gives no report; load the parts one by one")
     given = checked_options(options)
-    chosen = list(items)
+    chosen = read_items(items)
     if not chosen:
         raise NothingFoundError("there is no item to load")
     names = band_names(given.pop("bands", None), assets_of(chosen))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from stacaster.analysis import masks
 from stacaster.cube.area import cut_to, find_place, require_no_edge
 from stacaster.cube.fusing import complex_fusers, fuse
+from stacaster.cube.grid_options import checked_grid
+from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import native_geobox
 from stacaster.cube.masking import PREFIX, Masking, apply_masks, read_masking
 from stacaster.cube.quantities import sigma0_factors
@@ -99,7 +101,7 @@ def load(
             the message names the items.
         UsageError: An argument is wrong; the message lists the bands there are.
     """
-    request = read_request(items, report=report, **checked_options(options))
+    request = read_request(read_items(items), report=report, **checked_options(options))
     cube = carry_out(request)
     return (cube, request.report) if report else cube
 
@@ -184,7 +186,7 @@ def checked_options(options: Mapping[str, Any]) -> dict[str, Any]:
         UsageError: One is not known, or given by two names.
     """
     check_known("load", options, LoadOptions, also=("report",))
-    given = with_one_name(options)
+    given = checked_grid(with_one_name(options))
     return {key: value for key, value in given.items() if value is not None or key not in _DEFAULTS}
 
 

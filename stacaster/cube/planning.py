@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import Request, carry_out, checked_options, read_request
 from stacaster.cube.selection import CHUNKS, group_items
@@ -80,7 +81,7 @@ def plan(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> LoadPl
         UsageError: An argument is wrong.
     """
     given = checked_options(options)
-    request = read_request(items, **given | {"chunks": given.get("chunks") or CHUNKS})
+    request = read_request(read_items(items), **given | {"chunks": given.get("chunks") or CHUNKS})
     cube = carry_out(request)
     box: GeoBox = cube.odc.geobox
     first = next(iter(cube.data_vars.values()))

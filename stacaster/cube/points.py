@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Unpack
 
 import numpy as np
 
+from stacaster.analysis.bands import as_cube
 from stacaster.cube.around_points import Circle, around_item, checked, in_box
 from stacaster.cube.cube_points import rows_of_cube
+from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
@@ -38,7 +40,7 @@ _NO_WEIGHT = 1e-6
 
 
 def sample(  # noqa: PLR0913 - as many as a user can choose
-    items: Iterable[pystac.Item] | xr.Dataset,
+    items: Iterable[pystac.Item] | xr.Dataset | xr.DataArray,
     points: Any,
     *,
     bands: Names | None = None,
@@ -85,7 +87,9 @@ def sample(  # noqa: PLR0913 - as many as a user can choose
         method=method, radius=radius, statistics=as_names(statistics, "statistics"), units=check_units(units),
         constants=read_constants(options),
     )  # fmt: skip
-    chosen = [] if _is_cube(items) else sorted(items, key=lambda item: (moment_of(item), item.id))
+    if isinstance(getattr(items, "dims", None), (tuple, Mapping)):
+        items = as_cube(items)
+    chosen = [] if _is_cube(items) else sorted(read_items(items), key=lambda item: (moment_of(item), item.id))
     if not _is_cube(items) and not chosen:
         raise NothingFoundError("there is no item to sample")
     places = read_points(points)

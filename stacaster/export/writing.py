@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stacaster.analysis.bands import BESIDE
+from stacaster.analysis.bands import BESIDE, as_cube
 from stacaster.analysis.pictures import write_picture
 from stacaster.errors import UsageError
 from stacaster.export.geotiff import write_geotiff
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def write_cube(
-    cube: xr.Dataset,
+    cube: xr.Dataset | xr.DataArray,
     output: str | os.PathLike[str],
     *,
     items: Sequence[Any] = (),
@@ -33,7 +33,7 @@ def write_cube(
     """Write a cube of one's own.
 
     Args:
-        cube: Dataset with dimensions (time, y, x) or (y, x), and a CRS.
+        cube: Dataset or DataArray with dimensions (time, y, x) or (y, x), and a CRS.
         output: As for ``export``.
         items: Items that the cube was made of; a catalog of COGs names them as sources of all its items.
         name: Id of the collection of a catalog of COGs.
@@ -47,6 +47,7 @@ def write_cube(
         UsageError: The file exists, or its name ends in something unknown.
         ExportError: The file cannot be written.
     """
+    cube = as_cube(cube)
     check_output(output, overwrite)
     made = ProvenancedCube(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
     return write_made(made, output, name=name, title=name, progress=progress)
@@ -67,7 +68,7 @@ def check_output(output: str | os.PathLike[str], overwrite: bool) -> None:
     """Refuse a place that cannot be written, before anything is computed.
 
     Raises:
-        UsageError: The name says no known format, the file exists, or its folder does not.
+        UsageError: The name says no known format, the file exists, or its folder cannot be made.
     """
     path = Path(output)
     is_known = path.suffix.lower() in _WRITERS
@@ -79,15 +80,16 @@ def check_output(output: str | os.PathLike[str], overwrite: bool) -> None:
 
 
 def require_free(path: Path, overwrite: bool) -> None:
-    """Refuse a file that exists, or whose folder does not.
+    """Refuse a file that exists, or whose folder cannot be made.
 
     Raises:
         UsageError: It is so.
     """
     if path.exists() and not overwrite:
-        raise UsageError(f"{path.name} exists; --overwrite replaces it")
-    if not path.absolute().parent.is_dir():
-        raise UsageError(f"the folder of {os.fspath(path)} does not exist")
+        raise UsageError(f"{path} exists; overwrite=True replaces it")
+    existing = next(folder for folder in path.absolute().parents if folder.exists())
+    if not existing.is_dir():
+        raise UsageError(f"{path} cannot be written: {existing} is a file")
 
 
 def _draw(cube: xr.Dataset, path: Path, *, progress: Progress | None = None) -> Path:

@@ -19,8 +19,8 @@ _PROBE = bytes(1 << 20)
 def complete_file(path: Path, *, check: Callable[[Path], None] = read_back) -> Iterator[Path]:
     """Give a path to write to, which becomes ``path`` at the end; after an error ``path`` is as it was.
 
-    What was written is read back before it gets its name: GDAL and other libraries close a file on a full disk
-    without a word.
+    The folder of the file is made when it is missing. What was written is read back before it gets its name: GDAL and
+    other libraries close a file on a full disk without a word.
 
     Args:
         path: File to write.
@@ -34,6 +34,7 @@ def complete_file(path: Path, *, check: Callable[[Path], None] = read_back) -> I
     part = path.with_name(f".{path.stem}.part{path.suffix}")
     try:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             yield part
             sync_file(part)
         except (OSError, RuntimeError, ValueError) as error:
@@ -67,6 +68,7 @@ def complete_folder(path: Path, *, check: Callable[[Path], None]) -> Iterator[Pa
         old.replace(path)
     try:
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             yield part
         except (OSError, RuntimeError, ValueError) as error:
             raise _named(error, path, part) from error

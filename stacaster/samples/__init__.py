@@ -146,7 +146,7 @@ def sample_data(
         begin = f"{product.removesuffix('_004')}_{'004' if is_new else '003'}{scene.acquired:%m%d%Y%H%M%S}"
         found = sorted(folder.glob(f"{begin}_*{'.*' if is_new else '.hdf'}"))
         if found and not overwrite:
-            raise UsageError(f"{found[0].name} exists in {folder.name}; --overwrite replaces it")
+            raise UsageError(f"{found[0].name} exists in {folder}; overwrite=True replaces it")
     paths: list[Path] = []
     for done, scene in enumerate(scenes, start=1):
         paths += _write(scene, product, folder)
@@ -168,7 +168,7 @@ def _nisar(
     for done, scene in enumerate(scenes, start=1):
         path = folder / f"{scene.name}.h5"
         if path.exists() and not overwrite:
-            raise UsageError(f"{path.name} exists in {folder.name}; --overwrite replaces it")
+            raise UsageError(f"{path.name} exists in {folder}; overwrite=True replaces it")
         paths.append(nisar.write_nisar(scene, folder))
         if progress is not None:
             progress(done, len(scenes), path.name)
@@ -189,7 +189,7 @@ def _radar(
             scene.name if product == "ALOS_PALSAR" else scene.burst_name(2, 1, "VV") if is_burst else scene.name(kind)
         )
         if any(folder.glob(f"{name}.*")) and not overwrite:
-            raise UsageError(f"{name} exists in {folder.name}; --overwrite replaces it")
+            raise UsageError(f"{name} exists in {folder}; overwrite=True replaces it")
         if product == "ALOS_PALSAR":
             paths.append(palsar.write_palsar(scene, folder))
         elif is_burst:
@@ -212,7 +212,7 @@ def _icesat2(
     for done, scene in enumerate(icesat2.DEFAULT_SCENES, start=1):
         path = folder / f"{scene.name('ATL03')}.h5"
         if path.exists() and not overwrite:
-            raise UsageError(f"{path.name} exists in {folder.name}; --overwrite replaces it")
+            raise UsageError(f"{path.name} exists in {folder}; overwrite=True replaces it")
         paths += icesat2.write_icesat2(scene, folder)
         if progress is not None:
             progress(done, len(icesat2.DEFAULT_SCENES), path.name)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.analysis.bands import drop_dead_swir, find_band, is_aster_swir
+from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aster_swir
 from stacaster.analysis.formulas import Formula, parse_formula
 from stacaster.analysis.indices.table import INDICES, Index
 from stacaster.errors import LoadError, UsageError, nearest
@@ -33,6 +33,8 @@ def get_index(name: str) -> Index:
     Raises:
         UsageError: There is no such index, the message names the nearest; or spyndex is missing.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"index is {name!r}, but a name is needed; {nearest(str(name), INDICES)}")
     key = name.strip().lower()
     if key.startswith("spyndex:"):
         return _of_spyndex(name.strip().partition(":")[2].strip())
@@ -85,7 +87,7 @@ def own_index(expression: str, *, units: str = "reflectance", name: str = "own")
     return found
 
 
-def compute_index(cube: xr.Dataset, index: str | Index) -> xr.DataArray:
+def compute_index(cube: xr.Dataset | xr.DataArray, index: str | Index) -> xr.DataArray:
     """Compute an index from a cube in physical units.
 
     Args:
@@ -104,11 +106,17 @@ def compute_index(cube: xr.Dataset, index: str | Index) -> xr.DataArray:
     return result
 
 
-def compute_indices(cube: xr.Dataset, indices: Sequence[str | Index]) -> xr.Dataset:
+def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequence[str | Index]) -> xr.Dataset:
     """Compute several indices in one pass over the bands; see ``compute_index``."""
     import xarray as xr
 
-    wanted = [get_index(index) if isinstance(index, str) else index for index in indices]
+    cube = as_cube(cube)
+    names_or_indices = [indices] if isinstance(indices, (str, Index)) else indices
+    if not isinstance(names_or_indices, Iterable):
+        raise UsageError(f"indices is {indices!r}, but names of indices are needed; {nearest(str(indices), INDICES)}")
+    wanted = [index if isinstance(index, Index) else get_index(index) for index in names_or_indices]
+    if not wanted:
+        raise UsageError("indices is empty, but at least one name is needed")
     places = [_places(cube, index) for index in wanted]
     names = list(dict.fromkeys(name for found in places for name in found.values()))
     bands = [cube[name] for name in names]

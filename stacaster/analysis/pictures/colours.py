@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.analysis.bands import find_band
+from stacaster.analysis.bands import as_cube, find_band
 from stacaster.analysis.formulas import parse_formula
 from stacaster.errors import LoadError, UsageError, nearest
 
@@ -70,7 +70,10 @@ def find_composite(name: str | Sequence[str]) -> ColourComposite:
 
 
 def to_rgb(
-    cube: xr.Dataset, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = PERCENT
+    cube: xr.Dataset | xr.DataArray,
+    composite: str | Sequence[str] | None = None,
+    *,
+    percent: tuple[float, float] = PERCENT,
 ) -> xr.DataArray:
     """Return a cube as colours.
 
@@ -88,6 +91,7 @@ def to_rgb(
     """
     import xarray as xr
 
+    cube = as_cube(cube)
     chosen = possible_composite(cube) if composite is None else find_composite(composite)
     channels = [_channel(cube, formula).compute() for formula in chosen.channels]
     valid = np.logical_and.reduce([np.isfinite(channel.values) for channel in channels])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.analysis.bands import as_cube
 from stacaster.analysis.pictures.colours import PERCENT, limits_of, to_rgb
 from stacaster.errors import ExportError, UsageError
 from stacaster.files.atomic import complete_file
@@ -26,7 +27,10 @@ _MAX_PIXELS = 1200
 
 
 def draw(
-    cube: xr.Dataset, composite: str | Sequence[str] | None = None, *, percent: tuple[float, float] = PERCENT
+    cube: xr.Dataset | xr.DataArray,
+    composite: str | Sequence[str] | None = None,
+    *,
+    percent: tuple[float, float] = PERCENT,
 ) -> Figure:
     """Draw a cube: a colour composite, or each variable with a legend, one panel a time.
 
@@ -43,7 +47,7 @@ def draw(
         UsageError: There is no such composite.
         LoadError: The cube lacks a band.
     """
-    thin = _thinned(cube)
+    thin = _thinned(as_cube(cube))
     if composite is not None:
         rgb = to_rgb(thin, composite, percent=percent)
         panels: list[tuple[xr.DataArray, str | None]] = [(rgb, None)]
@@ -101,7 +105,7 @@ def _shown_figure() -> type[Figure]:
 
 
 def write_picture(
-    cube: xr.Dataset,
+    cube: xr.Dataset | xr.DataArray,
     output: str | os.PathLike[str],
     *,
     composite: str | Sequence[str] | None = None,

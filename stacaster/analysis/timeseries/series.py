@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.analysis.backscatter import DECIBELS, power
-from stacaster.analysis.bands import clean_bands
+from stacaster.analysis.bands import as_cube, clean_bands
 from stacaster.analysis.timeseries.areas import Zones, read_zones
 from stacaster.errors import LoadError
 
@@ -27,7 +27,7 @@ ALL = "all"
 
 
 def time_series(
-    cube: xr.Dataset,
+    cube: xr.Dataset | xr.DataArray,
     areas: Any | None = None,
     *,
     name_column: str | None = None,
@@ -40,7 +40,7 @@ def time_series(
     in decibels, their scatter that of the power, as decibels above the mean.
 
     Args:
-        cube: Dataset with variables of dimensions (time, y, x).
+        cube: Dataset with variables of dimensions (time, y, x), or a DataArray such as ``compute_index`` gives.
         areas: Polygons: GeoDataFrame, file, GeoJSON; None takes the cube as a whole.
         name_column: Column with the names of the polygons.
         progress: Called with pieces done and pieces there are.
@@ -58,7 +58,7 @@ def time_series(
     import pandas as pd
 
     ready = clean_bands(cube).transpose("time", ...)
-    geobox = getattr(cube.odc, "geobox", None)
+    geobox = getattr(as_cube(cube).odc, "geobox", None)
     if areas is not None and geobox is None:
         raise LoadError("the cube says no CRS, so that no polygon can be laid on it")
     zones = None if areas is None else read_zones(areas, geobox, name_column=name_column)

@@ -57,7 +57,7 @@ def write_report(
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"output is {path.name!r}, but a name ending in .html is needed")
     if path.exists() and not overwrite:
-        raise UsageError(f"{path.name} exists; --overwrite replaces it")
+        raise UsageError(f"{path} exists; overwrite=True replaces it")
     opened = open_catalog(catalog_place(catalog))
     rows, pictures = [], 0
     for item in opened.search(**conditions).items():
