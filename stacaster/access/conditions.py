@@ -30,7 +30,7 @@ def build_query(product: str | None = None, **conditions: Unpack[GranuleOptions]
             scenes: ``cloud_cover_max`` (percent), ``day_night``, ``orbit`` (absolute orbit, or first and last),
             ``path`` (relative orbit) and ``frame`` likewise, ``direction`` (``ascending`` or ``descending``),
             ``polarization``, ``version``, ``collection``, ``provider``, ``name``, ``track`` and ``cycle`` of ICESat-2
-            (``5``, ``5,9``, ``5-8``), ``attributes``, ``ids``, ``platforms`` (as CMR names them, ``SENTINEL-1A``).
+            (``5``, ``5,9``, ``5-8``), ``attributes``, ``ids``, ``platforms`` and ``instrument`` (as CMR names them).
 
     Raises:
         UsageError: A condition cannot be understood, or two contradict each other.
@@ -252,5 +252,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "day_night": _day_night, "months": lambda _, value: parse_months(value), "orbit": parse_numbers,
     "path": parse_numbers, "frame": parse_numbers, "direction": _direction, "polarization": _polarization,
     "collection": _text, "provider": _text, "attributes": _attributes, "ids": _ids,
-    "platforms": _words,
+    "platforms": _words, "instrument": _text,
 }  # fmt: skip

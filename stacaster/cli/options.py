@@ -254,7 +254,8 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N (of each stack)."),
     click.option("--earliest", type=click.IntRange(min=1), metavar="N", help="Only the first N (of each stack)."),
     click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
-    click.option("--max-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with more granules."),
+    click.option("--max-count", type=click.IntRange(min=1), metavar="N", help="At most so many of each stack."),
+    click.option("--drop-above", type=click.IntRange(min=1), metavar="N", help="Leave out larger stacks."),
     click.option("--min-coverage", type=click.FloatRange(0, 1), metavar="SHARE",
                  help="Leave out granules that cover less of the area, 0 to 1."),
 )  # fmt: skip
@@ -264,7 +265,7 @@ CONDITIONS = (
     "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
     "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider",
     "collection", "version", "name", "all_versions", "limit", "group_by", "latest", "earliest",
-    "min_count", "max_count", "min_coverage",
+    "min_count", "max_count", "drop_above", "min_coverage",
 )  # fmt: skip
 """Names of the conditions of a search."""
 

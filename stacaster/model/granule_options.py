@@ -59,6 +59,8 @@ class GranuleOptions(PlaceOptions, total=False):
     """Names of granules."""
     platforms: Names | None
     """Platforms as CMR names them, ``SENTINEL-1A``."""
+    instrument: str | None
+    """Instrument as CMR names it, ``C-SAR``."""
 
 
 class ServiceOptions(TypedDict, total=False):
@@ -82,6 +84,8 @@ class StackChoiceOptions(TypedDict, total=False):
     min_count: int | None
     """Leave out stacks with fewer granules."""
     max_count: int | None
+    """At most so many of each stack, the first ones."""
+    drop_above: int | None
     """Leave out stacks with more granules."""
     min_coverage: float | None
     """Leave out granules that cover less of the area, 0 to 1."""
@@ -128,10 +132,28 @@ class GranuleFilterOptions(TypedDict, total=False):
     """``ascending`` or ``descending``."""
     orbits: Any
     """Absolute orbits."""
-    polarization: str | None
-    """Those that must be there, ``VV+VH``."""
+    polarization: Names | None
+    """Those that must be there, ``VV+VH``; a list means any of these."""
+    path_frame: Any
+    """A pair of path and frame, or several."""
+    look_direction: str | None
+    """``left`` or ``right``."""
+    beam_mode: Any
+    """``IW``, ``EW`` ..., or several."""
+    beam_swath: Any
+    """Beam swath, or several."""
+    processing_level: Any
+    """``SLC``, ``GRD_HD`` ..., or several."""
+    platform: Any
+    """``S1A``, ``SENTINEL-1A`` ..., or several."""
+    burst_id: Any
+    """Full burst id, or several."""
+    months: Any
+    """Months of every year: ``12-2``, or a list of these months."""
+    days: Any
+    """First and last day of every year: ``[335, 60]``; also over the turn of the year."""
     season: Any
-    """``12-2``, ``11-15/02-20``, or two days of the year; also over the turn of the year."""
+    """``12-2``, ``11-15/02-20``, or numbers: up to 12 these months, above days of the year."""
     ids: Any
     """Names of granules."""
 
@@ -141,6 +163,20 @@ class GranuleSearchFilterOptions(GranuleFilterOptions, StackChoiceOptions, total
 
     asfFrame: Any
     """The same as ``asf_frame``."""
+    relativeOrbit: Any
+    """The same as ``path``."""
+    absoluteOrbit: Any
+    """The same as ``orbits``."""
+    flightDirection: str | None
+    """The same as ``direction``."""
+    lookDirection: str | None
+    """The same as ``look_direction``."""
+    processingLevel: Any
+    """The same as ``processing_level``."""
+    beamMode: Any
+    """The same as ``beam_mode``."""
+    granule_names: Any
+    """The same as ``ids``."""
     polarisation: str | None
     """The same as ``polarization``."""
     orbit: Any

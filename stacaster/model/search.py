@@ -176,6 +176,8 @@ class Query:
     """Short names of several products that answer to ``product``."""
     platforms: tuple[str, ...] = ()
     """Platforms at CMR, ``SENTINEL-1A``."""
+    instrument: str | None = None
+    """Instrument at CMR, ``C-SAR``."""
     name: str | None = None
     """Pattern of granule names with ``*`` and ``?``."""
     attributes: Mapping[str, str] = field(default_factory=dict)

@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import product
-from pathlib import Path
 from typing import Annotated, Any, Self, get_type_hints
 
 from stacaster.access.sources.asf import OPTIONS
-from stacaster.analysis.stacks import parse_season
+from stacaster.analysis.stacks import Season, days_season, months_season, parse_season
+from stacaster.analysis.stacks.filtering import snake
 from stacaster.errors import UsageError, nearest
+from stacaster.sar.option_values import alternatives, platform_of, read_table
+from stacaster.sar.presets import PRESETS, preset_of
 
 _LEVELS = {"SENTINEL-1": "SLC", "ALOS": "L1.1", "ALOS PALSAR": "L1.1"}
 _ALIASES = {
     "polarisation": "polarization", "limit": "max_results", "path": "relative_orbit", "direction": "flight_direction",
     "orbit": "absolute_orbit", "intersects": "intersects_with", "workdir": "output", "min_faraday_rotation":
     "min_faraday", "max_faraday_rotation": "max_faraday", "latest": "latest_n", "earliest": "earliest_n",
+    "granule_names": "granule_list", "product_list": "granule_list", "max_workers": "workers", "work_dir": "output",
+    "track": "relative_orbit", "burst_id": "full_burst_id",
 }  # fmt: skip
 # Options that become conditions of a search under another name.
 _CONDITIONS = {
     "absolute_orbit": "orbit", "relative_orbit": "path", "frame": "frame", "flight_direction": "direction",
     "polarization": "polarization",
 }  # fmt: skip
-_PLATFORMS = re.compile(r"(?:SENTINEL-?1|S1?)([A-D])")
 _MOST_QUESTIONS = 64
 
 
@@ -37,7 +39,10 @@ class StackConfig:
     Most options take a list, which means any of these; numbers take a range such as ``98-100``.
     """
 
-    dataset: Annotated[str, "SENTINEL-1, SLC-BURST, ALOS, NISAR_L2_GSLC ..., or a short name at CMR."] = "SENTINEL-1"
+    name: Annotated[str | None, "Preset: S1_SLC, S1_Burst, NISAR_GSLC, NISAR_RSLC, NISAR_GUNW or ASF_Base."] = None
+    dataset: Annotated[Any, "SENTINEL-1, SLC-BURST, ALOS, NISAR_L2_GSLC ..., or a short name at CMR."] = "SENTINEL-1"
+    instrument: Annotated[str | None, "C-SAR, PALSAR, L-SAR ..., as CMR names it."] = None
+    stack_from_id: Annotated[str | None, "The stack of this granule: its path, frame, mode and polarisation."] = None
     platform: Annotated[Any, "Satellite: SENTINEL-1A, S1A, ALOS ..."] = None
     beam_mode: Annotated[Any, "IW, EW, FBD ..."] = None
     beam_swath: Annotated[Any, "Beam swath."] = None
@@ -68,7 +73,9 @@ class StackConfig:
     max_doppler: Annotated[float | None, "Largest Doppler."] = None
     min_faraday: Annotated[float | None, "Smallest Faraday rotation, degrees."] = None
     max_faraday: Annotated[float | None, "Largest Faraday rotation, degrees."] = None
-    season: Annotated[Any, "Part of every year: 12-2, 11-15/02-20, or two days of the year."] = None
+    season: Annotated[Any, "Part of every year: 12-2 or 6,7,8 (months), 11-15/02-20; above 12: days."] = None
+    months: Annotated[Any, "Months of every year: 12-2, or 6,7,8."] = None
+    days: Annotated[Any, "First and last day of every year: 335-60."] = None
     start: Annotated[Any, "First day or moment."] = None
     end: Annotated[Any, "Last day or moment."] = None
     processing_date: Annotated[Any, "Only what was processed since."] = None
@@ -81,13 +88,16 @@ class StackConfig:
     max_results: Annotated[int | None, "Largest number of granules."] = None
     min_coverage: Annotated[float | None, "Leave out granules that cover less of the area, 0 to 1."] = None
     min_count: Annotated[int | None, "Leave out stacks with fewer granules."] = None
-    max_count: Annotated[int | None, "Leave out stacks with more granules."] = None
+    max_count: Annotated[int | None, "At most so many of each stack, the first ones."] = None
+    drop_above: Annotated[int | None, "Leave out stacks with more granules."] = None
     latest_n: Annotated[int | None, "Only the last N of each stack."] = None
     earliest_n: Annotated[int | None, "Only the first N of each stack."] = None
     output: Annotated[str, "Folder for downloads, orbits, DEM, pairs and pictures."] = "stacks"
     with_orbits: Annotated[bool, "Download the orbit file of each Sentinel-1 granule."] = False
+    margin_before_s: Annotated[float, "Orbits: seconds before a granule that the file must cover."] = 60.0
+    margin_after_s: Annotated[float, "Orbits: seconds after a granule that the file must cover."] = 60.0
     with_dem: Annotated[bool, "Make a DEM (Copernicus GLO-30) under each stack."] = False
-    heights: Annotated[str, "Heights of the DEM above the geoid or the ellipsoid."] = "geoid"
+    heights: Annotated[str, "Heights of the DEM above the ellipsoid or the geoid. [default: ellipsoid]"] = "ellipsoid"
     geoid: Annotated[str | None, "File with the EGM2008 geoid. [default: what PROJ finds]"] = None
     catalog: Annotated[str | None, "Catalog that takes the granules and the DEM. [default: none]"] = None
     keep_files: Annotated[bool, "Take granules into the catalog as they come, without COGs."] = False
@@ -111,7 +121,7 @@ class StackConfig:
         if isinstance(config, StackConfig):
             given = {f.name: getattr(config, f.name) for f in fields(cls)}
         else:
-            given = _by_own_names(config if isinstance(config, Mapping) else _read(config))
+            given = _by_own_names(config if isinstance(config, Mapping) else read_table(config))
         return cls(**{**given, **_by_own_names(options)})
 
     @classmethod
@@ -123,10 +133,41 @@ class StackConfig:
         """Check what can be checked before a service is asked."""
         if self.heights not in ("geoid", "ellipsoid"):
             raise UsageError(f"heights is {self.heights!r}, but geoid or ellipsoid is needed")
-        if self.season is not None:
-            parse_season(self.season)
+        seasons = [name for name in ("season", "months", "days") if getattr(self, name) is not None]
+        if len(seasons) > 1:
+            raise UsageError(f"{' and '.join(seasons)} each say which part of the year is meant; give one of them")
+        self.season_of_year()
+        if self.name is not None:
+            preset_of(self.name)
         if sum(value is not None for value in (self.bbox, self.intersects_with)) > 1:
             raise UsageError("bbox and intersects_with each name the area; give one of them")
+
+    def season_of_year(self) -> Season | None:
+        """Return the part of every year that is asked for; None for the whole year.
+
+        Raises:
+            UsageError: It cannot be understood.
+        """
+        if self.season is not None:
+            return parse_season(self.season)
+        if self.months is not None:
+            return months_season(self.months)
+        return None if self.days is None else days_season(self.days)
+
+    def with_preset(self) -> StackConfig:
+        """Return the configuration with what its preset says of options that have their defaults.
+
+        Raises:
+            UsageError: There is no such preset.
+        """
+        name = self.name
+        if name is None and isinstance(self.dataset, str) and self.dataset.upper() in PRESETS:
+            name = self.dataset
+        if name is None:
+            return self
+        unset = {f.name for f in fields(self) if getattr(self, f.name) == f.default} | {"name"}
+        unset |= {"dataset"} if name == self.dataset else set()
+        return replace(self, name=None, **{k: v for k, v in preset_of(name).items() if k in unset})
 
     def questions(self) -> Iterator[dict[str, Any]]:
         """Yield the conditions of each search that is needed: services take one value of an option at a time.
@@ -134,18 +175,24 @@ class StackConfig:
         Raises:
             UsageError: The lists make too many searches, or an option cannot be understood.
         """
+        datasets = alternatives(self.dataset) or [""]
+        if len(datasets) > 1:
+            for name in datasets:
+                yield from replace(self, dataset=name).questions()
+            return
         base: dict[str, Any] = {"product": self._product(), "source": "asf", "group_by": None}
         for ours, theirs in (("start", "start"), ("end", "end"), ("region", "region"), ("name_column", "name_column"),
                              ("collection", "collection"), ("max_results", "limit")):  # fmt: skip
             base[theirs] = getattr(self, ours)
-        area = _area(self.intersects_with)
-        is_box = isinstance(area, (list, tuple)) and len(area) == 4
-        base |= {"bbox": area if is_box else self.bbox, "intersects": None if is_box else area}
-        base["platforms"] = tuple(map(_platform, alternatives(self.platform))) or None
+        base |= {"bbox": self.bbox, "intersects": self.intersects_with}
+        base["platforms"] = tuple(map(platform_of, alternatives(self.platform))) or None
         if self.granule_list is not None:
             base["ids"] = alternatives(self.granule_list)
-        if self.season is not None:
-            base["months"] = parse_season(self.season).months
+        if self.instrument is not None:
+            base["instrument"] = self.instrument
+        season = self.season_of_year()
+        if season is not None:
+            base["months"] = season.months
         base["attributes"] = self._ranges()
         lists = {name: alternatives(getattr(self, name)) for name in (*_CONDITIONS, *_ATTRIBUTES)}
         lists["processing_level"] = lists["processing_level"] or self._level()
@@ -164,7 +211,9 @@ class StackConfig:
             yield {key: value for key, value in one.items() if value not in (None, {})}
 
     def _product(self) -> str:
-        name = self.dataset.strip()
+        name = str(alternatives(self.dataset)[0]) if alternatives(self.dataset) else ""
+        if not name:
+            raise UsageError("dataset is empty; SENTINEL-1, SLC-BURST, ALOS or NISAR_L2_GSLC is needed")
         if name.upper() == "NISAR":
             level = str(self.processing_level or "").upper()
             if not re.fullmatch(r"[GR][A-Z]{3}", level):
@@ -175,9 +224,7 @@ class StackConfig:
         return name
 
     def _level(self) -> list[str]:
-        if self.dataset.upper() == "NISAR":
-            return []
-        level = _LEVELS.get(self.dataset.upper())
+        level = _LEVELS.get(str(alternatives(self.dataset)[0]).upper())
         return [] if level is None else [level]
 
     def _ranges(self) -> dict[str, str]:
@@ -189,12 +236,8 @@ class StackConfig:
         return found
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
-
-
 _NAMES = {entry.name for entry in fields(StackConfig)}
-_ATTRIBUTES = {_snake(name): name for name in OPTIONS if _snake(name) in _NAMES and _snake(name) not in _CONDITIONS}
+_ATTRIBUTES = {snake(name): name for name in OPTIONS if snake(name) in _NAMES and snake(name) not in _CONDITIONS}
 
 
 def described() -> dict[str, tuple[Any, str, Any]]:
@@ -206,7 +249,7 @@ def described() -> dict[str, tuple[Any, str, Any]]:
 def _by_own_names(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.items():
-        own = _ALIASES.get(_snake(name), _snake(name))
+        own = _ALIASES.get(snake(name), snake(name))
         if own not in _NAMES:
             raise UsageError(f"{name!r} is no option of a stack; {nearest(name, sorted(_NAMES))}")
         if own in found:
@@ -214,46 +257,3 @@ def _by_own_names(given: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and value != ():
             found[own] = value
     return found
-
-
-def _read(path: str | os.PathLike[str] | None) -> Mapping[str, Any]:
-    if path is None:
-        return {}
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{os.fspath(path)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{Path(path).name} is no TOML: {error}") from error
-    inner = table.get("stack", table)
-    if not isinstance(inner, dict):
-        raise UsageError(f"{Path(path).name}: stack is no table")
-    return inner
-
-
-def alternatives(value: Any) -> list[Any]:
-    """Return the alternatives of an option; a tuple is a range, and one alternative."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    return list(value) if isinstance(value, (list, set, frozenset)) else [value]
-
-
-def _platform(value: Any) -> str:
-    name = str(value).strip().upper()
-    match = _PLATFORMS.fullmatch(name)
-    return name if match is None else f"SENTINEL-1{match[1]}"
-
-
-def _area(value: Any) -> Any:
-    """Return WKT as GeoJSON, and what is no WKT as it is."""
-    if not isinstance(value, str) or not re.match(r"\s*(?:MULTI)?(?:POLYGON|POINT|LINESTRING)", value, re.IGNORECASE):
-        return value
-    import shapely
-
-    try:
-        return shapely.geometry.mapping(shapely.from_wkt(value))
-    except shapely.errors.GEOSException as error:
-        raise UsageError(f"intersects_with is no WKT: {error}") from error

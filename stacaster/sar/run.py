@@ -111,7 +111,11 @@ def stack(
     orbits: list[OrbitOutcome] = []
     if asked.with_orbits:
         orbits = fetch_orbits(
-            found, root / "orbits", progress=lambda done, total, name: tell("orbits", name, done, total)
+            found,
+            root / "orbits",
+            margin_before_s=asked.margin_before_s,
+            margin_after_s=asked.margin_after_s,
+            progress=lambda done, total, name: tell("orbits", name, done, total),
         )
     dems = _dems(found, asked, root, tell) if asked.with_dem else {}
     notes += _pictures(found, asked, root, orbits)

@@ -15,7 +15,7 @@ KNOWN = {
     "short_name", "version", "provider", "collection_concept_id", "bounding_box[]", "polygon[]", "options[polygon][or]",
     "temporal[]", "cloud_cover", "day_night_flag", "orbit_number", "readable_granule_name[]", "page_size", "sort_key[]",
     "options[readable_granule_name][pattern]", "attribute[]",
-    "short_name[]", "platform[]",
+    "short_name[]", "platform[]", "instrument[]",
 }  # fmt: skip
 
 
@@ -115,7 +115,11 @@ def _is_of(record: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
                        ("collection_concept_id", record["meta"].get("collection-concept-id"))):  # fmt: skip
         if key in given and value not in given[key]:
             return False
-    platforms = {row["ShortName"] for row in record["umm"].get("Platforms", ())}
+    rows = record["umm"].get("Platforms", ())
+    instruments = {part["ShortName"].upper() for row in rows for part in row.get("Instruments", ())}
+    if "instrument[]" in given and not instruments & {name.upper() for name in given["instrument[]"]}:
+        return False
+    platforms = {row["ShortName"] for row in rows}
     return "platform[]" not in given or bool(platforms & set(given["platform[]"]))
 
 

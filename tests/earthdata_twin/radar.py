@@ -70,7 +70,7 @@ def radar_record(
         "TemporalExtent": {"RangeDateTime": {"BeginningDateTime": f"{scene.start:%Y-%m-%dT%H:%M:%S.000Z}",
                                              "EndingDateTime": f"{scene.end:%Y-%m-%dT%H:%M:%S.000Z}"}},
         "AdditionalAttributes": [{"Name": key, "Values": [value]} for key, value in attributes.items()],
-        "Platforms": [{"ShortName": f"SENTINEL-1{scene.unit}"}],
+        "Platforms": [{"ShortName": f"SENTINEL-1{scene.unit}", "Instruments": [{"ShortName": "C-SAR"}]}],
         "OrbitCalculatedSpatialDomains": [{"OrbitNumber": scene.absolute_orbit}],
         "RelatedUrls": [
             {"URL": f"https://{host}/{short}/{name}/{part}",

@@ -217,6 +217,13 @@ def test_a_geoid_that_changes_nothing_is_refused(bucket: BucketAt, tmp_path: Pat
         stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=tmp_path / "no.tif", **QUICK)
     with pytest.raises(UsageError, match="which is no file"):
         find_geoid(tmp_path / "nowhere.tif")
+    for tags, words in (({"target_crs_epsg_code": "5773"}, "the grid of EPSG:5773, but heights are above EGM2008"),
+                        ({"TYPE": "HORIZONTAL_OFFSET"}, "a grid of HORIZONTAL_OFFSET")):  # fmt: skip
+        other = geoid_file(tmp_path / f"{min(tags)}.tif")
+        with rasterio.open(other, "r+") as file:
+            file.update_tags(**tags)
+        with pytest.raises(UsageError, match=words):
+            stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", geoid=other, **QUICK)
     assert not (tmp_path / "a.tif").exists()
 
 

@@ -50,7 +50,23 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
         ({"dataset": "SLC-BURST", "full_burst_id": "100_213009_IW2"}, 0),
         ({"bbox": (138.0, -31.5, 139.5, -30.0), "min_coverage": 0.9}, 0),
         ({"min_count": 6}, 0),
-        ({"max_count": 4}, 0),
+        ({"max_count": 4}, 4),
+        ({"drop_above": 4}, 0),
+        ({"season": [12, 1]}, 4),
+        ({"season": [11]}, 1),
+        ({"months": "12-1"}, 4),
+        ({"days": [335, 20]}, 3),
+        ({"days": "335-20"}, 3),
+        ({"name": "S1_SLC"}, 5),
+        ({"name": "S1_Burst_Config"}, 5),
+        ({"dataset": "S1_SLC", "polarization": "HH"}, 0),
+        ({"dataset": ["SENTINEL-1", "SLC-BURST"]}, 10),
+        ({"dataset": ["SENTINEL-1"], "processingLevel": ["SLC", "GRD_HD"]}, 5),
+        ({"instrument": "C-SAR"}, 5),
+        ({"instrument": "PALSAR"}, 0),
+        ({"stack_from_id": SCENES[2].name() + "-SLC"}, 5),
+        ({"stack_from_id": SCENES[2].burst_name(2, 1, "VV"), "latest_n": 2}, 2),
+        ({"granule_names": [SCENES[0].name() + ".zip", SCENES[1].name() + "-SLC"]}, 2),
         ({"latest_n": 2}, 2),
         ({"processingDate": "2100-01-01"}, 0),
     ],
@@ -71,7 +87,8 @@ def test_groups_filter_and_reset(radar: Radar) -> None:
     assert len(winter.filter(latest_n=3).filter(earliest_n=1)) == 1
     assert len(winter.filter(orbits=[SCENES[1].absolute_orbit])) == 1
     assert len(winter.filter(direction="DESCENDING")) == 0 and len(winter.filter(frame=467)) == 0
-    assert len(winter.filter(min_count=5)) == 0 and len(winter.filter(max_count=3)) == 0
+    assert len(winter.filter(min_count=5)) == 0 and len(winter.filter(drop_above=3)) == 0
+    assert [g.id for g in winter.filter(max_count=3)] == [g.id for g in winter][:3], "the first ones of each stack"
     assert len(found.filter(min_coverage=0.99)) == 5
     assert winter.filter(latest_n=1).reset().granules == found.granules
     assert winter.reset().keys == ("path", "frame")
@@ -87,9 +104,20 @@ def test_bad_input_names_what_there_is(radar: Radar, tmp_path: Path) -> None:
         stacaster.sar.find_stacks().filter(frames=1)  # type: ignore[call-arg]
     with pytest.raises(UsageError, match="another name of relative_orbit"):
         stacaster.sar.find_stacks(path=1, relativeOrbit=2)
-    for season in ("13-2", "2-30/3-1", [0, 5], "winter", [1, 2, 3]):
+    for season in ("13-2", "2-30/3-1", [0, 5], "winter", [1, 2, 300], [], "", [True], [1.5], 0, [400, 5]):
         with pytest.raises(UsageError, match="season"):
             stacaster.sar.find_stacks(season=season)
+    with pytest.raises(UsageError, match="season and days each say"):
+        stacaster.sar.find_stacks(season="12-2", days=[1, 2])
+    for days in ("12", [1], [0, 5], "a-b", [1, 2, 3]):
+        with pytest.raises(UsageError, match="days is"):
+            stacaster.sar.find_stacks(days=days)
+    with pytest.raises(UsageError, match="months is"):
+        stacaster.sar.find_stacks(months=[335, 60])
+    with pytest.raises(UsageError, match="no preset; nearest are"):
+        stacaster.sar.find_stacks(name="S1_SCL")
+    with pytest.raises(NothingFoundError, match="stack_from_id"):
+        stacaster.sar.find_stacks(stack_from_id="S1A_IW_SLC__1SDV_19990101T000000")
     with pytest.raises(UsageError, match="64 searches"):
         stacaster.sar.find_stacks(relative_orbit=list(range(1, 100)))
     with pytest.raises(UsageError, match="no WKT"):

@@ -93,16 +93,34 @@ def test_margin_decides(aws: BucketAt, restituted: tuple[str, bytes], tmp_path: 
     stop = parse_name(restituted[0]).stop  # type: ignore[union-attr]
     put(aws, restituted)
     late = granule(start=stop - dt.timedelta(seconds=35), end=stop - dt.timedelta(seconds=30))
-    assert one(tmp_path, late, margin_s=20).kind == "RESORB"
+    assert one(tmp_path, late, margin_before_s=20, margin_after_s=20).kind == "RESORB"
     none = one(tmp_path, late)
     assert none.path is None and none.error == "NothingFoundError"
     minute = dt.timedelta(seconds=60)
     span = f"{late.start - minute:%Y-%m-%dT%H:%M:%S} to {late.end + minute:%Y-%m-%dT%H:%M:%S}"
     assert span in none.reason and "POEORB or RESORB of S1A" in none.reason and "aws" in none.reason
-    with pytest.raises(UsageError, match="margin_s"):
-        stacaster.sar.fetch_orbits([late], margin_s=-1)
+    for wrong in (-1.0, 90_000.0):
+        with pytest.raises(UsageError, match="margin_after_s"):
+            stacaster.sar.fetch_orbits([late], margin_after_s=wrong)
+        with pytest.raises(UsageError, match="margin_before_s"):
+            stacaster.sar.fetch_orbits([late], margin_before_s=wrong)
     with pytest.raises(UsageError, match=r"locations holds 'azure'; nearest are"):
         stacaster.sar.fetch_orbits([late], locations=["azure"])
+
+
+def test_restituted_with_most_room_before_the_scene(aws: BucketAt, tmp_path: Path) -> None:
+    """Several cover the scene; that with most of the orbit before it is taken, whichever was made last."""
+    early = orbit_file(SCENE, "RESORB", step=60.0, shift=-1.7)
+    late = orbit_file(SCENE, "RESORB", step=60.0, shift=1.4, created=SCENE.start + dt.timedelta(days=9))
+    middle = orbit_file(SCENE, "RESORB", step=60.0)
+    gone = orbit_file(SCENE, "RESORB", step=60.0, shift=-1.9)
+    for named in (late, middle, early, gone):
+        put(aws, named)
+    assert one(tmp_path).path.name == early[0]
+    assert one(tmp_path / "a", margin_after_s=1000).path.name == middle[0]
+    assert one(tmp_path / "b", margin_before_s=5 * 60).path.name == early[0]
+    lacking = one(tmp_path / "c", margin_before_s=80_000)
+    assert lacking.path is None
 
 
 def test_restituted_says_why(aws: BucketAt, restituted: tuple[str, bytes], tmp_path: Path) -> None:

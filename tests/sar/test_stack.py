@@ -157,6 +157,7 @@ def test_one_command(whole: Radar, twin: Twin, repository: Path, tmp_path: Path)
     twin.routes["s1qc.asf.alaska.edu"] = lambda _: Answer(404)
     (tmp_path / "s.toml").write_text("[stack]\nlatest_n = 3\nmax_days = 40\nwith_orbits = true\n")
     done = call(repository, tmp_path, *COMMAND, "--config", "s.toml", "--latest-n", "2", "--with-orbits", "--with-dem",
+                "--heights", "geoid",
                 "--catalog", "c", "--json")  # fmt: skip
     assert done.returncode == 4, done.stderr
     told = json.loads(done.stdout)
@@ -205,7 +206,7 @@ def test_few_lines_of_python(whole: Radar, tmp_path: Path, monkeypatch: pytest.M
     result = stacaster.sar.stack({"bbox": "138.5,-30.9,138.6,-30.8", "latest_n": 1}, output="one", catalog="one/c")
     assert result.report is not None and len(result.report.outcomes) == 1 and not result.errors
     with pytest.raises(UsageError, match="geoid EGM2008"):
-        stacaster.sar.stack({"latest_n": 1}, with_dem=True, heights="ellipsoid", output="two")
+        stacaster.sar.stack({"latest_n": 1}, with_dem=True, output="two")
     assert not Path("two").exists()
 
 

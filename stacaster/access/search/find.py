@@ -23,7 +23,7 @@ from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.values import read_count
 from stacaster.network.http import RetryPolicy
 
-_CHOICE = ("latest", "earliest", "min_count", "max_count", "min_coverage")
+_CHOICE = ("latest", "earliest", "min_count", "max_count", "drop_above", "min_coverage")
 
 
 def search(product: Names | None = None, **conditions: Unpack[SearchOptions]) -> GranuleSearch:

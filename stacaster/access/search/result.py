@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.access.search.baselines import StackBaselines, stack_baselines
-from stacaster.analysis.stacks import Pair, Stack, choose, group, keep, nearest_pairs, parse_selection, split_conditions
+from stacaster.analysis.stacks import (
+    Pair,
+    Stack,
+    choose,
+    differences,
+    group,
+    keep,
+    nearest_pairs,
+    parse_selection,
+    split_conditions,
+)
+from stacaster.errors import UsageError
 from stacaster.model import Granule, StateVector
 from stacaster.model.granule_options import GranuleSearchFilterOptions, GranuleSelectOptions
 from stacaster.model.names import as_names, check_known
@@ -108,8 +119,16 @@ class GranuleSearch:
             max_perpendicular: Largest perpendicular baseline, metres.
 
         Raises:
-            UsageError: A number is not positive.
+            UsageError: A number is not positive, or a stack holds what cannot interfere.
         """
+        for stack in self.stacks:
+            mixed = differences(stack.granules)
+            if mixed:
+                words = "; ".join(f"{name}: {', '.join(values)}" for name, values in mixed.items())
+                raise UsageError(
+                    f"stack {stack.name or 'of all granules'} holds granules that cannot interfere ({words}); "
+                    "group_by('path', 'frame') keeps them apart"
+                )
         limits = {"max_days": max_days, "max_perpendicular": max_perpendicular}
         found = [nearest_pairs(stack.baselines, neighbours=neighbours, **limits) for stack in self.baselines()]
         return [pair for pairs in found for pair in pairs]

@@ -211,6 +211,7 @@ def cmr_parameters(query: Query) -> Parameters:
     found += [(key, value) for key, value in plain.items() if value is not None]
     found += [("short_name[]", name) for name in query.short_names]
     found += [("platform[]", name) for name in query.platforms]
+    found += [] if query.instrument is None else [("instrument[]", query.instrument)]
     if query.intersects is not None:
         rings = outer_rings(query.intersects)
         found += [("polygon[]", _numbers([value for point in ring for value in point])) for ring in rings]

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stacaster.analysis.stacks.radar_keys import RADAR_KEYS, interference_key
 from stacaster.model import Granule
 
-KEYS = ("path", "frame", "direction", "polarizations", "orbit", "product", "version", "day_night")
+KEYS = ("path", "frame", "direction", "polarizations", "orbit", "product", "version", "day_night", *RADAR_KEYS)
 """What granules can be grouped by. Of single bursts the full burst id stands for the frame."""
 
 BURST = "BURST_ID_FULL"
@@ -19,6 +20,10 @@ def value_of(granule: Granule, key: str) -> Any:
     """Return the value of a key of a granule."""
     if key == "frame" and granule.attributes.get(BURST):
         return str(granule.attributes[BURST])
+    if key == "beam_swath":
+        return granule.attributes.get("BEAM_MODE_TYPE")
+    if key in RADAR_KEYS:
+        return RADAR_KEYS[key](granule)
     return getattr(granule, key)
 
 
@@ -59,6 +64,9 @@ class Stack:
 def group(granules: Iterable[Granule], keys: Sequence[str]) -> list[Stack]:
     """Return stacks ordered by their keys; granules that lack a key share the value None.
 
+    Radar granules of one path and frame that cannot interfere (modes, looks, polarisations, bandwidths, levels) make
+    stacks of their own, whose keys say in what they differ.
+
     Args:
         granules: Ordered by time.
         keys: Names of ``KEYS``.
@@ -66,8 +74,36 @@ def group(granules: Iterable[Granule], keys: Sequence[str]) -> list[Stack]:
     found: dict[tuple[Any, ...], list[Granule]] = {}
     for granule in granules:
         found.setdefault(tuple(value_of(granule, key) for key in keys), []).append(granule)
-    ordered = sorted(found.items(), key=lambda pair: [(value is None, str(_order(value))) for value in pair[0]])
-    return [Stack(dict(zip(keys, values, strict=True)), tuple(members)) for values, members in ordered]
+    stacks = [
+        Stack(dict(zip(keys, values, strict=True)) | more, tuple(part))
+        for values, members in found.items()
+        for more, part in (_alike(members) if keys else [({}, members)])
+    ]
+    return sorted(stacks, key=lambda stack: [(value is None, str(_order(value))) for value in stack.key.values()])
+
+
+def _alike(members: Sequence[Granule]) -> list[tuple[dict[str, Any], list[Granule]]]:
+    """Return granules that can interfere with each other, and in what they differ from the others."""
+    parts: dict[tuple[tuple[str, Any], ...], list[Granule]] = {}
+    for granule in members:
+        parts.setdefault(interference_key(granule), []).append(granule)
+    if len(parts) == 1:
+        return [({}, list(members))]
+    names = [name for name, _ in next(key for key in parts if key)]
+    differing = [name for name in names if len({dict(key).get(name) for key in parts}) > 1]
+    return [({name: dict(key).get(name) for name in differing}, part) for key, part in parts.items()]
+
+
+def differences(members: Sequence[Granule]) -> dict[str, list[str]]:
+    """Return in what granules of a stack differ so that they cannot interfere: values by name."""
+    found: dict[str, set[str]] = {}
+    for granule in members:
+        key = interference_key(granule)
+        if key:
+            values = {"path": granule.path, "frame": value_of(granule, "frame"), **dict(key)}
+            for name, value in values.items():
+                found.setdefault(name, set()).add(_text(value))
+    return {name: sorted(values) for name, values in found.items() if len(values) > 1}
 
 
 def _order(value: Any) -> str:

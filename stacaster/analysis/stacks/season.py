@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from stacaster.errors import UsageError
 
 _DATES = re.compile(r"(\d{1,2})-(\d{1,2})(?:/|\.\.)(\d{1,2})-(\d{1,2})")
-_MONTHS = re.compile(r"\d{1,2}(?:-\d{1,2})?(?:,\d{1,2}(?:-\d{1,2})?)*")
-_HELP = "months such as 12-2 or 6,7,8, dates such as 11-15/02-20, or two days of the year such as [335, 60] are needed"
+_PARTS = re.compile(r"\d{1,3}(?:-\d{1,3})?(?:,\d{1,3}(?:-\d{1,3})?)*")
+_MONTHS, _DAYS = 12, 366
+_HELP = (
+    "months such as 12-2, 6,7,8 or [6, 7, 8], dates such as 11-15/02-20, or first and last day of the year such as "
+    "[335, 60] are needed; months= and days= say which of both numbers are"
+)
 
 
 @dataclass(frozen=True)
@@ -25,13 +29,13 @@ class Season:
     days: tuple[int, int] | None = None
     """First and last day of the year, as ``season`` of asf_search."""
 
-    def holds(self, moment: dt.datetime) -> bool:
-        """Tell whether a moment lies in it."""
+    def holds(self, time: dt.datetime) -> bool:
+        """Tell whether a time lies in it."""
         if self.dates is not None:
-            return _between((moment.month, moment.day), *self.dates)
+            return _between((time.month, time.day), *self.dates)
         if self.days is not None:
-            return _between((moment.timetuple().tm_yday,), (self.days[0],), (self.days[1],))
-        return moment.month in self.months
+            return _between((time.timetuple().tm_yday,), (self.days[0],), (self.days[1],))
+        return time.month in self.months
 
 
 def _between(value: tuple[int, ...], first: tuple[int, ...], last: tuple[int, ...]) -> bool:
@@ -39,42 +43,87 @@ def _between(value: tuple[int, ...], first: tuple[int, ...], last: tuple[int, ..
     return first <= value <= last if first <= last else value >= first or value <= last
 
 
-def parse_season(value: str | Sequence[int]) -> Season:
-    """Return a season from text or from two days of the year.
+def parse_season(value: str | int | Sequence[int]) -> Season:
+    """Return a season; numbers up to 12 are months, as for InSARHub, others days of the year, as for asf_search.
 
     Args:
-        value: ``12-2`` or ``6,7,8`` (months), ``11-15/02-20`` (dates), or first and last day of the year.
+        value: ``12-2`` or ``6,7,8`` (months; a text with a hyphen is a range), ``[6, 7, 8]`` or ``[12, 1]`` (these
+            months), ``11-15/02-20`` (dates), ``[335, 60]`` (first and last day of the year).
 
     Raises:
         UsageError: It is none of these.
     """
+    if isinstance(value, str):
+        return _of_dates(value) or months_season(value, name="season")
+    numbers = _whole(value, "season")
+    if all(1 <= number <= _MONTHS for number in numbers):
+        return months_season(numbers, name="season")
+    return days_season(numbers, name="season")
+
+
+def months_season(value: str | int | Sequence[int], *, name: str = "months") -> Season:
+    """Return a season of months: ``12-2``, ``6,7,8`` or a list.
+
+    Raises:
+        UsageError: A month is not 1 to 12.
+    """
+    months: list[int] = []
+    for first, last in _ranges(value, name):
+        if not (1 <= first <= _MONTHS and 1 <= last <= _MONTHS):
+            raise UsageError(f"{name} is {value!r}, but {_HELP}")
+        months += _months(first, last)
+    return Season(tuple(dict.fromkeys(months)))
+
+
+def days_season(value: str | int | Sequence[int], *, name: str = "days") -> Season:
+    """Return a season from first and last day of the year: ``335-60``, ``335,60`` or a list of two.
+
+    Raises:
+        UsageError: These are not two days of a year.
+    """
+    days = _whole(re.split("[-,/]", value) if isinstance(value, str) else value, name)
+    if len(days) != 2 or not all(1 <= day <= _DAYS for day in days):
+        raise UsageError(f"{name} is {value!r}, but {_HELP}")
+    first, last = (
+        dt.date(2023, 12, 31) if day >= _DAYS else dt.date(2023, 1, 1) + dt.timedelta(day - 1) for day in days
+    )
+    return Season(_months(first.month, last.month), days=(days[0], days[1]))
+
+
+def _of_dates(text: str) -> Season | None:
+    match = _DATES.fullmatch(text.replace(" ", ""))
+    if match is None:
+        return None
+    numbers = [int(part) for part in match.groups()]
+    try:
+        for month, day in (numbers[:2], numbers[2:]):
+            dt.date(2024, month, day)
+    except ValueError as error:
+        raise UsageError(f"season is {text!r}, which holds a date that does not exist") from error
+    return Season(_months(numbers[0], numbers[2]), dates=((numbers[0], numbers[1]), (numbers[2], numbers[3])))
+
+
+def _ranges(value: str | int | Sequence[int], name: str) -> list[tuple[int, int]]:
+    """Return first and last of each part; single numbers are both."""
     if not isinstance(value, str):
-        days = [int(day) for day in value]
-        if len(days) != 2 or not all(1 <= day <= 366 for day in days):
-            raise UsageError(f"season is {value!r}, but {_HELP}")
-        first, last = (
-            dt.date(2023, 12, 31) if day > 365 else dt.date(2023, 1, 1) + dt.timedelta(day - 1) for day in days
-        )
-        return Season(_months(first.month, last.month), days=(days[0], days[1]))
+        return [(number, number) for number in _whole(value, name)]
     text = value.replace(" ", "")
-    match = _DATES.fullmatch(text)
-    if match is not None:
-        numbers = [int(part) for part in match.groups()]
-        try:
-            for month, day in (numbers[:2], numbers[2:]):
-                dt.date(2024, month, day)
-        except ValueError as error:
-            raise UsageError(f"season is {value!r}, which holds a date that does not exist") from error
-        ends = (numbers[0], numbers[1]), (numbers[2], numbers[3])
-        return Season(_months(numbers[0], numbers[2]), dates=ends)
-    found: list[int] = []
-    for part in text.split(",") if _MONTHS.fullmatch(text) else ["0"]:
-        first_month, _, last_month = part.partition("-")
-        ends_at = int(first_month), int(last_month or first_month)
-        if not all(1 <= month <= 12 for month in ends_at):
-            raise UsageError(f"season is {value!r}, but {_HELP}")
-        found += _months(*ends_at)
-    return Season(tuple(dict.fromkeys(found)))
+    if not _PARTS.fullmatch(text):
+        raise UsageError(f"{name} is {value!r}, but {_HELP}")
+    parts = [part.partition("-") for part in text.split(",")]
+    return [(int(first), int(last or first)) for first, _, last in parts]
+
+
+def _whole(value: str | int | Sequence[int | str], name: str) -> list[int]:
+    values = [value] if isinstance(value, (int, float)) else value
+    try:
+        numbers = [int(part) for part in values]
+        exact = all(not isinstance(part, bool) and float(part) == int(part) for part in values)
+    except (TypeError, ValueError):
+        numbers, exact = [], False
+    if not numbers or not exact:
+        raise UsageError(f"{name} is {value!r}, but {_HELP}")
+    return numbers
 
 
 def _months(first: int, last: int) -> tuple[int, ...]:

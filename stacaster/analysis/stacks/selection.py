@@ -25,6 +25,8 @@ class Selection:
     min_count: int | None = None
     """Stacks with fewer granules are left out."""
     max_count: int | None = None
+    """At most so many of each stack, the first ones."""
+    drop_above: int | None = None
     """Stacks with more granules are left out."""
     min_coverage: float | None = None
     """Granules that cover a smaller share of the area are left out; 0 to 1."""
@@ -32,7 +34,7 @@ class Selection:
     @property
     def needs_all(self) -> bool:
         """Whether granules can be chosen only when all are known."""
-        counts = (self.latest, self.min_count, self.max_count)
+        counts = (self.latest, self.min_count, self.max_count, self.drop_above)
         return bool(self.group_by) or any(number is not None for number in counts)
 
     @property
@@ -48,6 +50,7 @@ def parse_selection(
     earliest: int | None = None,
     min_count: int | None = None,
     max_count: int | None = None,
+    drop_above: int | None = None,
     min_coverage: float | None = None,
 ) -> Selection:
     """Check what shall be kept.
@@ -57,7 +60,8 @@ def parse_selection(
         latest: Number of granules of each stack.
         earliest: Number of granules of each stack.
         min_count: Smallest number of granules of a stack.
-        max_count: Largest number of granules of a stack.
+        max_count: At most so many granules of each stack: the first of what ``latest`` or ``earliest`` leave.
+        drop_above: Largest number of granules of a stack; stacks with more are left out.
         min_coverage: Smallest share of the area, 0 to 1.
 
     Raises:
@@ -69,14 +73,15 @@ def parse_selection(
         raise UsageError(f"granules cannot be grouped by {unknown[0]!r}; {nearest(unknown[0], KEYS)}")
     if latest is not None and earliest is not None:
         raise UsageError("latest and earliest exclude each other; give one of them")
-    counts = {"latest": latest, "earliest": earliest, "min_count": min_count, "max_count": max_count}
+    counts = {"latest": latest, "earliest": earliest, "min_count": min_count, "max_count": max_count,
+              "drop_above": drop_above}  # fmt: skip
     for name, number in counts.items():
         if number is not None and number < 1:
             raise UsageError(f"{name} is {number}, but at least 1 is needed")
     if min_coverage is not None and not 0 <= min_coverage <= 1:
         raise UsageError(f"min_coverage is {min_coverage}, but a share from 0 to 1 is needed")
-    if min_count is not None and max_count is not None and max_count < min_count:
-        raise UsageError(f"max_count is {max_count}, less than min_count, {min_count}")
+    if min_count is not None and drop_above is not None and drop_above < min_count:
+        raise UsageError(f"drop_above is {drop_above}, less than min_count, {min_count}")
     return Selection(group_by=keys, min_coverage=min_coverage, **counts)
 
 
@@ -95,7 +100,7 @@ def choose(granules: Iterable[Granule], selection: Selection, area: Mapping[str,
         granules = _covering(granules, selection.min_coverage, area)
     if not selection.needs_all:
         yield from _first(granules, selection.earliest)
-    elif not selection.group_by and selection.min_count is None and selection.max_count is None:
+    elif not selection.group_by and (selection.min_count, selection.max_count, selection.drop_above) == (None,) * 3:
         yield from deque(granules, maxlen=selection.latest)
     else:
         kept = [granule for stack in group(granules, selection.group_by) for granule in _of_stack(stack, selection)]
@@ -113,11 +118,10 @@ def _of_stack(stack: Stack, selection: Selection) -> Sequence[Granule]:
     members = stack.granules
     if selection.min_count is not None and len(members) < selection.min_count:
         return ()
-    if selection.max_count is not None and len(members) > selection.max_count:
+    if selection.drop_above is not None and len(members) > selection.drop_above:
         return ()
-    if selection.latest is not None:
-        return members[-selection.latest :]
-    return members[: selection.earliest]
+    kept = members[: selection.earliest] if selection.latest is None else members[-selection.latest :]
+    return kept[: selection.max_count]
 
 
 def _covering(granules: Iterable[Granule], share: float, area: Mapping[str, Any] | None) -> Iterator[Granule]:

@@ -25,6 +25,7 @@ HOW_TO = (
 # Nodes of grids of 2.5 and of 1 minute of arc are among the nodes of half a minute.
 _NODES = 120
 _LARGEST_M = 120.0
+_EGM2008, _VERTICAL = "3855", "VERTICAL_OFFSET_GEOGRAPHIC_TO_VERTICAL"
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def find_geoid(path: str | os.PathLike[str] | None = None) -> Geoid:
             raise UsageError(f"geoid is {os.fspath(path)!r}, which is no file")
         if " " in str(file.absolute()):
             raise UsageError(f"geoid is {file.name!r}, but PROJ takes no path with blanks; move the file")
+        _check_model(file)
         return Geoid(file.absolute(), file.name)
     import pyproj
 
@@ -111,4 +113,28 @@ def find_geoid(path: str | os.PathLike[str] | None = None) -> Geoid:
         for folder in folders:
             if (Path(folder) / name).is_file():
                 return Geoid(Path(folder) / name, name)
-    raise UsageError(f"heights above the ellipsoid need the geoid EGM2008, which PROJ does not have here; {HOW_TO}")
+    raise UsageError(
+        f"heights above the ellipsoid need the geoid EGM2008, which PROJ does not have here; {HOW_TO}; or take heights "
+        "above the geoid: heights='geoid' (--heights geoid)"
+    )
+
+
+def _check_model(path: Path) -> None:
+    """Check that a grid does not say that it is another geoid: heights of GLO-30 are above EGM2008.
+
+    Raises:
+        UsageError: It says so.
+    """
+    import rasterio
+
+    try:
+        with rasterio.open(path) as file:
+            tags = file.tags()
+    except rasterio.errors.RasterioError:
+        # PROJ reads grids that GDAL does not know; what is none of a geoid is found out when it is used.
+        return
+    code, kind = tags.get("target_crs_epsg_code"), tags.get("TYPE")
+    if code not in (None, _EGM2008):
+        raise UsageError(f"geoid is {path.name!r}, the grid of EPSG:{code}, but heights are above EGM2008; {HOW_TO}")
+    if kind not in (None, _VERTICAL):
+        raise UsageError(f"geoid is {path.name!r}, a grid of {kind}, which is no geoid; {HOW_TO}")

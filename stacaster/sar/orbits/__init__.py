@@ -27,6 +27,7 @@ KINDS = ("POEORB", "RESORB")
 MARGIN_S = 60.0
 """Seconds before and after a granule that an orbit file must cover."""
 
+_DAY_S = 86_400
 _GRANULE = re.compile(r"(S1[A-D])_\w{2}_|S1_\d{6}_")
 
 
@@ -85,22 +86,25 @@ def fetch_orbits(
     output: str | os.PathLike[str] | None = None,
     *,
     locations: Sequence[str] = LOCATIONS,
-    margin_s: float = MARGIN_S,
+    margin_before_s: float = MARGIN_S,
+    margin_after_s: float = MARGIN_S,
     policy: RetryPolicy | None = None,
     rules: TransferRules | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[OrbitOutcome]:
     """Download the orbit file of each Sentinel-1 granule: the precise one, else the restituted one.
 
-    A file fits when its validity covers the granule with a margin on both sides; of several the one that was made
-    last is taken. Places are asked in their order until one has it. Each file is read after the download: it must be
-    whole, and its state vectors must span what its name says.
+    A file fits when its validity covers the granule with a margin on both sides; of several precise ones the one that
+    was made last is taken, of restituted ones that which leaves most room before the granule. Places are asked in their
+    order until one has it. Each file is read after the download: it must be whole, and its state vectors must span what
+    its name says.
 
     Args:
         granules: Sentinel-1 granules; others are left out.
         output: Folder for the files, looked at before any place is asked; default ``orbits`` in the cache.
         locations: Places: ``aws`` (public), ``copernicus`` (account of the Copernicus Data Space), ``asf`` (Earthdata).
-        margin_s: Seconds before and after the granule that the file must cover.
+        margin_before_s: Seconds before the granule that the file must cover; 6000 is a whole orbit.
+        margin_after_s: Seconds after the granule that the file must cover.
         policy: Attempts and time of each question.
         rules: Limits of a transfer.
         progress: Called after each granule with the number done, the total, and the name.
@@ -114,10 +118,12 @@ def fetch_orbits(
     unknown = [name for name in locations if name not in LOCATIONS]
     if unknown or not locations:
         raise UsageError(f"locations holds {(unknown or [''])[0]!r}; {nearest((unknown or [''])[0], LOCATIONS)}")
-    if margin_s < 0:
-        raise UsageError(f"margin_s is {margin_s}, but seconds from 0 on are needed")
+    margins = {"margin_before_s": margin_before_s, "margin_after_s": margin_after_s}
+    for name, seconds in margins.items():
+        if not 0 <= seconds < _DAY_S:
+            raise UsageError(f"{name} is {seconds}, but seconds from 0 to {_DAY_S} are needed")
     folder = Path(output) if output is not None else cache_folder(None) / "orbits"
-    search = _Search(folder, locations, margin_s, policy, rules)
+    search = _Search(folder, locations, (margin_before_s, margin_after_s), policy, rules)
     wanted = [granule for granule in granules if mission_of(granule) is not None]
     found = []
     for done, granule in enumerate(wanted, start=1):
@@ -142,11 +148,11 @@ def mission_of(granule: Granule) -> str | None:
 
 class _Search:
     def __init__(
-        self, folder: Path, locations: Sequence[str], margin_s: float, policy: RetryPolicy | None,
+        self, folder: Path, locations: Sequence[str], margins: tuple[float, float], policy: RetryPolicy | None,
         rules: TransferRules | None,
     ) -> None:  # fmt: skip
         self._folder, self._rules = folder, rules
-        self._margin = dt.timedelta(seconds=margin_s)
+        self._before, self._after = (dt.timedelta(seconds=seconds) for seconds in margins)
         self._places: dict[str, Place] = {}
         for name in locations:
             module = importlib.import_module(f"{__name__}.{name}")
@@ -156,7 +162,7 @@ class _Search:
         """Return the orbit of a granule."""
         mission = mission_of(granule)
         assert mission is not None
-        start, end = granule.start - self._margin, granule.end + self._margin
+        start, end = granule.start - self._before, granule.end + self._after
         problems: list[tuple[str, StacasterError]] = []
         for kind in KINDS:
             reason = None if kind == KINDS[0] else _why(problems)
@@ -210,9 +216,14 @@ class _Search:
 
 
 def _best(orbits: Iterable[OrbitFile], kind: str, start: dt.datetime, end: dt.datetime) -> list[OrbitFile]:
-    """Return the orbit files that cover an interval, that which was made last first."""
+    """Return the orbit files that cover an interval, the best first.
+
+    Of precise ones that is the one that was made last. Restituted ones follow each other every hour and a half: that
+    whose validity leaves most room before the granule, because programs want the orbit before it, then the newest.
+    """
     fitting = [orbit for orbit in orbits if orbit.kind == kind and orbit.covers(start, end)]
-    return sorted(fitting, key=lambda orbit: (orbit.created, orbit.start), reverse=True)
+    newest_first = sorted(fitting, key=lambda orbit: (orbit.created, orbit.start), reverse=True)
+    return newest_first if kind == KINDS[0] else sorted(newest_first, key=lambda orbit: orbit.start)
 
 
 def _why(problems: Sequence[tuple[str, StacasterError]]) -> str:

@@ -1,0 +1,51 @@
+"""Values of options of stacks: tables in files, alternatives, satellites, areas."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stacaster.errors import UsageError
+
+_PLATFORMS = re.compile(r"(?:SENTINEL-?1|S1?)([A-D])")
+
+
+def read_table(path: str | os.PathLike[str] | None) -> Mapping[str, Any]:
+    """Return the table of a TOML file; empty without one.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    if path is None:
+        return {}
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{os.fspath(path)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{Path(path).name} is no TOML: {error}") from error
+    inner = table.get("stack", table)
+    if not isinstance(inner, dict):
+        raise UsageError(f"{Path(path).name}: stack is no table")
+    return inner
+
+
+def alternatives(value: Any) -> list[Any]:
+    """Return the alternatives of an option; a tuple is a range, and one alternative."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return list(value) if isinstance(value, (list, set, frozenset)) else [value]
+
+
+def platform_of(value: Any) -> str:
+    """Return the name of a satellite as CMR has it: ``S1A`` becomes ``SENTINEL-1A``."""
+    name = str(value).strip().upper()
+    match = _PLATFORMS.fullmatch(name)
+    return name if match is None else f"SENTINEL-1{match[1]}"
