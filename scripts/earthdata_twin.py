@@ -116,7 +116,8 @@ def main() -> None:
             "stacaster ingest --product NISAR_L2_GCOV --bbox 138.53,-31.05,138.56,-31.02 --remote --latest 5"
             " --bands HHHH,HVHV --catalog catalogs/nisar",
             "stacaster stacks --catalog catalogs/nisar",
-            "stacaster stack --bbox 138.5,-30.9,138.6,-30.8 --relative-orbit 100 --frame 466 --with-orbits --with-dem --heights geoid "
+            "stacaster stack --bbox 138.5,-30.9,138.6,-30.8 --relative-orbit 100 --frame 466 --with-orbits --with-dem "
+            "--heights geoid "
             "--catalog catalogs/insar",
             "stacaster search AST_L1T --region south_australia --source planetary-computer",
             "stacaster search AST_L1T --region south_australia --source catalogs/twin",

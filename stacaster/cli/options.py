@@ -256,8 +256,7 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
     click.option("--max-count", type=click.IntRange(min=1), metavar="N", help="At most so many of each stack."),
     click.option("--drop-above", type=click.IntRange(min=1), metavar="N", help="Leave out larger stacks."),
-    click.option("--min-coverage", type=click.FloatRange(0, 1), metavar="SHARE",
-                 help="Leave out granules that cover less of the area, 0 to 1."),
+    click.option("--min-coverage", type=click.FloatRange(0, 1), metavar="SHARE", help="Least share of the area, 0-1."),
 )  # fmt: skip
 
 

@@ -51,6 +51,7 @@ TABLE: tuple[tuple[str, type, str], ...] = (
     ("bbox", str, "Box in degrees, W,S,E,N."),
     ("region", str, "Named region, or an area of the file of --intersects-with."),
     ("intersects_with", str, "Area: WKT, GeoJSON, a file with polygons, or W,S,E,N."),
+    ("radius", float, "Metres around the point of --intersects-with."),
     ("name_column", str, "Column of the file with the names of areas."),
     ("granule_list", str, "Names of granules."),
     ("collection", str, "Collection at CMR (concept id)."),

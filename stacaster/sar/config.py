@@ -82,6 +82,7 @@ class StackConfig:
     bbox: Annotated[Any, "Box in degrees, W,S,E,N."] = None
     region: Annotated[str | None, "Named region, or an area of the file of --intersects-with."] = None
     intersects_with: Annotated[Any, "Area: WKT, GeoJSON, a file with polygons, or W,S,E,N."] = None
+    radius: Annotated[float | None, "Metres around the point of --intersects-with."] = None
     name_column: Annotated[str | None, "Column of the file with the names of areas."] = None
     granule_list: Annotated[Any, "Names of granules."] = None
     collection: Annotated[str | None, "Collection at CMR (concept id)."] = None
@@ -182,6 +183,7 @@ class StackConfig:
             return
         base: dict[str, Any] = {"product": self._product(), "source": "asf", "group_by": None}
         for ours, theirs in (("start", "start"), ("end", "end"), ("region", "region"), ("name_column", "name_column"),
+                             ("radius", "radius"),
                              ("collection", "collection"), ("max_results", "limit")):  # fmt: skip
             base[theirs] = getattr(self, ours)
         base |= {"bbox": self.bbox, "intersects": self.intersects_with}
