@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import xarray as xr
 
 from stacaster.errors import UsageError
+from stacaster.instruments import aster
 from stacaster.instruments import radiometry as calibrate
 
 # CODATA 2018: 2 h c^2 in W m-2 sr-1 um4 and h c / k in um K.
@@ -88,3 +90,15 @@ def test_distance_of_the_sun() -> None:
 def test_what_is_not_in_the_tables(call, words: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UsageError, match=words):
         call()
+
+
+@pytest.mark.parametrize("offset", [None, -0.676, 0.676, 0.0, -0.7, 12.5])
+def test_offset_follows_the_unit_conversion_coefficient(offset: float | None) -> None:
+    """Radiance is (DN - 1) * UCC whatever the granule says of its offset; a contradiction is a note."""
+    moment = dt.datetime(2003, 1, 1, tzinfo=dt.UTC)
+    metadata = aster.AsterMetadata(datetime=moment, gains={"B01": "HGH"}, coefficients={"B01": (0.676, offset)})
+    band = next(band for band in aster.BANDS if band.name == "B01")
+    scale, shift, notes = aster.radiometry(band, metadata)
+    assert (scale, shift) == (0.676, -0.676)
+    assert len(notes) == (offset not in (None, -0.676)) and all("contradicts INCL 0.676" in note for note in notes)
+    assert calibrate.radiance(np.array([1, 2, 101]), scale, shift) == pytest.approx([0, 0.676, 67.6])
