@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
 import stacaster
-from stacaster import errors
-from stacaster.cli import cli
 
 MAP_HEADING = "## Where do I change ...?"
-
-
-@pytest.fixture(scope="module")
-def readme(repository: Path) -> str:
-    return (repository / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -53,45 +44,6 @@ def test_every_part_of_the_package_is_on_the_map(architecture: str, repository: 
     parts |= {f"stacaster/{path.parent.name}/" for path in package.glob("*/__init__.py")}
     parts -= {"stacaster/__main__.py"}
     assert parts - paths == set()
-
-
-def commands_of(readme: str) -> list[list[str]]:
-    blocks = re.findall(r"```bash\n(.*?)```", readme, flags=re.DOTALL)
-    lines = [line for block in blocks for line in block.splitlines() if line.startswith("stacaster ")]
-    return [shlex.split(line, comments=True)[1:] for line in lines]
-
-
-def test_commands_of_the_readme_parse(readme: str) -> None:
-    commands = commands_of(readme)
-    assert len(commands) >= 7
-    for words in commands:
-        command = cli.commands[words[0]]
-        with click.Context(command, info_name=words[0]) as context:
-            command.parse_args(context, words[1:])
-
-
-def test_every_command_and_public_name_is_in_the_readme(readme: str) -> None:
-    for name in cli.commands:
-        assert f"stacaster {name}" in readme, name
-    for name in ("ingest", "open_catalog", "compute_index"):
-        assert f"stacaster.{name}(" in readme
-    assert set(stacaster.__all__) <= set(dir(stacaster))
-
-
-def test_exit_codes_of_the_readme(readme: str) -> None:
-    sentence = re.search(r"Exit codes: (.*?)\.\n", readme, flags=re.DOTALL)
-    assert sentence is not None
-    stated = {int(number) for number in re.findall(r"\b\d+\b", sentence.group(1))}
-    known = [value for value in vars(errors).values() if isinstance(value, type)]
-    codes = {kind.exit_code for kind in known if issubclass(kind, errors.StacasterError)}
-    assert codes | {0, errors.PARTIAL_EXIT_CODE, errors.INTERRUPTED_EXIT_CODE} <= stated <= {*range(9), 130}
-
-
-def test_readme_python_blocks_compile(readme: str) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    assert blocks
-    for block in blocks:
-        compile(block, "README.md", "exec")
 
 
 def test_links_between_documents(repository: Path) -> None:
