@@ -53,12 +53,13 @@ class Source(Protocol):
         """
 
 
-class _Packed:
+class PackedSource:
     """Blocks of a file whose bytes something else reads."""
 
     def blocks(
         self, level: Level, tiles: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[tuple[int, int], NDArray[Any] | None]]:
+        """Yield blocks; see ``Source``."""
         numbers = [row * level.across + col for row, col in tiles]
         offsets, counts = level.offsets[numbers].tolist(), level.counts[numbers].tolist()
         packed = self.packed([(offset, count) for offset, count in zip(offsets, counts, strict=True) if count], level)
@@ -70,7 +71,7 @@ class _Packed:
         raise NotImplementedError
 
 
-class _Local(_Packed):
+class _Local(PackedSource):
     def __init__(self, path: str, stack: ExitStack) -> None:
         self.path, self._stack = path, stack
         self._descriptors: dict[str, int] = {}
@@ -94,7 +95,7 @@ class _Local(_Packed):
             yield target
 
 
-class _Remote(_Packed):
+class _Remote(PackedSource):
     def __init__(self, file: RemoteFile) -> None:
         self._file = file
 

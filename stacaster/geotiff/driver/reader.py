@@ -102,15 +102,16 @@ class Reader:
         return self._by_rasterio(cfg, dst_geobox, dst, selection)
 
     def fill(
-        self, cfg: Any, target: NDArray[Any], rows: slice, *, table: NDArray[np.float32] | None, keep: bool,
-        by_rasterio: bool,
+        self, cfg: Any, target: NDArray[Any], rows: slice, cols: slice | None = None, *,
+        table: NDArray[np.float32] | None, keep: bool, by_rasterio: bool,
     ) -> bool:  # fmt: skip
-        """Write the file into rows of the cube, all columns.
+        """Write the file into rows and columns of the cube.
 
         Args:
             cfg: ``RasterLoadParams`` of odc-loader.
             target: Takes the pixels.
             rows: Rows of the cube.
+            cols: Columns; None takes all.
             table: Physical value of each stored number, or None for stored numbers.
             keep: Leave what the target holds; else everything in it is written.
             by_rasterio: Do not try anything else.
@@ -124,10 +125,11 @@ class Reader:
         cube = self.ctx.cube
         assert cube is not None
         self.is_damaged = False
+        cols = slice(0, cube.shape.x) if cols is None else cols
         if not by_rasterio:
             self.left_to_rasterio = None
             try:
-                block = Block(cube=cube, rows=rows, cols=slice(0, cube.shape.x), pixels=target)
+                block = Block(cube=cube, rows=rows, cols=cols, pixels=target)
                 return self._render(self._open, cfg, block, self.src.band, table=table, keep=keep)
             except UnsupportedError as reason:
                 self._leave(reason)
@@ -139,7 +141,7 @@ class Reader:
             self.left_to_rasterio = "it is damaged"
         outside = np.nan if table is not None else self.nothing(cfg)
         wanted = cfg if table is None else replace(cfg, dtype="float64", fill_value=np.nan)
-        roi, pixels = self._by_rasterio(wanted, cube[rows, :], None, None)
+        roi, pixels = self._by_rasterio(wanted, cube[rows, cols], None, None)
         if not pixels.size:
             return False
         if not keep:

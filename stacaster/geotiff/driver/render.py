@@ -50,7 +50,7 @@ class Block:
 
 
 def render(
-    opened: Opened, source: Source, block: Block, rule: Rule, *, band: int, resampling: str, use_overviews: bool
+    opened: Opened, source: Source, block: Block, rule: Rule, *, resampling: str, use_overviews: bool, band: int = 1
 ) -> bool:
     """Write the pixels of a band of a file into a block of a cube.
 
@@ -59,9 +59,9 @@ def render(
         source: Gives its blocks.
         block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
         rule: What becomes of values.
-        band: Number of the band in the file.
         resampling: ``nearest``, ``bilinear``, ``cubic`` or ``average``.
         use_overviews: Whether a cube coarser than the file may be read from an overview.
+        band: Number of the band in the file.
 
     Returns:
         Whether the file has a pixel in the block.

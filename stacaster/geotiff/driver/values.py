@@ -31,8 +31,6 @@ _AT_A_TIME = 32_768
 class Rule:
     """What becomes of the values of one file in one cube."""
 
-    stored: str
-    """Data type of the file."""
     source: str
     """Data type of the pixels that are handed to the rule: that of the file, or a wider one that has NaN."""
     target: str
@@ -45,12 +43,17 @@ class Rule:
     """What the cube holds where the file has no pixel."""
     keep: bool = False
     """Write only where the cube holds ``outside``: an earlier scene counts first."""
+    stored: str = ""
+    """Data type of the file, where it is not ``source``."""
     is_widened: bool = False
     """Whether pixels are handed over with NaN where they have no value, in a type that has it."""
     stored_nodata: float | None = None
     """Fill value of the file; None when it has none."""
     table: NDArray[np.float32] | None = None
     """Physical value of each stored number of an unsigned view."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stored", self.stored or self.source)
 
     @property
     def is_plain(self) -> bool:
