@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from stacaster.catalog import item_table
 from stacaster.catalog.item_table import DATABASE, PointView
 from stacaster.catalog.sql import SqlResult
 from stacaster.errors import NothingFoundError, UsageError, nearest
+from stacaster.instruments.icesat2 import whole_of
 from stacaster.products import all_products
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from stacaster.catalog import Catalog
 
 
+_LOG = logging.getLogger(__name__)
 _WGS_84 = 4326
 _X, _Y = "stacaster_x", "stacaster_y"
 
@@ -100,8 +103,12 @@ def _view(catalog: Catalog, collection: str, table: str, ids: Sequence[str] | No
     query = 'select id, href, "version" from items where collection = ? order by id'
     rows = item_table.run_sql(catalog.root / DATABASE, query, parameters=[collection]).to_pylist()
     groups: dict[str, list[Path]] = {}
+    rows = [row for row in rows if ids is None or row["id"] in ids]
+    known = {row["id"] for row in rows}
     for row in rows:
-        if ids is not None and row["id"] not in ids:
+        # A part that a service cut out counts no point of its whole granule again.
+        if whole_of(row["id"]) in known:
+            _LOG.info("%s is left out: its points are those of %s", row["id"], whole_of(row["id"]))
             continue
         path = catalog.root / posixpath.dirname(row["href"]) / f"{table}.parquet"
         if path.exists():

@@ -54,6 +54,9 @@ def rows_of_cube(
     if box is None or box.crs is None:
         raise LoadError("the cube has no grid: no CRS, or no coordinates of pixels")
     names = _names(cube, bands)
+    # Names that the cube has: degrees may be called y and x, too.
+    down, across = cube.odc.spatial_dims or box.dimensions
+    plane = (str(down), str(across))
     forward = Transformer.from_crs(4326, str(box.crs), always_xy=True)
     x, y = forward.transform(*places)
     columns, rows = ~box.transform * np.array([x, y])
@@ -65,7 +68,7 @@ def rows_of_cube(
     at = rows[point], columns[point]
     found: dict[str, NDArray[Any]] = {}
     for name in names:
-        band = _as_numbers(cube[name], box.dimensions)
+        band = _as_numbers(cube[name], plane)
         if radius is None:
             found[name] = _bilinear(band, at) if method == "bilinear" else _pick(band, *(np.floor(part) for part in at))
         else:
@@ -77,7 +80,7 @@ def rows_of_cube(
     for name, values in found.items():
         table[name] = values.reshape(-1)
     if "source" in cube and "item" in cube.coords:
-        scene = _pick(_as_numbers(cube["source"], box.dimensions), *(np.floor(part) for part in at)).reshape(-1)
+        scene = _pick(_as_numbers(cube["source"], plane), *(np.floor(part) for part in at)).reshape(-1)
         ids = cube["item"].to_numpy()
         known = np.isfinite(scene) & (scene >= 0) & (scene < ids.size)
         names_of = ids[np.where(known, scene, 0).astype(np.int64)].astype(object)

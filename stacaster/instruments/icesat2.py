@@ -41,6 +41,15 @@ def pass_of(name: str) -> tuple[str, str, str, str] | None:
     return None if match is None else (match["time"], match["rgt"], match["cycle"], match["region"])
 
 
+def whole_of(name: str) -> str | None:
+    """Return the name of the whole granule, of the name of a granule that a service cut; None of any other name."""
+    match = NAME.fullmatch(re.sub(r"\.h5$", "", name))
+    if match is None:
+        return None
+    whole = "{product}_{time}_{rgt}{cycle}{region}_{release}_{revision}".format(**match.groupdict())
+    return whole if whole != match.group(0) else None
+
+
 def release_of(name: str) -> tuple[str, str] | None:
     """Return release and revision of the name of a granule or its file."""
     match = NAME.fullmatch(re.sub(r"\.h5$", "", name))

@@ -20,9 +20,11 @@ _TWO_FILES = {("AST_07", "003"), ("AST_07XT", "003"), ("AST_09", "003"), ("AST_0
 _MODIS = re.compile(
     r"(?P<product>\w+)\.(?P<place>A\d{7}(\.\d{4})?(\.h\d\dv\d\d)?)\.(?P<version>\d{3})\.(?P<produced>\d{13})"
 )
-# ATL03_20190221121851_08410203_005_01: product, time, track cycle segment, release, revision.
+# ATL03_20190221121851_08410203_005_01: product, time, track cycle segment, release, revision; services that cut
+# granules put a word in front or behind.
 _ICESAT2 = re.compile(
-    r"(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_(?P<revision>\d\d)"
+    r"(?P<cut>[a-z]+_)?(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_"
+    r"(?P<revision>\d\d)(?P<part>_\w+)?"
 )
 # Production releases of NISAR supersede beta releases, whose letter sorts behind theirs; of others nothing is known.
 _RELEASES = {"P": 2, "X": 0}
@@ -56,7 +58,8 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
     if match := _MODIS.fullmatch(name):
         return f"{match['product']} {match['place']}", (match["version"], match["produced"])
     if match := _ICESAT2.fullmatch(name):
-        return f"{match['product']} {match['time']} {match['track']}", (match["version"], match["revision"])
+        is_whole = not match["cut"] and not match["part"]
+        return f"{match['product']} {match['time']} {match['track']}", (match["version"], match["revision"], is_whole)
     return f"{collection} {name}", ()
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyproj
 import pytest
 import rasterio
+import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
@@ -262,3 +263,16 @@ def test_values_of_a_cube(tmp_path: Path, chunks: dict[str, int] | None) -> None
         stacaster.sample(cube, where, units="radiance")
     with pytest.raises(LoadError, match="no grid"):
         stacaster.sample(cube.drop_vars("spatial_ref").rename(x="a", y="b"), where)
+
+
+@pytest.mark.parametrize("names", [("latitude", "longitude"), ("y", "x"), ("lat", "lon")])
+def test_cubes_in_degrees_by_any_names_of_dimensions(names: tuple[str, str]) -> None:
+    """The dimensions of a cube in EPSG:4326 may be called as those of a map."""
+    rows, columns = names
+    values = np.arange(1500, dtype="f4").reshape(50, 30)
+    coordinates = {rows: -31.105 - 0.01 * np.arange(50), columns: 138.405 + 0.01 * np.arange(30)}
+    cube = xr.DataArray(values, dims=names, coords=coordinates).odc.assign_crs(4326)
+    points = gpd.GeoDataFrame(geometry=gpd.points_from_xy([138.4975, 138.402], [-31.2975, -31.102]), crs=4326)
+    assert stacaster.sample(cube.to_dataset(name="v"), points)["v"].tolist() == [values[19, 9], values[0, 0]]
+    bilinear = stacaster.sample(cube.to_dataset(name="v"), points.iloc[:1], method="bilinear")["v"]
+    assert bilinear.tolist() == pytest.approx([19.25 * 30 + 9.25], abs=1e-3)

@@ -135,3 +135,23 @@ def test_segments_of_atl08_for_photons(written: Path, tmp_path: Path) -> None:
     assert inside.landcover.isna().all() or rows.landcover.iloc[0] == inside.landcover.mode().iloc[0]
     assert set(rows.segment_length) == {20.0} and set(rows["gt"]) == {10} and set(rows.spot) == {1}
     assert {"rgt", "cycle", "region", "segment_id", "ground_photon_count"} <= set(rows.columns)
+
+
+@pytest.mark.parametrize("name", ["processed_ATL08_{}_006_01", "ATL08_{}_006_01_subsetted"])
+@pytest.mark.parametrize("first", ["whole", "part"])
+def test_a_part_and_its_whole_granule_count_once(written: Path, tmp_path: Path, name: str, first: str) -> None:
+    """In any order of ingest the whole granule supersedes what a service cut out of it."""
+    whole = put(written, tmp_path / "a", "ATL08", f"ATL08_{PASS}_006_01.h5")
+    part = put(written, tmp_path / "b", "ATL08", f"{name.format(PASS)}.h5")
+    for path in (whole, part) if first == "whole" else (part, whole):
+        assert not stacaster.ingest([path], catalog=tmp_path / "c").failed
+    catalog = stacaster.open_catalog(tmp_path / "c")
+    segments = catalog.points("atl08_segments")
+    assert set(segments.item_id) == {whole.stem}
+    assert catalog.sql("select count(*) n from atl08_segments").to_dataframe().n[0] == len(segments)
+    assert set(catalog.points("atl08_segments", ids=[part.stem]).item_id) == {part.stem}
+    (older,) = stacaster.catalog.dedupe(tmp_path / "c", dry_run=True)
+    assert (older.item_id, older.newest[1]) == (part.stem, whole.stem)
+    newer = put(written, tmp_path / "d", "ATL08", f"{name.format(PASS)}.h5".replace("_006_01", "_006_02"))
+    assert not stacaster.ingest([newer], catalog=tmp_path / "c").failed
+    assert len(set(catalog.points("atl08_segments").item_id)) == 2, "a part of another revision is no part of this one"
