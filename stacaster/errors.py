@@ -137,6 +137,14 @@ class LeftOutWarning(UserWarning):
     """
 
 
+class StacasterWarning(UserWarning):
+    """Something that a user should know, and that is no error."""
+
+
+class GridWarning(StacasterWarning):
+    """A grid was chosen because none was named and the scenes do not share one."""
+
+
 def is_space_error(error: BaseException) -> bool:
     """Tell whether an error means that space or memory has run out; libraries pass the system's words on as text."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _SPACE_ERRNOS):

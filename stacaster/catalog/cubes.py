@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stacaster import cube
+from stacaster.catalog.common_grid import with_grid
 from stacaster.cube.area import find_place
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.point_files import read_points
@@ -45,10 +46,24 @@ def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]
     return search
 
 
-def shaped(search: ItemSearch, options: dict[str, Any]) -> dict[str, Any]:
-    """Return options of a load: in pieces, in the place of the search, on the scenes' own grid unless they name one."""
-    is_native = not {"crs", "geobox", "like"} & set(options)
-    return search.placed({"chunks": CHUNKS, "native": is_native, **options})
+def shaped(
+    search: ItemSearch,
+    options: dict[str, Any],
+    *,
+    items: Sequence[pystac.Item] | None = None,
+    bands: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Return options of a load: in pieces, in the place of the search, on a grid that all scenes have or come to.
+
+    Args:
+        search: What the items come from.
+        options: Options of ``load``.
+        items: Those of the search that are loaded; None takes all.
+        bands: Bands that are loaded; None takes all.
+    """
+    box = search.bbox if search.intersects is None else find_place(intersects=search.intersects).bbox
+    given = with_grid(list(search.items()) if items is None else items, bands, options, bbox=box)
+    return search.placed({"chunks": CHUNKS, **given})
 
 
 def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.analysis.bands import BESIDE, period_starts
 from stacaster.analysis.indices import Index, compute_indices, get_index, own_index
-from stacaster.catalog import open_catalog
+from stacaster.catalog import Catalog, open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import UsageError
 from stacaster.model.names import Names, as_names, with_one_name
@@ -87,14 +87,13 @@ def load_made(
         UsageError: An argument is wrong.
         LoadError: The items do not share one grid.
     """
-    from stacaster.catalog.cubes import geobox_of, pixel_sizes, select, shaped
+    from stacaster.catalog.cubes import select, shaped
     from stacaster.cube import load
     from stacaster.cube.selection import group_items, moment_of
 
     opened = open_catalog(catalog_place(catalog))
     given = {key: value for key, value in with_one_name(options).items() if value is not None}
     asked = {key: given.pop(key, None) for key in _OF_ITEMS}
-    asked["collections"] = _one(opened.collections, given.pop("collections", None))
     if indices and given.get("units") == "dn":
         # The default of what has no index.
         del given["units"]
@@ -105,6 +104,7 @@ def load_made(
         list(dict.fromkeys([*(as_names(bands, "bands") or ()), *(name for index in indices for name in index.bands)]))
         or None
     )
+    asked["collections"] = _one(opened, given.pop("collections", None), wanted or ())
     # The scenes of a result are its links; a list of ids would say them twice.
     recipe = {"catalog": opened.name, "bands": wanted, **asked, **given, "ids": None}
     search = select(opened, asked, given)
@@ -112,14 +112,9 @@ def load_made(
     if wanted is not None:
         # When no scene has any of the bands, loading says which there are.
         items = [item for item in items if any(_has(item, name) for name in wanted)] or items
-    if indices and wanted is not None and not {"crs", "geobox", "like"} & set(given):
-        sizes = pixel_sizes(items, wanted)
-        coarse = [name for name in wanted if sizes[name] == max(sizes.values())]
-        if len(coarse) < len(wanted):
-            # ASTER's lattices share pixel centres: on the fine one every second centre lies between two coarse pixels.
-            given["geobox"] = geobox_of(search, coarse)
-            given.setdefault("resampling", {name: "average" for name in wanted if name not in coarse})
-    cube: xr.Dataset = load(items, bands=wanted, **shaped(search, given))
+    chosen = shaped(search, given, items=items, bands=wanted)
+    recipe |= {key: chosen[key] for key in ("crs", "resolution") if key in chosen}
+    cube: xr.Dataset = load(items, bands=wanted, **chosen)
     groups = group_items(items, given.get("groupby", "time"))
     plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}
     return ProvenancedCube(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
@@ -137,9 +132,28 @@ def _has(item: pystac.Item, name: str) -> bool:
     return any(asset.extra_fields.get("eo:common_name") == name for asset in item.assets.values())
 
 
-def _one(names: Sequence[str], wanted: Sequence[str] | None) -> Sequence[str]:
+def _one(catalog: Catalog, wanted: Sequence[str] | None, bands: Sequence[str]) -> Sequence[str]:
+    """Return the collections that are meant: without a name the only one, or the only one that has the bands.
+
+    Raises:
+        UsageError: There are several.
+    """
     if wanted:
         return wanted
-    if len(names) != 1:
-        raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
-    return names
+    names = catalog.collections
+    having = [name for name in names if bands and _offers(catalog.collection(name), bands)]
+    if len(having) == 1 or len(names) == 1:
+        return having or names
+    listed = ", ".join(having or names)
+    which = f" with {', '.join(bands)}" if having else ""
+    raise UsageError(f"the catalog has several collections{which}, name one by collection=: {listed}")
+
+
+def _offers(collection: Mapping[str, Any], bands: Sequence[str]) -> bool:
+    """Tell whether a collection has all bands, by their keys or common names."""
+    known: set[str] = set()
+    for key, asset in (collection.get("item_assets") or {}).items():
+        known.add(key)
+        for part in (asset, *(asset.get("bands") or ()), *(asset.get("eo:bands") or ())):
+            known |= {str(part[word]) for word in ("eo:common_name", "common_name", "name") if part.get(word)}
+    return set(bands) <= known

@@ -25,7 +25,8 @@ _UTM = ("utm", "utm-n", "utm-s")
 _MAX_DEGREES = 10.0
 _MIN_METRES = 0.01
 _MAX_METRES = 5_000_000.0
-_METRES_A_DEGREE = 111_320.0
+METRES_A_DEGREE = 111_320.0
+"""Length of a degree along the equator and along meridians, near enough to tell metres from degrees."""
 _SIZE = re.compile(r"\s*(?P<number>[-+\d.eE]+)\s*(?P<unit>m|metres?|meters?|km|deg|degrees?|°|)\s*")
 
 
@@ -167,14 +168,14 @@ def _check_size(number: float, value: Any, crs: Any, name: str) -> None:
 
 def _refuse_unit(number: float, value: Any, crs: Any, name: str) -> None:
     if _is_degrees(crs):
-        other = number / _METRES_A_DEGREE
+        other = number / METRES_A_DEGREE
         raise UsageError(
             f"{name}={value!r} is in degrees for {_text(crs)}: {number:g} m are about {other:.6f} degrees; "
             f"give {name}={other:.6f}, or a CRS in metres"
         )
     raise UsageError(
         f"{name}={value!r} is in metres for {_text(crs)}: {number:g} degrees are about "
-        f"{number * _METRES_A_DEGREE:.4g} m; give metres, or crs='EPSG:4326'"
+        f"{number * METRES_A_DEGREE:.4g} m; give metres, or crs='EPSG:4326'"
     )
 
 
