@@ -27,18 +27,31 @@ class Settings:
     """Name of the COG profile."""
 
     @classmethod
-    def build(cls, **overrides: Any) -> Settings:
+    def build(
+        cls,
+        *,
+        workers: int | str | None = None,
+        memory_limit_mb: int | str | None = None,
+        timeout_s: float | str | None = None,
+        profile: str | None = None,
+    ) -> Settings:
         """Return the settings from arguments, environment and defaults, in this order.
 
         Args:
-            **overrides: Values of fields; None means not given.
+            workers: Worker processes of an ingest; None means not given, as for the others.
+            memory_limit_mb: Address space of one worker.
+            timeout_s: Longest time that one granule may take.
+            profile: Name of the COG profile.
 
         Raises:
             UsageError: A value is not of the field's type or not positive.
         """
+        overrides = {
+            "workers": workers, "memory_limit_mb": memory_limit_mb, "timeout_s": timeout_s, "profile": profile,
+        }  # fmt: skip
         values: dict[str, Any] = {}
         for name, default in ((f, getattr(cls, f)) for f in cls.__dataclass_fields__):
-            raw = overrides.get(name)
+            raw: Any = overrides.get(name)
             origin = name
             if raw is None:
                 origin = f"STACASTER_{name.upper()}"

@@ -255,9 +255,7 @@ class Catalog:
         """
         from stacaster.catalog.points import read_points
 
-        check_known("points", options, PointQueryOptions)
-        given = dict[str, Any](options)
-        return read_points(self, table, **given | {"columns": as_names(given.get("columns"), "columns")})
+        return read_points(self, table, **options)
 
     def remove(self, *, dry_run: bool = False, **conditions: Unpack[ConditionOptions]) -> list[str]:
         """Remove items from the catalog, with their files.

@@ -7,13 +7,15 @@ import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.catalog import item_table
 from stacaster.catalog.item_table import DATABASE, PointView
 from stacaster.catalog.sql import SqlResult
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.instruments.icesat2 import whole_of
+from stacaster.model.names import as_names, check_known, with_one_name
+from stacaster.model.options import PointQueryOptions
 from stacaster.products import all_products
 
 if TYPE_CHECKING:
@@ -117,20 +119,19 @@ def _view(catalog: Catalog, collection: str, table: str, ids: Sequence[str] | No
     return PointView(root=catalog.root, files=tuple(tuple(paths) for paths in groups.values()))
 
 
-def read_points(
-    catalog: Catalog,
-    table: str,
-    *,
-    columns: Sequence[str] | None = None,
-    where: str | None = None,
-    limit: int | None = None,
-    **conditions: Any,
-) -> gpd.GeoDataFrame:
+def read_points(catalog: Catalog, table: str, **options: Unpack[PointQueryOptions]) -> gpd.GeoDataFrame:
     """Return points of a catalog; see ``Catalog.points``."""
     import geopandas
     import shapely
 
+    check_known("points", options, PointQueryOptions)
+    conditions = with_one_name(options)
+    columns = as_names(conditions.pop("columns", None), "columns")
+    where, limit = (conditions.pop(key, None) for key in ("where", "limit"))
     collection, name = _known(catalog, table)
+    named = conditions.pop("collections", None)
+    if named is not None and collection not in named:
+        raise UsageError(f"{table} is a table of {collection}, not of {', '.join(named) or 'no collection'}")
     search = catalog.search(collections=collection, **conditions)
     ids = [item.id for item in search.items()]
     view = _view(catalog, collection, name, ids)

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from stacaster.errors import SearchError, StacasterError
 from stacaster.version import __version__
@@ -141,6 +141,25 @@ def _retry_after(text: str | None) -> float | None:
     return max(0.0, moment.timestamp() - time.time())
 
 
+class RequestArguments(TypedDict, total=False):
+    """What of ``requests.Session.request`` is used."""
+
+    params: Any
+    """Query of the address."""
+    data: Any
+    """Form, or the body as it is."""
+    json: Any
+    """Body, as JSON."""
+    headers: Mapping[str, str]
+    """Further headers."""
+    auth: Any
+    """Credentials."""
+    stream: bool
+    """Leave the body until it is read."""
+    allow_redirects: bool
+    """Follow redirects."""
+
+
 def request(
     session: requests.Session,
     method: str,
@@ -150,7 +169,7 @@ def request(
     policy: RetryPolicy | None = None,
     error: type[StacasterError] = SearchError,
     passed: Collection[int] = (),
-    **options: Any,
+    **arguments: Unpack[RequestArguments],
 ) -> requests.Response:
     """Send a request, trying again where that may help.
 
@@ -162,7 +181,7 @@ def request(
         policy: Attempts and time.
         error: Class of the error that is raised.
         passed: Status codes whose answers are handed on like good ones.
-        **options: Arguments of ``requests.Session.request``.
+        **arguments: Those of ``requests.Session.request``.
 
     Returns:
         The answer with status 200 to 299, or one of ``passed``.
@@ -180,7 +199,7 @@ def request(
         attempt += 1
         headers: Mapping[str, str] = {}
         try:
-            answer = session.request(method, url, timeout=TIMEOUT, **options)
+            answer = session.request(method, url, timeout=TIMEOUT, **arguments)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as failure:
             problem = f"{what} cannot be reached: {_short(failure)}"
         except requests.RequestException as failure:

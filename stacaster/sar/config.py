@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
 from itertools import product
-from typing import Annotated, Any, Self, get_type_hints
+from typing import Any, Self, Unpack
 
 from stacaster.access.sources.asf import OPTIONS
 from stacaster.analysis.stacks import Season, days_season, months_season, parse_season
 from stacaster.analysis.stacks.filtering import snake
 from stacaster.errors import UsageError, nearest
+from stacaster.model.stack_options import DEFAULTS, StackOptions
 from stacaster.sar.option_values import alternatives, platform_of, read_table
 from stacaster.sar.presets import PRESETS, preset_of
 
@@ -30,85 +30,51 @@ _CONDITIONS = {
     "polarization": "polarization",
 }  # fmt: skip
 _MOST_QUESTIONS = 64
+NAMES = tuple(StackOptions.__annotations__)
+"""Names of the options."""
 
 
-@dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """Options of ``find_stacks`` and ``stack``; those of a search have the names of asf_search in small letters.
+    """Options of ``find_stacks`` and ``stack``, checked; each is an attribute, None where it was not given.
 
-    Most options take a list, which means any of these; numbers take a range such as ``98-100``.
+    Args:
+        **options: See ``stacaster.model.stack_options.StackOptions``; also by their names in asf_search.
+
+    Raises:
+        UsageError: An option is not known (the message names the nearest), given twice, or wrong.
     """
 
-    name: Annotated[str | None, "Preset: S1_SLC, S1_Burst, NISAR_GSLC, NISAR_RSLC, NISAR_GUNW or ASF_Base."] = None
-    dataset: Annotated[Any, "SENTINEL-1, SLC-BURST, ALOS, NISAR_L2_GSLC ..., or a short name at CMR."] = "SENTINEL-1"
-    instrument: Annotated[str | None, "C-SAR, PALSAR, L-SAR ..., as CMR names it."] = None
-    stack_from_id: Annotated[str | None, "The stack of this granule: its path, frame, mode and polarisation."] = None
-    platform: Annotated[Any, "Satellite: SENTINEL-1A, S1A, ALOS ..."] = None
-    beam_mode: Annotated[Any, "IW, EW, FBD ..."] = None
-    beam_swath: Annotated[Any, "Beam swath."] = None
-    polarization: Annotated[Any, "VV, VV+VH, HH ..."] = None
-    flight_direction: Annotated[Any, "ascending or descending."] = None
-    look_direction: Annotated[Any, "left or right."] = None
-    relative_orbit: Annotated[Any, "Relative orbit: path or track."] = None
-    absolute_orbit: Annotated[Any, "Absolute orbit."] = None
-    frame: Annotated[Any, "Frame: of Sentinel-1, ALOS and NISAR as ASF counts, else as ESA does."] = None
-    asf_frame: Annotated[Any, "Frame as ASF counts."] = None
-    absolute_burst_id: Annotated[Any, "Absolute burst id."] = None
-    relative_burst_id: Annotated[Any, "Relative burst id."] = None
-    full_burst_id: Annotated[Any, "Full burst id, 100_213456_IW2."] = None
-    opera_burst_id: Annotated[Any, "Burst id of OPERA, T100-213456-IW2."] = None
-    processing_level: Annotated[Any, "SLC, GRD_HD, L1.1 ... [default: SLC of Sentinel-1, L1.1 of ALOS]"] = None
-    production_configuration: Annotated[Any, "NISAR: PR (routine) or UR (urgent)."] = None
-    frame_coverage: Annotated[Any, "NISAR: F (full) or P (partial)."] = None
-    joint_observation: Annotated[Any, "NISAR: true or false."] = None
-    main_band_polarization: Annotated[Any, "NISAR: polarisations of frequency A, HHHV."] = None
-    side_band_polarization: Annotated[Any, "NISAR: polarisations of frequency B."] = None
-    range_bandwidth: Annotated[Any, "NISAR: bandwidths, 20+5."] = None
-    campaign: Annotated[Any, "Campaign of airborne data."] = None
-    flight_line: Annotated[Any, "Flight line of airborne data."] = None
-    group_id: Annotated[Any, "Group of granules."] = None
-    insar_stack_id: Annotated[Any, "Stack as ASF counts."] = None
-    off_nadir_angle: Annotated[Any, "Angle in degrees, or first and last."] = None
-    min_doppler: Annotated[float | None, "Smallest Doppler."] = None
-    max_doppler: Annotated[float | None, "Largest Doppler."] = None
-    min_faraday: Annotated[float | None, "Smallest Faraday rotation, degrees."] = None
-    max_faraday: Annotated[float | None, "Largest Faraday rotation, degrees."] = None
-    season: Annotated[Any, "Part of every year: 12-2 or 6,7,8 (months), 11-15/02-20; above 12: days."] = None
-    months: Annotated[Any, "Months of every year: 12-2, or 6,7,8."] = None
-    days: Annotated[Any, "First and last day of every year: 335-60."] = None
-    start: Annotated[Any, "First day or moment."] = None
-    end: Annotated[Any, "Last day or moment."] = None
-    processing_date: Annotated[Any, "Only what was processed since."] = None
-    bbox: Annotated[Any, "Box in degrees, W,S,E,N."] = None
-    region: Annotated[str | None, "Named region, or an area of the file of --intersects-with."] = None
-    intersects_with: Annotated[Any, "Area: WKT, GeoJSON, a file with polygons, or W,S,E,N."] = None
-    radius: Annotated[float | None, "Metres around the point of --intersects-with."] = None
-    name_column: Annotated[str | None, "Column of the file with the names of areas."] = None
-    granule_list: Annotated[Any, "Names of granules."] = None
-    collection: Annotated[str | None, "Collection at CMR (concept id)."] = None
-    max_results: Annotated[int | None, "Largest number of granules."] = None
-    min_coverage: Annotated[float | None, "Leave out granules that cover less of the area, 0 to 1."] = None
-    min_count: Annotated[int | None, "Leave out stacks with fewer granules."] = None
-    max_count: Annotated[int | None, "At most so many of each stack, the first ones."] = None
-    drop_above: Annotated[int | None, "Leave out stacks with more granules."] = None
-    latest_n: Annotated[int | None, "Only the last N of each stack."] = None
-    earliest_n: Annotated[int | None, "Only the first N of each stack."] = None
-    output: Annotated[str, "Folder for downloads, orbits, DEM, pairs and pictures."] = "stacks"
-    with_orbits: Annotated[bool, "Download the orbit file of each Sentinel-1 granule."] = False
-    margin_before_s: Annotated[float, "Orbits: seconds before a granule that the file must cover."] = 60.0
-    margin_after_s: Annotated[float, "Orbits: seconds after a granule that the file must cover."] = 60.0
-    with_dem: Annotated[bool, "Make a DEM (Copernicus GLO-30) under each stack."] = False
-    heights: Annotated[str, "Heights of the DEM above the ellipsoid or the geoid. [default: ellipsoid]"] = "ellipsoid"
-    geoid: Annotated[str | None, "File with the EGM2008 geoid. [default: what PROJ finds]"] = None
-    catalog: Annotated[str | None, "Catalog that takes the granules and the DEM. [default: none]"] = None
-    keep_files: Annotated[bool, "Take granules into the catalog as they come, without COGs."] = False
-    neighbours: Annotated[int, "Pairs: each granule with so many that follow."] = 2
-    max_days: Annotated[float | None, "Pairs: longest time between two."] = None
-    workers: Annotated[int, "Files at a time."] = 4
+    def __init__(self, **options: Unpack[StackOptions]) -> None:
+        self._options: dict[str, Any] = dict.fromkeys(NAMES) | DEFAULTS | _by_own_names(options)
+        self._check()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in NAMES:
+            return self._options[name]
+        raise AttributeError(name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StackConfig) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __repr__(self) -> str:
+        return f"StackConfig({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options that were given."""
+        return {key: value for key, value in self._options.items() if value != DEFAULTS.get(key)}
+
+    def replaced(self, changes: Mapping[str, Any]) -> Self:
+        """Return the same configuration with other options; None takes one back."""
+        return type(self)(**{**self.to_dict(), **changes})
 
     @classmethod
     def build(
-        cls, config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None, **options: Any
+        cls,
+        config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        **options: Unpack[StackOptions],
     ) -> Self:
         """Return a checked configuration.
 
@@ -120,7 +86,7 @@ class StackConfig:
             UsageError: An option is not known (the message names the nearest) or given twice, or the file is no TOML.
         """
         if isinstance(config, StackConfig):
-            given = {f.name: getattr(config, f.name) for f in fields(cls)}
+            given = config.to_dict()
         else:
             given = _by_own_names(config if isinstance(config, Mapping) else read_table(config))
         return cls(**{**given, **_by_own_names(options)})
@@ -130,7 +96,7 @@ class StackConfig:
         """Return the configuration of a TOML file; errors as in ``build``."""
         return cls.build(path)
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         """Check what can be checked before a service is asked."""
         if self.heights not in ("geoid", "ellipsoid"):
             raise UsageError(f"heights is {self.heights!r}, but geoid or ellipsoid is needed")
@@ -166,9 +132,9 @@ class StackConfig:
             name = self.dataset
         if name is None:
             return self
-        unset = {f.name for f in fields(self) if getattr(self, f.name) == f.default} | {"name"}
+        unset = {key for key in NAMES if self._options[key] == DEFAULTS.get(key)} | {"name"}
         unset |= {"dataset"} if name == self.dataset else set()
-        return replace(self, name=None, **{k: v for k, v in preset_of(name).items() if k in unset})
+        return self.replaced({"name": None} | {k: v for k, v in preset_of(name).items() if k in unset})
 
     def questions(self) -> Iterator[dict[str, Any]]:
         """Yield the conditions of each search that is needed: services take one value of an option at a time.
@@ -179,7 +145,7 @@ class StackConfig:
         datasets = alternatives(self.dataset) or [""]
         if len(datasets) > 1:
             for name in datasets:
-                yield from replace(self, dataset=name).questions()
+                yield from self.replaced({"dataset": name}).questions()
             return
         base: dict[str, Any] = {"product": self._product(), "source": "asf", "group_by": None}
         for ours, theirs in (("start", "start"), ("end", "end"), ("region", "region"), ("name_column", "name_column"),
@@ -238,22 +204,15 @@ class StackConfig:
         return found
 
 
-_NAMES = {entry.name for entry in fields(StackConfig)}
-_ATTRIBUTES = {snake(name): name for name in OPTIONS if snake(name) in _NAMES and snake(name) not in _CONDITIONS}
-
-
-def described() -> dict[str, tuple[Any, str, Any]]:
-    """Return type, meaning and default of each option."""
-    hints = get_type_hints(StackConfig, include_extras=True)
-    return {f.name: (hints[f.name].__origin__, hints[f.name].__metadata__[0], f.default) for f in fields(StackConfig)}
+_ATTRIBUTES = {snake(name): name for name in OPTIONS if snake(name) in NAMES and snake(name) not in _CONDITIONS}
 
 
 def _by_own_names(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.items():
         own = _ALIASES.get(snake(name), snake(name))
-        if own not in _NAMES:
-            raise UsageError(f"{name!r} is no option of a stack; {nearest(name, sorted(_NAMES))}")
+        if own not in NAMES:
+            raise UsageError(f"{name!r} is no option of a stack; {nearest(name, sorted(NAMES))}")
         if own in found:
             raise UsageError(f"{name} and another name of {own} are given; give one of them")
         if value is not None and value != ():

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.access.search import GranuleSearch, iter_granules, search
 from stacaster.analysis.stacks import keep
 from stacaster.analysis.stacks.radar_keys import interference_key
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.model import Granule
+from stacaster.model.stack_options import StackOptions
 from stacaster.sar.config import StackConfig
 from stacaster.sar.option_values import alternatives
 
@@ -20,7 +20,7 @@ _ENDINGS = (".zip", ".SAFE", "-SLC", ".h5", ".tiff", ".xml")
 
 
 def find_stacks(
-    config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None, **options: Any
+    config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None, **options: Unpack[StackOptions]
 ) -> GranuleSearch:
     """Search radar granules and group them by path and frame; of single bursts by path and burst.
 
@@ -103,4 +103,4 @@ def _of_reference(asked: StackConfig) -> tuple[StackConfig, tuple[tuple[str, Any
         place["full_burst_id"] = reference.attributes.get("BURST_ID_FULL")
     elif reference.frame is not None:
         place["frame"] = reference.frame
-    return replace(asked, stack_from_id=None, dataset=dataset, **place), interference_key(reference)
+    return asked.replaced({"stack_from_id": None, "dataset": dataset, **place}), interference_key(reference)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from stacaster.access.fetch import FetchReport
 from stacaster.access.footprints import draw_footprints
@@ -17,6 +17,7 @@ from stacaster.errors import ExportError, NothingFoundError
 from stacaster.files.names import safe_id
 from stacaster.ingest import ingest
 from stacaster.model import Report
+from stacaster.model.stack_options import StackOptions
 from stacaster.sar.config import StackConfig
 from stacaster.sar.download import download_stacks, folder_names
 from stacaster.sar.elevation import Dem, make_dem
@@ -72,7 +73,7 @@ def stack(
     *,
     dry_run: bool = False,
     progress: Progress | None = None,
-    **options: Any,
+    **options: Unpack[StackOptions],
 ) -> StackResult:
     """Find stacks, download them into ``<output>/p<path>_f<frame>/``, and make what goes with them.
 

@@ -11,9 +11,9 @@ import pytest
 
 import stacaster
 from stacaster.analysis.stacks import parse_season
-from stacaster.cli.stack_options import TABLE
+from stacaster.cli.commands.stacks import stack as stack_command
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.sar.config import described
+from stacaster.model.stack_options import described
 from tests.earthdata_twin.radar import Radar
 from tests.earthdata_twin.server import Twin
 from tests.sar.conftest import SCENES
@@ -99,11 +99,11 @@ def test_groups_filter_and_reset(radar: Radar) -> None:
 
 def test_bad_input_names_what_there_is(radar: Radar, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"'relativOrbit' is no option of a stack; nearest are relative_orbit"):
-        stacaster.sar.find_stacks(relativOrbit=100)
+        stacaster.sar.find_stacks(relativOrbit=100)  # type: ignore[call-arg]
     with pytest.raises(UsageError, match=r"no condition 'frames'; nearest are frame"):
         stacaster.sar.find_stacks().filter(frames=1)  # type: ignore[call-arg]
     with pytest.raises(UsageError, match="another name of relative_orbit"):
-        stacaster.sar.find_stacks(path=1, relativeOrbit=2)
+        stacaster.sar.find_stacks(path=1, relativeOrbit=2)  # type: ignore[call-arg]
     for season in ("13-2", "2-30/3-1", [0, 5], "winter", [1, 2, 300], [], "", [True], [1.5], 0, [400, 5]):
         with pytest.raises(UsageError, match="season"):
             stacaster.sar.find_stacks(season=season)
@@ -146,7 +146,19 @@ def test_toml_table_and_arguments_are_one(radar: Radar, tmp_path: Path) -> None:
 
 
 def test_command_line_has_the_same_options() -> None:
-    assert [(name, words) for name, _, words in TABLE] == [(n, words) for n, (_, words, _) in described().items()]
+    known = {param.name: getattr(param, "help", None) for param in stack_command.params}
+    assert list(known)[1 : len(described()) + 1] == list(described())
+    assert all(known[name] == words for name, (_, words) in described().items())
+
+
+def test_a_configuration_is_its_options() -> None:
+    config = stacaster.sar.StackConfig(relative_orbit=100, latest_n=2)
+    assert config == stacaster.sar.StackConfig.build({"relativeOrbit": 100, "latest": 2})
+    assert config.to_dict() == {"relative_orbit": 100, "latest_n": 2}
+    assert repr(config) == "StackConfig(relative_orbit=100, latest_n=2)", "in the order of the definition"
+    assert (config.workers, config.output, config.geoid) == (4, "stacks", None)
+    with pytest.raises(AttributeError):
+        _ = config.relativ_orbit
 
 
 def test_season_over_the_turn_of_the_year() -> None:

@@ -82,11 +82,11 @@ def _queries(product: Names | None, conditions: Mapping[str, Any]) -> list[Query
     return [build_query(name, **conditions) for name in names]
 
 
-def _merged(queries: Sequence[Query], rules: Selection, *, limit: int | None, **options: Any) -> Iterator[Granule]:
+def _merged(queries: Sequence[Query], rules: Selection, *, limit: int | None, **service: Any) -> Iterator[Granule]:
     """Yield what fits any of the questions, ordered by time."""
     if len(queries) == 1:
-        return _found(queries[0], rules, limit=limit, **options)
-    results = [_found(query, rules, limit=limit, **options) for query in queries]
+        return _found(queries[0], rules, limit=limit, **service)
+    results = [_found(query, rules, limit=limit, **service) for query in queries]
     return islice(heapq.merge(*results, key=lambda granule: granule.start), limit)
 
 
