@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,12 +14,16 @@ from typing import Any
 import orjson
 
 from stacaster.catalog.commit import StagedItem, commit_items, settle
-from stacaster.catalog.foreign_items import ForeignCatalog, ForeignItem, fit_item, local_path
+from stacaster.catalog.fit_item import fit_item, name_of
+from stacaster.catalog.foreign_items import ForeignCatalog, ForeignItem, local_path
 from stacaster.catalog.item_table import year_of
+from stacaster.catalog.item_values import as_plain
+from stacaster.catalog.local_assets import AssetTaker
+from stacaster.catalog.stac_parquet import present
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path
 from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, is_space_error
-from stacaster.files.checksums import digest_file, multihash
+from stacaster.files.checksums import multihash
 from stacaster.files.names import safe_id
 from stacaster.model import Outcome, Report, as_json, many_documents
 from stacaster.products import of_collection
@@ -39,20 +42,28 @@ def import_items(
     catalog: str | os.PathLike[str] | None = None,
     collection: str | None = None,
     copy: bool = True,
+    allow_outside: bool = False,
+    follow: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Take the items of a static catalog, an item collection or stac-geoparquet into a catalog.
 
-    Assets on this disk are copied, wherever the source says they lie, and get a checksum; assets elsewhere stay where
-    they are. Items that are there
-    already, unchanged, are skipped, so that a run that was interrupted is finished by the same call.
+    Assets below the folder of the source are copied and get a checksum; assets on the web stay where they are. Items
+    that the catalog has already, unchanged, are skipped, so that a run that was interrupted is finished by the same
+    call. One bad item costs itself. What was changed on an item stands in its ``stacaster:notes``.
 
     Args:
-        source: Folder or file.
+        source: Folder or file: ``catalog.json``, ``collection.json``, an item, an item collection, a line of JSON an
+            item (``.ndjson``, ``.jsonl``) or stac-geoparquet.
         catalog: Folder of the catalog, made when missing.
         collection: Id of the collection; None keeps what the items say.
-        copy: False leaves files on this disk where they are; the items then name them by absolute paths.
+        copy: False leaves files on this disk where they are; the items then name them by absolute paths, and an asset
+            whose file is missing is left out.
+        allow_outside: Take also files, and follow links to documents, outside the folder of the source. An item may
+            name any file of this machine: say so only for sources that you trust.
+        follow: Read catalogs and items on the web that a catalog on this disk links to; else they are named among the
+            failures.
         dry_run: Only say what would be done.
         progress: Called after every item.
 
@@ -62,7 +73,9 @@ def import_items(
     Raises:
         CatalogError: The source is nothing of STAC, or the folder is no catalog of ours.
     """
-    run = _Import(ForeignCatalog(Path(source)), CatalogStore(catalog_path(catalog)), collection, copy)
+    foreign = ForeignCatalog(Path(source), follow, allow_outside)
+    taker = AssetTaker(foreign.folder, copy=copy, allow_outside=allow_outside)
+    run = _Import(foreign, CatalogStore(catalog_path(catalog)), collection, copy, taker)
     outcomes: list[Outcome] = []
 
     def say(outcome: Outcome) -> None:
@@ -94,6 +107,7 @@ class _Import:
     store: CatalogStore
     collection: str | None
     copy: bool
+    taker: AssetTaker
     names: dict[str, str] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
 
@@ -104,7 +118,7 @@ class _Import:
         try:
             item = self._fit(entry)
         except StacasterError as error:
-            return _failed(error)
+            return _failed(error, name=name_of(entry.document))
         known = {"granule": str(entry.document["id"]), "collection": item["collection"], "item_id": item["id"]}
         return Outcome(**known, status="ingested", reason="would be imported")
 
@@ -119,7 +133,7 @@ class _Import:
             try:
                 item = self._fit(entry)
             except StacasterError as error:
-                yield _failed(error, name=str(entry.document.get("id")))
+                yield _failed(error, name=name_of(entry.document))
                 continue
             key = (item["collection"], item["id"])
             if key in self.seen:
@@ -140,7 +154,7 @@ class _Import:
                 else:
                     yield found
         known = self.foreign.collections
-        documents = {plain: known[name] for name, plain in self.names.items() if name in known}
+        documents = {plain: as_plain(present(known[name])) for name, plain in self.names.items() if name in known}
         statuses: list[Any] = []
         problem: StacasterError | None = None
         try:
@@ -155,8 +169,10 @@ class _Import:
             )  # fmt: skip
 
     def _fit(self, entry: ForeignItem) -> dict[str, Any]:
-        name = self.collection or str((entry.document or {}).get("collection") or "imported")
-        return fit_item(entry, collection=self._collection(name), item_id=safe_id(str(entry.document.get("id"))))
+        document = entry.document
+        told = document.get("collection") if isinstance(document, dict) else None
+        name = self.collection or str(told or "imported")
+        return fit_item(document, collection=self._collection(name), item_id=safe_id(name_of(document, whole=True)))
 
     def _collection(self, name: str) -> str:
         """Return the id under which a collection is kept: a folder name that no other collection has."""
@@ -172,45 +188,23 @@ class _Import:
     def _try_to_stage(self, entry: ForeignItem, item: dict[str, Any], folder: Path) -> StagedItem | Outcome:
         try:
             return self._stage(entry, item, folder)
-        except (StacasterError, OSError) as error:
-            return _failed(error, name=str(entry.document.get("id")))
+        except (StacasterError, OSError, TypeError, ValueError, KeyError, AttributeError) as error:
+            return _failed(error, name=name_of(entry.document))
 
     def _stage(self, entry: ForeignItem, item: dict[str, Any], folder: Path) -> StagedItem:
         properties = item["properties"]
-        is_ours = "stacaster:fingerprint" in properties and of_collection(item["collection"]) is not None
+        is_ours = (
+            isinstance(properties.get("stacaster:fingerprint"), str) and of_collection(item["collection"]) is not None
+        )
         if not is_ours:
-            text = orjson.dumps([entry.document, self.copy], option=orjson.OPT_SORT_KEYS)
+            text = orjson.dumps([as_plain(entry.document), self.copy], option=orjson.OPT_SORT_KEYS)
             properties["stacaster:fingerprint"] = multihash(hashlib.sha256(text).hexdigest())
         folder.mkdir(parents=True)
         place = f"{item['collection']}/{year_of(item)}/{item['id']}/{item['id']}.json"
         if not _has(self.store.root / place, properties["stacaster:fingerprint"]):
-            self._take_assets(entry, item, folder)
+            self.taker.take(entry, item, folder)
         (folder / f"{item['id']}.json").write_bytes(as_json(item))
         return StagedItem(item=item, folder=folder)
-
-    def _take_assets(self, entry: ForeignItem, item: dict[str, Any], folder: Path) -> None:
-        used = {f"{item['id']}.json".lower()}
-        for key, asset in item["assets"].items():
-            local = local_path(asset["href"])
-            if local is None:
-                continue
-            path = entry.base / local
-            if not path.is_file():
-                raise ReadError(f"{item['id']}: the file of asset {key}, {path.name}, is missing", granule=item["id"])
-            if not self.copy:
-                asset["href"] = path.resolve().as_uri()
-                continue
-            name = safe_id(path.name)
-            if name.lower() in used:
-                name = safe_id(f"{key}-{path.name}")
-            used.add(name.lower())
-            shutil.copyfile(path, folder / name)
-            digest = hashlib.sha256()
-            digest_file(folder / name, digest)
-            checksum = multihash(digest.hexdigest())
-            if asset.get("file:checksum", checksum) != checksum and str(asset["file:checksum"]).startswith("1220"):
-                raise ReadError(f"{item['id']}: {path.name} differs from its checksum", granule=item["id"])
-            asset |= {"href": f"./{name}", "file:size": (folder / name).stat().st_size, "file:checksum": checksum}
 
 
 def _has(path: Path, mark: str) -> bool:

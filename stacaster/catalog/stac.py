@@ -380,8 +380,8 @@ def adapt_collection(
         years: Sub-catalogs, one an acquisition year.
         parts: Names of the parquet files with all items.
     """
-    known = {"description": f"Items of {name}", "license": "other", **document}
-    others = [link for link in known.get("links", ()) if link.get("rel") not in OUR_LINKS]
+    known = {"description": f"Items of {name}", "license": "other", **_well_formed(document)}
+    others = [link for link in known.get("links", ()) if link["rel"] not in OUR_LINKS]
     assets = {key: value for key, value in known.get("assets", {}).items() if not key.startswith("items")}
     return known | {
         "type": "Collection",
@@ -391,6 +391,28 @@ def adapt_collection(
         "links": [*_collection_links(years), *others],
         "assets": assets | _mirrors(parts),
     }
+
+
+_TEXT_FIELDS = ("title", "description", "license")
+_OBJECT_FIELDS = ("assets", "item_assets", "summaries")
+
+
+def _well_formed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what another program says of a collection, in its order, without parts of another form than STAC's."""
+    plain: dict[str, Any] = {}
+    for key, value in document.items():
+        if key in _TEXT_FIELDS and not isinstance(value, str):
+            continue
+        if key in _OBJECT_FIELDS:
+            if isinstance(value, Mapping):
+                is_free = key == "summaries"
+                plain[key] = {name: part for name, part in value.items() if is_free or isinstance(part, Mapping)}
+        elif key == "links":
+            named = [link for link in value if isinstance(link, Mapping)] if isinstance(value, list) else []
+            plain[key] = [link for link in named if all(isinstance(link.get(part), str) for part in ("rel", "href"))]
+        else:
+            plain[key] = value
+    return plain
 
 
 OUR_LINKS = {"root", "parent", "self", "child", "item", "items", "collection"}

@@ -21,6 +21,7 @@ from stacaster.catalog.item_table.parts import (
     write_rows,
 )
 from stacaster.catalog.item_table.points import PointView
+from stacaster.catalog.item_table.remainder import put_back
 from stacaster.catalog.item_table.rows import (
     conform,
     join,
@@ -68,6 +69,7 @@ __all__ = [
     "name_addresses",
     "parse_items",
     "part_names",
+    "put_back",
     "quoted",
     "read_items_parquet",
     "rebase_hrefs",

@@ -53,6 +53,8 @@ def update(files: tuple[str, ...], as_json: bool, **rest: Any) -> int:
 @options.catalog_option
 @click.option("--collection", metavar="ID", help="Collection for all items. [default: what the items say]")
 @click.option("--copy/--no-copy", default=True, help="Copy files on this disk, or leave them. [default: --copy]")
+@click.option("--allow-outside", is_flag=True, help="Take also files outside the folder of the source; trust it.")
+@click.option("--follow", is_flag=True, help="Read catalogs and items on the web that a local catalog links to.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be done.")
 @options.json_option
 def import_items(source: str, as_json: bool, **rest: Any) -> int:
