@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from stacaster.catalog.item_footprint import footprint_of
-from stacaster.catalog.item_values import OURS, as_plain, notes_on, settle_properties, time_of
+from stacaster.catalog.item_values import as_plain, notes_on, settle_properties, time_of
 from stacaster.catalog.stac import OUR_LINKS, STAC_VERSION
 from stacaster.catalog.stac_parquet import present
 from stacaster.errors import ReadError
@@ -49,7 +49,9 @@ def fit_item(document: Any, *, collection: str, item_id: str) -> Document:
         properties, original = settle_properties({**document["properties"], **_times(document["properties"])})
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise ReadError(f"{name} is no usable STAC item: {error}", granule=name) from error
-    properties = present({key: value for key, value in properties.items() if key not in OURS})
+    properties = present(properties)
+    if not isinstance(properties.get("stacaster:notes", []), list):
+        del properties["stacaster:notes"]
     properties.setdefault("datetime", None)
     notes = [*_texts(document["properties"].get("stacaster:notes")), *footprint.notes, *notes_on(original)]
     kept: Document = {"properties": original} if original else {}
@@ -57,12 +59,11 @@ def fit_item(document: Any, *, collection: str, item_id: str) -> Document:
         kept["geometry"] = document.get("geometry")
     if document.get("bbox") not in (None, footprint.bbox) and footprint.notes:
         kept["bbox"] = document["bbox"]
-    earlier = document["properties"].get("stacaster:original")
-    if kept or earlier:
-        properties["stacaster:original"] = earlier or orjson.dumps(as_plain(kept)).decode()
+    if kept and not isinstance(properties.get("stacaster:original"), str):
+        properties["stacaster:original"] = orjson.dumps(as_plain(kept)).decode()
     if notes:
         properties["stacaster:notes"] = list(dict.fromkeys(notes))
-    own_name = document["properties"].get("stacaster:original_id") or str(document["id"])
+    own_name = str(document["properties"].get("stacaster:original_id") or document["id"])
     if own_name != item_id:
         properties["stacaster:original_id"] = own_name
     properties.setdefault("title", own_name)

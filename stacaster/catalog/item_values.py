@@ -14,8 +14,6 @@ from stacaster.model import format_datetime
 
 _LARGEST = 2**64
 _LONGEST_TEXT = 60
-OURS = {"stacaster:original", "stacaster:original_id", "stacaster:notes"}
-"""Properties in which an import says what it changed."""
 
 
 def time_of(value: Any) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.cube.units import Constants, convert_values
-from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.errors import LoadError, ReadError, UsageError, nearest
+from stacaster.geotiff.opening import open_raster
 from stacaster.model.options import Units
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
@@ -93,7 +94,7 @@ def _around_file(
     from rasterio.warp import transform
 
     try:
-        with rasterio.open(sign(item.assets[key].href)) as dataset:
+        with open_raster(sign(item.assets[key].href)) as dataset:
             x, y = transform("EPSG:4326", dataset.crs, lon, lat)
             columns, rows = ~dataset.transform * np.array([x, y])
             own = item.assets[key].extra_fields.get("nodata")
@@ -109,7 +110,7 @@ def _around_file(
 
             return around(dataset, (rows, columns, lat), radius=circle.radius, statistics=circle.statistics,
                           values_of=values_of)  # fmt: skip
-    except rasterio.errors.RasterioError as error:
+    except (rasterio.errors.RasterioError, ReadError) as error:
         raise LoadError(f"a file cannot be read: {item.id} {key}: {reason_of(error)}") from None
 
 

@@ -15,7 +15,8 @@ from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.selection import assets_of, band_names, moment_of
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
-from stacaster.errors import LoadError, NothingFoundError, UsageError, nearest
+from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError, nearest
+from stacaster.geotiff.opening import open_raster
 from stacaster.model.names import Names, as_names, check_known, option_names
 from stacaster.model.options import ConstantOptions, SampleOptions, Units
 from stacaster.network.http import reason_of
@@ -210,13 +211,13 @@ def _of_file(
 
     address = sign(item.assets[key].href)
     try:
-        with rasterio.open(address) as dataset:
+        with open_raster(address) as dataset:
             x, y = transform("EPSG:4326", dataset.crs, lon, lat)
             columns, rows = ~dataset.transform * np.array([x, y])
             own = item.assets[key].extra_fields.get("nodata")
             nodata = dataset.nodata if own is None else own
             return _read_at(dataset, rows, columns, nodata=nodata, method=method)
-    except rasterio.errors.RasterioError as error:
+    except (rasterio.errors.RasterioError, ReadError) as error:
         raise LoadError(f"a file cannot be read: {item.id} {key}: {reason_of(error)}") from None
 
 

@@ -167,7 +167,10 @@ class ReportingDriver:
 
     def open(self, src: Any, ctx: Any) -> Any:
         """Return a reader for one file."""
-        return _Reader(self.inner.open(src, ctx), self._tell(src.uri), goes_on=self.goes_on)
+        reader = self.inner.open(src, ctx)
+        if not hasattr(reader, "left_to_rasterio"):
+            reader = _Checked(reader, src.uri)
+        return _Reader(reader, self._tell(src.uri), goes_on=self.goes_on)
 
     def _tell(self, address: str) -> Tell:
         def tell(problem: str | None, fallback: str | None) -> None:
@@ -207,6 +210,20 @@ def problem_of(error: BaseException) -> str:
     # rasterio's own words lead to those of GDAL, which say what is wrong.
     said = str(error.__cause__ or error)
     return " ".join(without_queries(said).split()) or type(error).__name__
+
+
+class _Checked:
+    """A reader of another driver, which would open whatever GDAL opens."""
+
+    def __init__(self, inner: Any, uri: str) -> None:
+        self._inner, self._uri = inner, uri
+
+    def read(self, *arguments: Any, **options: Any) -> Any:
+        """Read, when it is a file with pixels."""
+        from stacaster.geotiff.opening import require_raster
+
+        require_raster(self._uri)
+        return self._inner.read(*arguments, **options)
 
 
 class _Reader:

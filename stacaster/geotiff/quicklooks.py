@@ -103,7 +103,7 @@ def _picture(paths: list[Path]) -> NDArray[np.uint8] | None:
     """Return red, green, blue and alpha, shape (4, rows, cols), or None without a valid pixel."""
     channels, valid = [], None
     for path in paths:
-        with rasterio.open(path) as file:
+        with rasterio.open(path, driver="GTiff") as file:
             step = max(1.0, max(file.shape) / _SIZE)
             shape = tuple(max(1, round(size / step)) for size in file.shape)
             pixels = file.read(1, out_shape=shape, resampling=Resampling.average, masked=True)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.errors import NothingFoundError, UsageError
+from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.geotiff.opening import open_raster
 from stacaster.model.options import ConditionOptions
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ def _picture(item: pystac.Item) -> str | None:
     with warnings.catch_warnings(), rasterio.Env(GDAL_PAM_ENABLED="NO"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
-            with rasterio.open(asset.href) as file:
+            with open_raster(asset.href) as file:
                 step = max(1.0, max(file.shape) / _SIZE)
                 shape = (file.count, *(max(1, round(size / step)) for size in file.shape))
                 pixels = file.read(out_shape=shape, resampling=Resampling.average)
-        except RasterioError:
+        except (RasterioError, ReadError):
             return None
         colours = pixels[:3] if len(pixels) >= 3 else np.repeat(pixels[:1], 3, axis=0)
         if len(pixels) in (2, 4):

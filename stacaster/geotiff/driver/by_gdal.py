@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 from odc.geo import CRS
 from odc.loader._rio import rio_env
 
@@ -19,6 +18,7 @@ from stacaster.geotiff.driver.files import Opened
 from stacaster.geotiff.driver.georeference import Georeference
 from stacaster.geotiff.driver.levels import Image, Level
 from stacaster.geotiff.driver.unsupported import UnsupportedError
+from stacaster.geotiff.opening import drivers_for, open_with
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class _GdalSource:
     ) -> Iterator[tuple[tuple[int, int], NDArray[Any] | None]]:
         assert isinstance(level, _GdalLevel)
         if level.number not in self._datasets:
-            self._datasets[level.number] = rasterio.open(self._uri, sharing=False, overview_level=level.number - 1)
+            self._datasets[level.number] = _opened_file(self._uri, level.number)
         dataset = self._datasets[level.number]
         read = dataset.read_masks if level.is_mask else dataset.read
         for row, col in tiles:
@@ -56,6 +56,11 @@ class _GdalSource:
             block = np.zeros((level.tile_height, level.tile_width), dtype=level.dtype)
             block[: low - top, : right - left] = read(level.band, window=((top, low), (left, right)))
             yield (row, col), block
+
+
+def _opened_file(uri: str, level: int) -> Any:
+    options = {"overview_level": level - 1} if level else {}
+    return open_with(uri, drivers_for(uri), **options)
 
 
 @contextmanager
@@ -79,7 +84,7 @@ def opened_by_gdal(
     datasets: dict[int, Any] = {}
     with rio_env(**settings):
         try:
-            datasets[0] = rasterio.open(uri, sharing=False)
+            datasets[0] = _opened_file(uri, 0)
             if (uri, band) not in known:
                 known[uri, band] = _opened(datasets[0], uri, band)
             yield known[uri, band], _GdalSource(uri, datasets)
@@ -98,7 +103,7 @@ def _opened(dataset: Any, uri: str, band: int) -> Opened:
         raise UnsupportedError(f"its data type is {dtype}")
     levels = [_level(dataset, 0, band, dtype)]
     for number in range(1, len(dataset.overviews(band)) + 1):
-        with rasterio.open(uri, sharing=False, overview_level=number - 1) as overview:
+        with _opened_file(uri, number) as overview:
             levels.append(_level(overview, number, band, dtype))
     levels = [
         levels[0],

@@ -173,7 +173,7 @@ def _asked_gdal(image: Image, path: str, *, takes_nodata: bool) -> Opened:
     """Return a file whose place GDAL says: from its tags, or from a file next to it."""
     import rasterio
 
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path) as dataset:
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path, driver="GTiff") as dataset:
         if dataset.crs is None:
             raise UnsupportedError("it says no CRS")
         if dataset.transform.is_identity:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 from odc.loader._reader import nodata_mask, resolve_band_query, resolve_dst_fill_value, resolve_src_nodata
 from odc.loader._rio import RioDriver, rio_env, rio_read
 from rasterio.errors import RasterioError
@@ -27,6 +26,7 @@ from stacaster.geotiff.driver.render import Block, render
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.geotiff.driver.values import cast, rule_for
 from stacaster.geotiff.driver.views import block_in, view_of
+from stacaster.geotiff.opening import open_raster, require_raster
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,6 +83,7 @@ class Reader:
         self.src, self.ctx = src, ctx
         self.left_to_rasterio: str | None = None
         """Why the last block was read by rasterio; None when it was not."""
+        self._is_raster = False
         self.is_damaged = False
         """Whether the file was found to be damaged by ``fill``."""
 
@@ -164,6 +165,7 @@ class Reader:
     def _by_rasterio(
         self, cfg: Any, box: GeoBox, dst: NDArray[Any] | None, selection: Any
     ) -> tuple[_Roi, NDArray[Any]]:
+        self._require_raster()
         try:
             return self._read(self._open_by_gdal, cfg, box, dst, selection)
         except (*_LEFT, RasterioError) as reason:
@@ -176,6 +178,13 @@ class Reader:
                 # odc-geo's way to say that there is no CRS, or that places are none.
                 raise ValueError("it lies nowhere: no CRS, or a grid that cannot be") from None
         return found
+
+    def _require_raster(self) -> None:
+        """Make sure, once, that GDAL is given nothing but a file with pixels."""
+        if not self._is_raster:
+            with rio_env(**self.ctx.env):
+                require_raster(self.src.uri)
+            self._is_raster = True
 
     @contextmanager
     def _open(self, band: int) -> Iterator[tuple[Opened, Source, int]]:
@@ -222,7 +231,7 @@ class Reader:
         if self.src.band != 0:
             query = resolve_band_query(self.src, self.src.band, selection=selection)
         else:
-            with rio_env(**self.ctx.env), rasterio.open(self.src.uri) as dataset:
+            with rio_env(**self.ctx.env), open_raster(self.src.uri) as dataset:
                 query = resolve_band_query(self.src, dataset.count, selection=selection)
         return None if isinstance(query, int) else list(query)
 

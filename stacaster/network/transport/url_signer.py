@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape, unescape
 from stacaster.network.auth import EarthdataAuth, find_credentials, may_see_token
 from stacaster.network.http import SHORT_PATIENCE
 from stacaster.network.transport import Signer, Transport, persist
+from stacaster.network.transport.own_vrt import is_own_vrt
 from stacaster.network.transport.planetary_computer import needs_signature
 
 _GOOD_FOR_S = 1200.0
@@ -43,7 +44,9 @@ def sign(href: str) -> str:
 
 
 def _with_signed_sources(path: str) -> str:
-    text = Path(path).read_text(encoding="utf-8")
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    if not is_own_vrt(text):
+        return path  # Nothing is asked for what another program wrote; readers refuse it.
     signed = _SOURCE.sub(lambda match: f"/vsicurl/{escape(sign(unescape(match[1])))}", text)
     return path if signed == text else signed
 
