@@ -130,10 +130,14 @@ class ExportError(StacasterError):
     """A result cannot be written."""
 
 
-class LeftOutWarning(UserWarning):
+class StacasterWarning(UserWarning):
+    """Something that a user should know; on the command line it is printed as a message."""
+
+
+class LeftOutWarning(StacasterWarning):
     """Something of many was left out of a result, and the rest is there; the text says what and what to do.
 
-    On the command line it is printed as a message, and the exit code is 4.
+    On the command line the exit code is 4.
     """
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -16,7 +17,7 @@ from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key
-from stacaster.errors import ExportError, NothingFoundError, UsageError
+from stacaster.errors import CatalogError, ExportError, NothingFoundError, UsageError
 
 if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch
@@ -30,6 +31,7 @@ def archive_items(
     """Write items with their files into a catalog of their own; it opens like any other.
 
     The archive is compared with itself, checksums included, before it gets its name; only then the items are removed.
+    When that was interrupted, the same call finds the whole archive and removes what is in it.
 
     Args:
         search: The items.
@@ -49,6 +51,10 @@ def archive_items(
     keys = [(str(item.collection_id), item.id) for item in search.items()]
     if not keys:
         raise NothingFoundError("the search found nothing to archive")
+    if target.exists() and remove and _holds(target, search, keys):
+        if not dry_run:
+            remove_items(CatalogStore(search.root), keys)
+        return [item_id for _, item_id in keys]
     if target.exists():
         raise UsageError(f"{target.name} exists; name a new folder or file")
     if dry_run:
@@ -70,6 +76,37 @@ def archive_items(
     if remove:
         remove_items(CatalogStore(search.root), keys)
     return [item_id for _, item_id in keys]
+
+
+def _holds(target: Path, search: ItemSearch, keys: Sequence[Key]) -> bool:
+    """Tell whether a file or folder is a whole archive of exactly these items, as the catalog has them."""
+    with tempfile.TemporaryDirectory() as scratch:
+        root = target
+        if target.is_file():
+            try:
+                with tarfile.open(target) as archive:
+                    # The argument came with Python 3.11.4.
+                    safe: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                    archive.extractall(scratch, **safe)  # noqa: S202 - checked below, and only read
+            except (tarfile.TarError, OSError, EOFError):
+                return False
+            root = Path(scratch)
+        try:
+            if check_catalog(root):
+                return False
+        except CatalogError:
+            return False
+        places = {(entry.collection, entry.id): entry.href for entry in search.found}
+        archived = {path.stem for path in root.glob("*/*/*/*.json") if path.stem == path.parent.name}
+        try:
+            is_same = all(_mark(root / places[key]) == _mark(search.root / places[key]) for key in keys)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return is_same and archived == {item_id for _, item_id in keys}
+
+
+def _mark(path: Path) -> str:
+    return str(orjson.loads(path.read_bytes())["properties"]["stacaster:fingerprint"])
 
 
 def _fill(search: ItemSearch, keys: Sequence[Key], root: Path) -> None:

@@ -19,6 +19,7 @@ from stacaster.errors import (
     NothingFoundError,
     SpaceError,
     StacasterError,
+    StacasterWarning,
     is_space_error,
 )
 from stacaster.version import __version__
@@ -65,17 +66,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _left_out() -> Iterator[list[str]]:
-    """Print what a command leaves out of its result, each text once; give the texts."""
+    """Print warnings, each once; give the texts of those that say what a command leaves out of its result."""
     texts: list[str] = []
+    said: list[str] = []
     with warnings.catch_warnings():
-        warnings.simplefilter("always", LeftOutWarning)
+        warnings.simplefilter("always", StacasterWarning)
         usual = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not issubclass(category, LeftOutWarning):
+            if not issubclass(category, StacasterWarning):
                 usual(message, category, *where, **more)
-            elif str(message) not in texts:
-                texts.append(str(message))
+            elif str(message) not in said:
+                said.append(str(message))
+                texts.extend([str(message)] if issubclass(category, LeftOutWarning) else [])
                 click.echo(f"Warning: {message}", err=True)
 
         warnings.showwarning = show

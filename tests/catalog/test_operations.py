@@ -256,6 +256,18 @@ def test_archive_and_back(copy: Catalog, tmp_path: Path) -> None:
     assert copy.archive(tmp_path / "folder", ids=gone) == gone and check_catalog(tmp_path / "folder") == []
 
 
+@pytest.mark.parametrize("name", ["2003.tar", "2003"])
+def test_an_archive_that_was_interrupted_before_the_removal_is_finished(
+    copy: Catalog, name: str, tmp_path: Path
+) -> None:
+    gone = copy.archive(tmp_path / name, datetime="2003")
+    with pytest.raises(UsageError, match="exists"):
+        copy.archive(tmp_path / name, remove=True, datetime="2004")
+    assert len(copy.search()) == 8, "it holds other items"
+    assert copy.archive(tmp_path / name, remove=True, datetime="2003") == gone
+    assert len(copy.search()) == 6 and check_catalog(copy.root) == []
+
+
 def test_an_archive_of_damaged_items_is_none(copy: Catalog, tmp_path: Path) -> None:
     next(copy.root.glob("*/2003/*/B01.tif")).write_bytes(b"x")
     result = run("archive", "-o", tmp_path / "a.tar", "--datetime", "2003", "--remove", "--catalog", copy.root)

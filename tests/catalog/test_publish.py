@@ -367,6 +367,38 @@ def test_folders_and_fsspec(kind: str, copy: Catalog, tmp_path: Path, monkeypatc
         assert not list(Path(place).glob("*/2003"))
 
 
+def test_delete_needs_what_was_published_there(copy: Catalog, tmp_path: Path) -> None:
+    target = tmp_path / "user"
+    target.mkdir()
+    (target / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="--delete"):
+        stacaster.publish(target, catalog=copy.root, delete=True)
+    assert [path.name for path in target.iterdir()] == ["thesis.txt"]
+    stacaster.publish(target, catalog=copy.root)
+    stacaster.publish(target, catalog=copy.root, delete=True)
+    assert (target / "thesis.txt").read_text() == "mine"
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "catalog.json").write_text('{"type": "Catalog", "id": "mine"}')
+    for place, word in ((other, "another program"), (copy.root, "works"), (copy.root / "x", "inside")):
+        with pytest.raises(UsageError, match=word):
+            stacaster.publish(place, catalog=copy.root)
+
+
+def test_only_what_the_catalog_made_or_checked_is_published(copy: Catalog, tmp_path: Path) -> None:
+    path = next(copy.root.glob("*/2003/*/*.json"))
+    document = json.loads(path.read_text())
+    (path.parent / "key").write_text("secret")
+    for asset in (
+        {"href": "./key"}, {"href": "./key", "file:checksum": "1220" + "0" * 64}, {"href": "../../../catalog.json"},
+        {"href": "file:///etc/hostname"}, {"href": "../../../../../etc/hostname"},
+    ):  # fmt: skip
+        path.write_text(json.dumps({**document, "assets": {**document["assets"], "key": asset}}))
+        with pytest.raises(CatalogError):
+            stacaster.publish(tmp_path / "out", catalog=copy.root)
+        assert not any(file.is_file() and b"secret" in file.read_bytes() for file in (tmp_path / "out").rglob("*"))
+
+
 def test_the_command_line(s3: Proxy, copy: Catalog) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "stacaster", *words]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +20,7 @@ import pyarrow as pa
 
 from stacaster.catalog.item_table.points import IN_BOX, PointView, in_text, lay_points, with_bounds
 from stacaster.catalog.item_table.unions import quoted, union_of
-from stacaster.errors import CatalogError, UsageError
+from stacaster.errors import CatalogError, StacasterWarning, UsageError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +39,8 @@ _SETTINGS = {
     "temp_directory": "",
 }
 _LOCKED = {"enable_external_access": "false", "lock_configuration": "true"}
+_HELD = ("Could not set lock", "Conflicting lock", "already attached", "different configuration")
+_HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
 _PATIENCE, _KEPT_STATEMENTS = 50, 200
 
 
@@ -111,7 +117,25 @@ def attached(connection: duckdb.DuckDBPyConnection, database: Path) -> list[str]
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
-    connection.execute(f"attach '{in_text(path)}' as {name} (read_only)")
+    try:
+        connection.execute(f"attach '{in_text(path)}' as {name} (read_only)")
+    except duckdb.Error as error:
+        if not any(words in str(error) for words in _HELD):
+            raise
+        _attach_copy(connection, path, name, error)
+
+
+def _attach_copy(connection: duckdb.DuckDBPyConnection, path: Path, name: str, error: duckdb.Error) -> None:
+    """Attach a copy of a file that another program holds open for writing."""
+    holder = _HOLDER.search(str(error))
+    who = "a connection of this program" if holder is None else f"{holder[1]} (process {holder[2]})"
+    text = f"{path} is held open by {who}; a copy of it was read. Shells need not hold it: duckdb -readonly {path.name}"
+    warnings.warn(text, StacasterWarning, stacklevel=2)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        # What is open can be read when its name is gone.
+        connection.execute(f"attach '{in_text(copy)}' as {name} (read_only)")
 
 
 def connect_to(database: Path, tables: Mapping[str, pa.Table], points: Mapping[str, PointView] | None = None) -> Tables:

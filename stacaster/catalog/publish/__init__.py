@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from stacaster.catalog import settle
+from stacaster.catalog import settle, stac
 from stacaster.catalog.publish.contents import ASSETS, ITEMS, CatalogChangedError, Entry, Snapshot, take_snapshot
 from stacaster.catalog.publish.receipt import Names, Receipt
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path
-from stacaster.errors import CatalogError
+from stacaster.errors import CatalogError, UsageError
 from stacaster.network.objects import Objects, open_objects
 
 __all__ = ["PublishReport", "publish"]
@@ -84,7 +86,8 @@ def publish(
         What was done.
 
     Raises:
-        CatalogError: The folder is no catalog of ours, or names files on this machine outside it.
+        CatalogError: The folder is no catalog of ours, or names files that it did not make or check.
+        UsageError: The target holds what no publish put there.
         AuthError: The target refuses the credentials.
         FetchError: The target does not answer.
     """
@@ -97,12 +100,42 @@ def publish(
         with store.staging() as staging:
             snapshot = take_snapshot(store, staging, base_url=base_url)
             with closing(Receipt(objects, staging)) as receipt:
+                _check_target(objects, store, receipt, delete=delete)
                 run = _Run(objects, snapshot, receipt, progress)
                 try:
                     return run.plan() if dry_run else run.carry_out(delete=delete)
                 except (CatalogChangedError, FileNotFoundError):
                     continue  # publish the state of now
     raise CatalogError(f"{store.root.name} is changed all the time; publish it when nothing is removed or replaced")
+
+
+def _check_target(objects: Objects, store: CatalogStore, receipt: Receipt, *, delete: bool) -> None:
+    """Refuse a target that holds what no publish put there.
+
+    Raises:
+        UsageError: The message says what is there.
+    """
+    folder = Path(objects.address)
+    if "://" not in objects.address and (folder / ".stacaster" / "staging").is_dir():
+        raise UsageError(
+            f"{folder} is a catalog in which stacaster works, not a place to publish to; name another folder"
+        )
+    if "://" not in objects.address and folder.resolve().is_relative_to(store.root.resolve()):
+        raise UsageError(f"{folder} lies inside the catalog; name a folder outside")
+    if receipt.is_there:
+        return
+    if delete and receipt.has_objects():
+        text = "holds files, but nothing says that 'stacaster publish' put them there"
+        raise UsageError(f"{objects.address} {text}; --delete is for catalogs that were published there before")
+    if objects.mark("catalog.json") is not None and not _is_ours(objects.read("catalog.json")):
+        raise UsageError(f"{objects.address} holds a catalog.json of another program; name an empty place")
+
+
+def _is_ours(content: bytes) -> bool:
+    try:
+        return bool(json.loads(content)["id"] == stac.build_root_catalog({})["id"])
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 class _Run:

@@ -7,6 +7,7 @@ import posixpath
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from stacaster.catalog import item_table, stac
 from stacaster.catalog.item_table import DATABASE, RECENT
 from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, UsageError
-from stacaster.files.checksums import digest_file
+from stacaster.files.checksums import digest_file, multihash
 from stacaster.model import as_json
 
 ASSETS, ITEMS, _TABLES, _YEARS, _COLLECTIONS, _ROOT = range(6)
@@ -74,11 +75,12 @@ class Snapshot:
         try:
             text = (self.store.root / href).read_bytes()
             document = orjson.loads(text)
+            own_mark = document["properties"].get("stacaster:fingerprint")
         except FileNotFoundError as error:
             raise CatalogChangedError(href) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise CatalogError(f"{href} cannot be read; 'stacaster doctor --fix' mends the catalog") from error
-        if document["properties"].get("stacaster:fingerprint") != mark:
+        if own_mark != mark:
             raise CatalogChangedError(href)
         return list(_item_entries(self.store, href, text, document, self.address))
 
@@ -163,9 +165,14 @@ def _item_entries(
             raise CatalogError(f"{place} is missing; 'stacaster doctor' says what is wrong") from error
         if "file:size" in asset and size != asset["file:size"]:
             raise CatalogError(f"{place} has {size} bytes instead of {asset['file:size']}; see 'stacaster doctor'")
-        mark = asset.get("file:checksum") or hashlib.sha256(path.read_bytes()).hexdigest()
+        mark = str(asset.get("file:checksum"))
+        if posixpath.dirname(place) != folder or not mark.startswith("1220"):
+            raise CatalogError(
+                f"asset {key} of {document['id']}, {place}, was not made or checked by this catalog (no file:checksum, "
+                "or outside the folder of its item), so it is not published; 'stacaster doctor' says more"
+            )
         yield Entry(
-            name=place, stage=ASSETS, size=size, mark=str(mark), content=lambda path=path: path,  # type: ignore[misc]
+            name=place, stage=ASSETS, size=size, mark=mark, content=partial(_verified, path, place, mark),
             content_type=stac.MEDIA_TYPES.get(path.suffix, str(asset.get("type") or "application/octet-stream")),
         )  # fmt: skip
     final = text if address is None else _rewritten(text, href, address)
@@ -173,6 +180,19 @@ def _item_entries(
         name=href, stage=ITEMS, size=len(final), mark=hashlib.sha256(final).hexdigest(),
         content_type=stac.ITEM_TYPE, content=lambda: final,
     )  # fmt: skip
+
+
+def _verified(path: Path, place: str, checksum: str) -> Path:
+    """Return a file that is what its item says.
+
+    Raises:
+        CatalogError: It is not.
+    """
+    digest = hashlib.sha256()
+    digest_file(path, digest)
+    if multihash(digest.hexdigest()) != checksum:
+        raise CatalogError(f"{place} differs from its checksum and is not published; see 'stacaster doctor'")
+    return path
 
 
 def _rewritten(text: bytes, place: str, address: str) -> bytes:

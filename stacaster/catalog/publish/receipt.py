@@ -132,6 +132,10 @@ class Receipt:
             path.unlink()
         return True
 
+    def has_objects(self) -> bool:
+        """Tell whether anything lies at the target."""
+        return self._rows.execute("select 1 from objects where size is not null limit 1").fetchone() is not None
+
     def missing(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return what the target lacks; all of the entries are part of the catalog from now on."""
         found, seen = [], []
