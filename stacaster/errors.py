@@ -131,7 +131,7 @@ class ExportError(StacasterError):
 
 
 class StacasterWarning(UserWarning):
-    """Something that a user should know; on the command line it is printed as a message."""
+    """Something that a user should know, and that is no error; on the command line it is printed as a message."""
 
 
 class LeftOutWarning(StacasterWarning):
@@ -139,10 +139,6 @@ class LeftOutWarning(StacasterWarning):
 
     On the command line the exit code is 4.
     """
-
-
-class StacasterWarning(UserWarning):
-    """Something that a user should know, and that is no error."""
 
 
 class GridWarning(StacasterWarning):
