@@ -22,7 +22,7 @@ from rasterio.errors import RasterioError
 from stacaster.geotiff.driver.by_gdal import opened_by_gdal
 from stacaster.geotiff.driver.codecs import DamagedTileError
 from stacaster.geotiff.driver.files import Opened, Source, opened
-from stacaster.geotiff.driver.render import Block, render
+from stacaster.geotiff.driver.render import Block, covered_part, render
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.geotiff.driver.values import cast, rule_for
 from stacaster.geotiff.driver.views import block_in, view_of
@@ -131,7 +131,7 @@ class Reader:
             self.left_to_rasterio = None
             try:
                 block = Block(cube=cube, rows=rows, cols=cols, pixels=target)
-                return self._render(self._open, cfg, block, self.src.band, table=table, keep=keep)
+                return self._render(self._open, cfg, block, self.src.band, table=table, keep=keep) is not None
             except UnsupportedError as reason:
                 self._leave(reason)
             except (DamagedTileError, OSError) as reason:
@@ -207,6 +207,8 @@ class Reader:
     ) -> tuple[_Roi, NDArray[Any]]:
         """Read a block of the cube, of one band, or of all that are asked for in further dimensions."""
         cube, rows, cols = block_in(self.ctx.cube, box)
+        if dst is not None:
+            cfg = replace(cfg, dtype=dst.dtype.name)
         dtype = cfg.dtype
         if dtype is None:
             with opener(max(self.src.band, 1)) as (file, _, number):
@@ -219,11 +221,10 @@ class Reader:
             shape = (len(bands), *box.shape.yx) if self.src.ydim == 1 else (*box.shape.yx, len(bands))
             pixels = np.empty(shape, dtype=dtype) if dst is None else dst
             parts = {band: pixels[at] if self.src.ydim == 1 else pixels[..., at] for at, band in enumerate(bands)}
-        is_inside = False
+        roi = (slice(0, 0), slice(0, 0))
         for band, part in parts.items():
-            is_inside |= self._render(opener, cfg, Block(cube=cube, rows=rows, cols=cols, pixels=part), band)
-        whole = (slice(0, box.shape.y), slice(0, box.shape.x))
-        roi = whole if is_inside else (slice(0, 0), slice(0, 0))
+            inside = self._render(opener, cfg, Block(cube=cube, rows=rows, cols=cols, pixels=part), band)
+            roi = inside or roi
         return roi, pixels[(..., *roi) if bands is None or self.src.ydim == 1 else roi]
 
     def _bands(self, selection: Any) -> list[int] | None:
@@ -238,7 +239,8 @@ class Reader:
     def _render(
         self, opener: _Opener, cfg: Any, block: Block, band: int, *, table: NDArray[np.float32] | None = None,
         keep: bool = False,
-    ) -> bool:  # fmt: skip
+    ) -> _Roi | None:  # fmt: skip
+        """Write a band into a block, and return in which rows and columns of it; None where there is nothing."""
         with opener(band) as (file, source, number):
             image = file.image
             view = view_of(file, block.cube, use_overviews=cfg.use_overviews)
@@ -247,10 +249,11 @@ class Reader:
             rule = rule_for(image, cfg, is_masked=is_masked, is_bent=is_bent)
             if table is not None:
                 rule = rule.with_table(table)
-            return render(
+            is_inside = render(
                 file, source, block, replace(rule, keep=keep), band=number, resampling=cfg.resampling,
                 use_overviews=cfg.use_overviews,
             )  # fmt: skip
+            return covered_part(file, block, use_overviews=cfg.use_overviews) if is_inside else None
 
 
 def _borrow(shape: tuple[int, int], dtype: str) -> NDArray[Any]:

@@ -98,6 +98,17 @@ def _indices(scale: float, shift: float, span: slice, size: int) -> tuple[slice,
     return covered, at[covered]
 
 
+def covered_part(opened: Opened, block: Block, *, use_overviews: bool) -> tuple[slice, slice]:
+    """Return which rows and columns of a block a file can have pixels in; all of it on grids that bend."""
+    view = view_of(opened, block.cube, use_overviews=use_overviews)
+    if view is None or view.straight is None:
+        return slice(0, block.pixels.shape[0]), slice(0, block.pixels.shape[1])
+    level = opened.image.levels[view.level]
+    down, _ = _indices(view.straight.e, view.straight.f, block.rows, level.height)
+    across, _ = _indices(view.straight.a, view.straight.c, block.cols, level.width)
+    return down, across
+
+
 def _render_straight(layer: Layer, block: Block, straight: Affine) -> bool:
     level, rule = layer.level, layer.rule
     down, rows = _indices(straight.e, straight.f, block.rows, level.height)
