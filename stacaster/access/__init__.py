@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from stacaster.access.login import Finding, check_login
     from stacaster.access.search import GranuleSearch, iter_granules, search_tiles
     from stacaster.access.search.baselines import StackBaselines, plot_baselines, write_pairs
+    from stacaster.access.search.collections import CollectionRecord, find_collections
 
 __all__ = [
     "CachedGranule",
+    "CollectionRecord",
     "FetchReport",
     "Finding",
     "GranuleSearch",
     "StackBaselines",
     "check_login",
     "draw_footprints",
+    "find_collections",
     "iter_granules",
     "list_cache",
     "plot_baselines",
@@ -38,5 +41,6 @@ if not TYPE_CHECKING:  # names are imported when they are first used: fetching a
             "login": ["Finding", "check_login"],
             "search": ["GranuleSearch", "iter_granules", "search_tiles"],
             "search.baselines": ["StackBaselines", "plot_baselines", "write_pairs"],
+            "search.collections": ["CollectionRecord", "find_collections"],
         },
     )

@@ -243,14 +243,14 @@ _CONDITIONS: tuple[Decorator, ...] = (
     click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=pairs,
                  help="Attribute of the provider, or an option of asf_search; may be repeated."),
     click.option("--provider", metavar="NAME", help="Provider at CMR, such as LPCLOUD."),
-    click.option("--collection-id", "--collection", "--collections", "collection", metavar="ID",
-                 help="Collection at the service (CMR: concept id)."),
+    click.option("--collection-id", "--collection", "--collections", "collection", metavar="ID", help="Its id there."),
+    click.option("--token", is_flag=True, help="Send the token of your login to CMR: restricted collections."),
+    click.option("--instrument", metavar="NAME", help="Instrument as CMR names it, such as C-SAR."),
     click.option("--version", metavar="TEXT", help="Version of the product, such as 003."),
     click.option("--name", metavar="PATTERN", help="Granule names with * and ?."),
     click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest."),
     click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules."),
-    click.option("--group-by", "--stack-by", "--groupby", "group_by", metavar="KEY,KEY",
-                 help="Stacks by path, frame, direction, orbit ..."),
+    click.option("--group-by", "--stack-by", "--groupby", "group_by", metavar="KEY,KEY", help="Stacks: path,frame ..."),
     click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N (of each stack)."),
     click.option("--earliest", type=click.IntRange(min=1), metavar="N", help="Only the first N (of each stack)."),
     click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
@@ -264,7 +264,7 @@ CONDITIONS = (
     "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
     "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider",
     "collection", "version", "name", "all_versions", "limit", "group_by", "latest", "earliest",
-    "min_count", "max_count", "drop_above", "min_coverage",
+    "min_count", "max_count", "drop_above", "min_coverage", "token", "instrument",
 )  # fmt: skip
 """Names of the conditions of a search."""
 

@@ -72,6 +72,8 @@ class ServiceOptions(TypedDict, total=False):
     """Keep older versions of a scene beside the newest."""
     policy: Any
     """Attempts and time of each question: a ``stacaster.network.RetryPolicy``."""
+    token: bool | str | None
+    """True sends the token of the login to CMR, for restricted collections; or a token. By default none is sent."""
 
 
 class StackChoiceOptions(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,6 +20,58 @@ KNOWN = {
 }  # fmt: skip
 
 
+_OF_COLLECTIONS = {
+    "keyword", "short_name", "options[short_name][pattern]", "version", "provider", "doi", "cloud_hosted", "page_size",
+}  # fmt: skip
+
+
+def collection_record(
+    short_name: str, version: str, provider: str, *, start: str, title: str = "", concept: str = "",
+    credentials: str | None = None, restricted: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Return a collection as CMR describes it."""
+    umm: dict[str, Any] = {
+        "ShortName": short_name, "Version": version, "EntryTitle": title or f"{short_name} V{version}",
+        "Abstract": f"Simulated records of {short_name}.", "DOI": {"DOI": f"10.0000/{short_name}.{version}"},
+        "TemporalExtents": [{"RangeDateTimes": [{"BeginningDateTime": start}]}],
+    }  # fmt: skip
+    if credentials is not None:
+        umm["DirectDistributionInformation"] = {"Region": "us-west-2", "S3CredentialsAPIEndpoint": credentials}
+    concept = concept or f"C-{short_name}-{version}"
+    return {"meta": {"concept-id": concept, "provider-id": provider, "restricted": restricted}, "umm": umm}
+
+
+def collections_of(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the collections that granules are of."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        reference, meta = record["umm"]["CollectionReference"], record["meta"]
+        concept = str(meta.get("collection-concept-id"))
+        links = [row["URL"] for row in record["umm"]["RelatedUrls"]]
+        in_cloud = any(link.startswith("s3://") for link in links)
+        credentials = next((link for link in links if link.endswith("/s3credentials")), None)
+        credentials = credentials or (f"https://{links[0].split('/')[2]}/s3credentials" if in_cloud else None)
+        row = found.setdefault(concept, collection_record(
+            reference["ShortName"], reference["Version"], meta["provider-id"], start=start_of(record), concept=concept,
+            credentials=credentials))  # fmt: skip
+        row["meta"]["granule-count"] = row["meta"].get("granule-count", 0) + 1
+    return list(found.values())
+
+
+def _is_wanted(row: Mapping[str, Any], given: Mapping[str, list[str]]) -> bool:
+    umm = row["umm"]
+    text = f"{umm['ShortName']} {umm['EntryTitle']} {umm.get('Abstract', '')}".lower()
+    words = given.get("keyword", [""])[0].lower().split()
+    plain = (("version", umm["Version"]), ("provider", row["meta"]["provider-id"]), ("doi", umm["DOI"]["DOI"]))
+    in_cloud = str("DirectDistributionInformation" in umm).lower()
+    return (
+        all(fnmatch.fnmatch(text, f"*{word}*") for word in words)
+        and fnmatch.fnmatchcase(umm["ShortName"], given.get("short_name", ["*"])[0])
+        and all(given.get(key, [value])[0] == value for key, value in plain)
+        and given.get("cloud_hosted", [in_cloud])[0] == in_cloud
+    )
+
+
 class Cmr:
     """Holds records and answers for ``cmr.earthdata.nasa.gov``."""
 
@@ -32,6 +85,8 @@ class Cmr:
         """Give the last granule of a page again at the beginning of the next."""
         self.largest_in_time = 10**9
         """Pages larger than this come in part, with the time-out header."""
+        self.collections: list[Mapping[str, Any]] = []
+        """Further collections, as records of CMR."""
         self.tokens: set[str] = set()
         """Tokens that are good; others are refused, also for public data."""
 
@@ -42,6 +97,8 @@ class Cmr:
             return self.script.pop(0)
         if token and token not in self.tokens:
             return _error(401, "Token does not exist")
+        if request.path.endswith("/collections.umm_json"):
+            return self._records_of_collections(request, token)
         if request.path.endswith("/collections.json"):
             return self._collections(request.parameters)
         if "/concepts/" in request.path:
@@ -58,6 +115,22 @@ class Cmr:
         entries = [{"short_name": name, "version_id": version, "time_start": min(times), "time_end": max(times)}
                    for (name, version), times in spans.items()]  # fmt: skip
         return Answer(headers={"CMR-Hits": str(len(entries))}, body=json.dumps({"feed": {"entry": entries}}).encode())
+
+    def _records_of_collections(self, request: Request, token: str) -> Answer:
+        """Answer with the collections of the granules and with ``collections``; restricted ones want a token."""
+        given = request.parameters
+        unknown = set(given) - _OF_COLLECTIONS
+        if unknown:
+            return _error(400, f"Parameter [{min(unknown)}] was not recognized.")
+        known = [*collections_of(self.records), *self.collections]
+        fitting = [row for row in known if _is_wanted(row, given) and (token or not row["meta"].get("restricted"))]
+        size, after = int(given.get("page_size", ["10"])[0]), request.headers.get("cmr-search-after")
+        first = 0 if after is None else int(json.loads(after)[2])
+        page = fitting[first : first + size]
+        headers = {"CMR-Hits": str(len(fitting))}
+        headers |= {"CMR-Search-After": json.dumps(["lpcloud", 0, first + size])} if page else {}
+        body = {"hits": len(fitting), "took": 5, "items": page}
+        return Answer(headers=headers, body=json.dumps(body).encode())
 
     def _record(self, path: str) -> Answer:
         concept, _, revision = path.split("/concepts/")[1].removesuffix(".umm_json").partition("/")

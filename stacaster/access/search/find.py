@@ -70,6 +70,7 @@ def _split(product: Names | None, conditions: Mapping[str, Any]) -> tuple[list[Q
         "limit": None if limit is None else read_count("limit", limit),
         "all_versions": bool(given.pop("all_versions", False)),
         "policy": given.pop("policy", None),
+        "token": given.pop("token", None),
     }
     return _queries(product, given), rules, service
 
@@ -112,8 +113,9 @@ def _found(
     limit: int | None,
     all_versions: bool,
     policy: RetryPolicy | None,
+    token: bool | str | None,
 ) -> Iterator[Granule]:
-    found = _ask(query, source=source, limit=limit if rules.is_empty else None, policy=policy)
+    found = _ask(query, source=source, limit=limit if rules.is_empty else None, policy=policy, token=token)
     found = (granule for granule in found if fits(granule, query))
     if query.intersects is not None:
         found = touching(found, query.intersects)
@@ -123,16 +125,21 @@ def _found(
 
 
 def _ask(
-    query: Query, *, source: str | os.PathLike[str], limit: int | None, policy: RetryPolicy | None
+    query: Query,
+    *,
+    source: str | os.PathLike[str],
+    limit: int | None,
+    policy: RetryPolicy | None,
+    token: bool | str | None,
 ) -> Iterator[Granule]:
     from stacaster.access.sources import asf, cmr, stac_api
 
     if not isinstance(source, str):
         source = os.fspath(source if isinstance(source, os.PathLike) else getattr(source, "root", source))
     if source == "asf" or (source == "cmr" and asf.knows(query)):
-        return asf.search(query, limit=limit, policy=policy)
+        return asf.search(query, limit=limit, policy=policy, token=token)
     if source == "cmr":
-        return cmr.search(query, limit=limit, policy=policy)
+        return cmr.search(query, limit=limit, policy=policy, token=token)
     if source in stac_api.SERVICES or source.startswith(("https://", "http://")):
         return stac_api.search(query, url=source, limit=limit, policy=policy)
     folder = Path(source).parent if Path(source).name == "catalog.json" else Path(source)

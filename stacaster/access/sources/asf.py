@@ -81,7 +81,9 @@ def knows(query: Query) -> bool:
     return (query.product or "").upper().startswith(_DATASETS) or (query.product or "").upper() in PLATFORMS
 
 
-def search(query: Query, *, limit: int | None = None, policy: RetryPolicy | None = None) -> Iterator[Granule]:
+def search(
+    query: Query, *, limit: int | None = None, policy: RetryPolicy | None = None, token: bool | str | None = None
+) -> Iterator[Granule]:
     """Yield radar granules in order of their first moment; see ``cmr.search``.
 
     Args:
@@ -90,12 +92,13 @@ def search(query: Query, *, limit: int | None = None, policy: RetryPolicy | None
             the option names of asf_search.
         limit: How many will be used, for the size of the pages.
         policy: Attempts and time for each page.
+        token: As for ``cmr.search``.
 
     Raises:
         UsageError: An option has no such name.
         SearchError: CMR refuses or does not answer.
     """
-    for granule in cmr.search(as_cmr_query(query), limit=limit, policy=policy):
+    for granule in cmr.search(as_cmr_query(query), limit=limit, policy=policy, token=token):
         yield _with_own_names(replace(granule, source="asf"))
 
 

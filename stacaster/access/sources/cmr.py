@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from stacaster.access.sources.cmr_login import cmr_session
 from stacaster.access.sources.extent import outside_of_extent
 from stacaster.access.sources.umm import parse_umm
 from stacaster.errors import SearchError, UsageError
@@ -52,23 +53,26 @@ def search(
     limit: int | None = None,
     session: requests.Session | None = None,
     policy: RetryPolicy | None = None,
+    token: bool | str | None = None,
 ) -> Iterator[Granule]:
     """Yield granules in order of their first moment; memory holds one page.
 
-    Public metadata need no login, and an expired token would make CMR refuse; so none is sent.
+    Public metadata need no login, and an expired token would make CMR refuse; so none is sent unless asked for.
 
     Args:
         query: What to find; it must name product, collection or provider.
         limit: How many will be used, for the size of the pages.
         session: From ``http.new_session``.
         policy: Attempts and time for each page.
+        token: True sends the token of the login, for restricted collections; or a token.
 
     Raises:
         UsageError: The query lacks what CMR needs.
+        AuthError: A token was asked for, and there is none.
         SearchError: CMR refuses or does not answer, or gave only part of the results.
     """
     parameters = cmr_parameters(query)
-    opened = session or new_session()
+    opened = session or cmr_session(token, url=os.environ.get("STACASTER_CMR_URL", BASE_URL))
     after: str | None = None
     size = _PAGE_SIZE if limit is None else max(_SMALLEST_PAGE, min(_PAGE_SIZE, limit))
     seen: set[str] = set()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
 from stacaster.cli import options, show
+
+_LONGEST_TITLE = 60
 
 
 @click.command(cls=options.BboxCommand,
@@ -52,6 +55,30 @@ def search(product: str | None, as_json: bool, **rest: Any) -> int:
         ]
         show.rows(rows, ("id", "version", "start", "cloud_cover", "day_night", "files", "bytes"), as_json=False)
     return 0 if found else show.nothing("no granule fits")
+
+
+@click.command(epilog="\b\nExamples:\n"
+               "  stacaster collections 'ICESat-2 photons' --provider NSIDC_CPRD\n"
+               "  stacaster collections --short-name 'ATL0*' --json")  # fmt: skip
+@click.argument("word", metavar="WORD", required=False)
+@click.option("--short-name", metavar="NAME", help="Short name, with * and ?.")
+@click.option("--version", metavar="TEXT", help="Version, such as 006.")
+@click.option("--provider", metavar="NAME", help="Provider at CMR, such as NSIDC_CPRD.")
+@click.option("--doi", metavar="DOI", help="Digital object identifier.")
+@click.option("--cloud-hosted/--not-cloud-hosted", default=None, help="Only those in a bucket, or only others.")
+@click.option("--token", is_flag=True, help="Send the token of your login, so that restricted ones are found, too.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, metavar="N", help="Most rows.")
+@options.json_option
+def collections(word: str | None, as_json: bool, **rest: Any) -> int:
+    """Find collections at NASA's CMR by words of their titles and abstracts."""
+    import stacaster
+
+    rows = [record.to_dict() for record in stacaster.access.find_collections(word, **rest)]
+    for row in [] if as_json else rows:
+        row["title"] = textwrap.shorten(row["title"], _LONGEST_TITLE, placeholder=" ...")
+    columns = ("id", "short_name", "version", "provider", "cloud_hosted", "granules", "title")
+    show.rows(rows, columns, as_json=as_json)
+    return 0 if rows else show.nothing("no collection fits")
 
 
 @click.command(
