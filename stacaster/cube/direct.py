@@ -101,8 +101,9 @@ def read_directly(
     if not isinstance(driver, ReportingDriver) or not isinstance(driver.inner, Driver):
         return None
     from odc.loader import resolve_load_cfg
-    from odc.loader._builder import mk_dataset
     from odc.stac import output_geobox, parse_items
+
+    from stacaster.geotiff.odc_private import mk_dataset
 
     # Bands are those of the item that has most, as for odc-stac.
     first = max(items, key=lambda item: sum(key in item.assets for key in keys))

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from odc.geo import CRS
-from odc.loader._rio import rio_env
 
 from stacaster.geotiff.driver.files import Opened
 from stacaster.geotiff.driver.georeference import Georeference
 from stacaster.geotiff.driver.levels import Image, Level
 from stacaster.geotiff.driver.unsupported import UnsupportedError
+from stacaster.geotiff.odc_private import rio_env
 from stacaster.geotiff.opening import drivers_for, open_with
 
 if TYPE_CHECKING:

@@ -7,16 +7,12 @@ and where they belong is found out here.
 from __future__ import annotations
 
 import logging
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from odc.loader._reader import nodata_mask, resolve_band_query, resolve_dst_fill_value, resolve_src_nodata
-from odc.loader._rio import RioDriver, rio_env, rio_read
 from rasterio.errors import RasterioError
 
 from stacaster.geotiff.driver.by_gdal import opened_by_gdal
@@ -26,6 +22,16 @@ from stacaster.geotiff.driver.render import Block, covered_part, render
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.geotiff.driver.values import cast, rule_for
 from stacaster.geotiff.driver.views import block_in, view_of
+from stacaster.geotiff.lending import borrow
+from stacaster.geotiff.odc_private import (
+    RioDriver,
+    nodata_mask,
+    resolve_band_query,
+    resolve_dst_fill_value,
+    resolve_src_nodata,
+    rio_env,
+    rio_read,
+)
 from stacaster.geotiff.opening import open_raster, require_raster
 
 if TYPE_CHECKING:
@@ -33,7 +39,6 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
 _log = logging.getLogger(__name__)
-_lent = threading.local()
 
 _LEFT = (UnsupportedError, DamagedTileError, OSError)
 _Roi = tuple[slice, slice]
@@ -215,7 +220,7 @@ class Reader:
                 dtype = file.image.bands[number - 1][0].dtype
         bands = self._bands(selection)
         if bands is None:
-            pixels = _borrow(box.shape.yx, dtype) if dst is None else dst
+            pixels = borrow(box.shape.yx, dtype) if dst is None else dst
             parts = {self.src.band: pixels}
         else:
             shape = (len(bands), *box.shape.yx) if self.src.ydim == 1 else (*box.shape.yx, len(bands))
@@ -254,14 +259,3 @@ class Reader:
                 use_overviews=cfg.use_overviews,
             )  # fmt: skip
             return covered_part(file, block, use_overviews=cfg.use_overviews) if is_inside else None
-
-
-def _borrow(shape: tuple[int, int], dtype: str) -> NDArray[Any]:
-    """Return an array in memory of this thread, anew when someone still holds what was lent last."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    kept: NDArray[np.uint8] | None = getattr(_lent, "memory", None)
-    # References: the attribute, this name, and the argument of getrefcount.
-    if kept is None or kept.size < size or sys.getrefcount(kept) > 3:
-        kept = np.empty(size, dtype="uint8")
-        _lent.memory = kept
-    return kept[:size].view(dtype).reshape(shape)

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from odc.loader._reader import (
+
+from stacaster.geotiff.driver.georeference import known_nodata
+from stacaster.geotiff.driver.levels import Image, Level
+from stacaster.geotiff.driver.unsupported import UnsupportedError
+from stacaster.geotiff.odc_private import (
     nodata_mask,
     resolve_dst_dtype,
     resolve_dst_fill_value,
@@ -16,10 +20,6 @@ from odc.loader._reader import (
     resolve_src_nodata,
     same_nodata,
 )
-
-from stacaster.geotiff.driver.georeference import known_nodata
-from stacaster.geotiff.driver.levels import Image, Level
-from stacaster.geotiff.driver.unsupported import UnsupportedError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

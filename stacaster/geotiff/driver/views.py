@@ -151,7 +151,7 @@ def _is_aligned(straight: Affine, cube: GeoBox) -> bool:
 
 
 def _level_for(image: Image, scale: float) -> int:
-    from odc.loader._reader import pick_overview
+    from stacaster.geotiff.odc_private import pick_overview
 
     # As odc-geo reads a scale: whole numbers that are missed by a little are meant.
     nearest = round(scale)
