@@ -1,6 +1,19 @@
-"""Run the command line with ``python -m stacaster``."""
+"""The command ``stacaster``, also as ``python -m stacaster``."""
 
-from stacaster.cli import main
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it is still being imported ends it without a word, too."""
+    try:
+        from stacaster.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

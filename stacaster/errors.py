@@ -13,6 +13,7 @@ StacasterError            exit code 1
  │   └─ SpaceError        8  no space left, or a size or memory limit was hit
  ├─ CatalogError          7  a catalog is not ours, or is damaged
  ├─ LoadError             1  a cube cannot be built from a selection
+ ├─ QueryTimeoutError     1  a query took longer than it may
  └─ ExportError           1  a result cannot be written
 """
 
@@ -124,6 +125,10 @@ class CatalogError(StacasterError):
 
 class LoadError(StacasterError):
     """A cube cannot be built from the selected items."""
+
+
+class QueryTimeoutError(StacasterError):
+    """A query took longer than it may."""
 
 
 class ExportError(StacasterError):

@@ -219,7 +219,7 @@ class Catalog:
         given = with_one_name(options)
         return sample_catalog(self, points, {key: given.pop(key, None) for key in ("datetime", "collections")}, given)
 
-    def sql(self, text: str, *, tables: Mapping[str, Any] | None = None) -> SqlResult:
+    def sql(self, text: str, *, tables: Mapping[str, Any] | None = None, timeout: float | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
 
         Views: ``items`` with all collections, one for each collection, and the points of tracks: ``atl03_photons``,
@@ -230,16 +230,21 @@ class Catalog:
             tables: Further tables by name: vector files that GDAL reads, GeoDataFrames or DataFrames. Geometries come
                 in degrees; ``st_intersects(items.geometry, geology.geometry)`` joins them exactly. Many points are
                 joined faster with ``in_box(longitude, latitude, geology.bbox)`` before it.
+            timeout: Longest time of the query in seconds; None sets no limit.
 
         Raises:
             UsageError: The query is wrong; the message is DuckDB's.
+            QueryTimeoutError: The query takes longer.
         """
         from stacaster.catalog.points import sql_with_points
 
+        if timeout is not None and not timeout > 0:
+            raise UsageError(f"timeout={timeout} (--timeout): a number of seconds above 0 is needed")
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
         if self.objects is not None:
-            return SqlResult(item_table.run_sql(self.root / DATABASE, text, tables=beside), self.root, self.objects)
-        return sql_with_points(self, text, beside)
+            found = item_table.run_sql(self.root / DATABASE, text, tables=beside, timeout_s=timeout)
+            return SqlResult(found, self.root, self.objects)
+        return sql_with_points(self, text, beside, timeout)
 
     def points(self, table: str, **options: Unpack[PointQueryOptions]) -> gpd.GeoDataFrame:
         """Return points of tracks, such as photons: only files and row groups that may fit are read.

@@ -40,11 +40,13 @@ def point_views(catalog: Catalog, text: str) -> dict[str, PointView]:
     return {name: _view(catalog, *key) for name, key in names.items()}
 
 
-def sql_with_points(catalog: Catalog, text: str, tables: Mapping[str, Any]) -> SqlResult:
+def sql_with_points(
+    catalog: Catalog, text: str, tables: Mapping[str, Any], timeout_s: float | None = None
+) -> SqlResult:
     """Run a query over items and points; see ``Catalog.sql``."""
     views = point_views(catalog, text)
     try:
-        found = item_table.run_sql(catalog.root / DATABASE, text, tables=tables, points=views)
+        found = item_table.run_sql(catalog.root / DATABASE, text, tables=tables, points=views, timeout_s=timeout_s)
     except UsageError as error:
         said = _hint(catalog, text)
         if said is None:

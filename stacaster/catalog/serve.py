@@ -7,6 +7,7 @@ import mimetypes
 import os
 import posixpath
 import re
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +21,7 @@ from stacaster.errors import CatalogError, UsageError
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?|https?://\[[0-9a-f:]+\](:\d{1,5})?")
 _CATALOG, _BROWSER = "catalog", "browser"
 
 
@@ -31,6 +33,7 @@ class CatalogServer(ThreadingHTTPServer):
         port: Port on 127.0.0.1; 0 takes a free one.
         stac_browser: Folder with a build of STAC Browser.
         quiet: Do not print requests.
+        cors: Origin whose pages may read the catalog, such as ``https://radiantearth.github.io``; ``*`` is any.
 
     Raises:
         CatalogError: The folder holds no catalog.
@@ -46,6 +49,7 @@ class CatalogServer(ThreadingHTTPServer):
         port: int = 8000,
         stac_browser: str | os.PathLike[str] | None = None,
         quiet: bool = True,
+        cors: str | None = None,
     ) -> None:
         root = catalog_path(catalog).resolve()
         if not (root / "catalog.json").is_file():
@@ -57,9 +61,14 @@ class CatalogServer(ThreadingHTTPServer):
                 text = f"{os.fspath(stac_browser)} holds no build of STAC Browser; 'scripts/stac-browser' makes one"
                 raise UsageError(text)
         try:
-            super().__init__(("127.0.0.1", port), partial(_Handler, roots=roots, quiet=quiet))
+            super().__init__(("127.0.0.1", port), partial(_Handler, roots=roots, quiet=quiet, cors=_origin(cors)))
         except OSError as error:
             raise UsageError(f"port {port} of this machine cannot be used: {error.strerror}") from error
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that hangs up; report all else."""
+        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -76,8 +85,8 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "stacaster"
 
-    def __init__(self, *arguments: Any, roots: dict[str, Path], quiet: bool) -> None:
-        self._roots, self._quiet = roots, quiet
+    def __init__(self, *arguments: Any, roots: dict[str, Path], quiet: bool, cors: str | None) -> None:
+        self._roots, self._quiet, self._cors = roots, quiet, cors
         super().__init__(*arguments)
 
     def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - the name in the standard library
@@ -85,16 +94,21 @@ class _Handler(SimpleHTTPRequestHandler):
             super().log_message(format, *arguments)
 
     def end_headers(self) -> None:
-        self.send_header("Access-Control-Allow-Origin", "*")
-        self.send_header("Access-Control-Expose-Headers", "Content-Length, Content-Range, Accept-Ranges")
+        if self._cors is not None:
+            self.send_header("Access-Control-Allow-Origin", self._cors)
+            self.send_header("Access-Control-Expose-Headers", "Content-Length, Content-Range, Accept-Ranges")
+            if self._cors != "*":
+                self.send_header("Vary", "Origin")
         self.send_header("Cache-Control", "no-cache")
         super().end_headers()
 
     def do_OPTIONS(self) -> None:
         """Answer what a browser asks before a request with a Range."""
         self.send_response(HTTPStatus.NO_CONTENT)
-        self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-        self.send_header("Access-Control-Allow-Headers", "Range, If-None-Match")
+        self.send_header("Allow", "GET, HEAD, OPTIONS")
+        if self._cors is not None:
+            self.send_header("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+            self.send_header("Access-Control-Allow-Headers", "Range, If-None-Match")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -180,9 +194,24 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_header("Accept-Ranges", "bytes")
         if part is not None:
             self.send_header("Content-Range", f"bytes {start}-{end}/{size}")
-        self.end_headers()
+        try:
+            self.end_headers()
+        except OSError:
+            file.close()
+            raise
         file.seek(start)
         return _Part(file, end - start + 1)
+
+
+def _origin(cors: str | None) -> str | None:
+    """Return an origin as browsers write it.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if cors is None or cors == "*" or _ORIGIN.fullmatch(cors):
+        return cors
+    raise UsageError(f"cors={cors!r} (--cors): an origin such as https://example.org or * is needed, without a path")
 
 
 def _part(asked: str, size: int) -> tuple[int, int] | None:

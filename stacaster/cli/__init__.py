@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from typing import Any
 import click
 
 from stacaster.cli.commands import COMMANDS
+from stacaster.cli.terminal import safe_streams
 from stacaster.errors import (
     INTERRUPTED_EXIT_CODE,
     PARTIAL_EXIT_CODE,
@@ -20,6 +23,7 @@ from stacaster.errors import (
     SpaceError,
     StacasterError,
     StacasterWarning,
+    UsageError,
     is_space_error,
 )
 from stacaster.version import __version__
@@ -57,8 +61,11 @@ for _command in COMMANDS:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the documented codes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with _left_out() as texts:
+    with safe_streams(), _noted_interrupt() as interrupted, _left_out() as texts:
         code = _run(given)
+        if interrupted and code not in (0, INTERRUPTED_EXIT_CODE):
+            # A library made an error of its own of it, such as DuckDB.
+            code = _interrupted()
     if texts:
         code = {0: PARTIAL_EXIT_CODE, NothingFoundError.exit_code: CatalogError.exit_code}.get(code, code)
     sys.exit(code)
@@ -85,6 +92,33 @@ def _left_out() -> Iterator[list[str]]:
         yield texts
 
 
+def _interrupted() -> int:
+    click.echo("interrupted; the same command goes on where this one stopped", err=True)
+    return INTERRUPTED_EXIT_CODE
+
+
+@contextmanager
+def _noted_interrupt() -> Iterator[list[int]]:
+    """Give a list that is filled by Ctrl-C; the second one ends the program at once."""
+    caught: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        caught.append(number)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        raise KeyboardInterrupt
+
+    usual = signal.getsignal(signal.SIGINT)
+    if usual is not signal.default_int_handler or threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield caught
+    finally:
+        if not caught:
+            signal.signal(signal.SIGINT, usual)
+
+
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line
     if "--debug" in arguments:
         return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
@@ -94,14 +128,16 @@ def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted; the same command goes on where this one stopped", err=True)
-        return INTERRUPTED_EXIT_CODE
+        return _interrupted()
     except StacasterError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
     except (OSError, MemoryError) as error:
         click.echo(f"Error: {error or type(error).__name__}", err=True)
         return SpaceError.exit_code if is_space_error(error) else 1
+    except RecursionError:
+        click.echo("Error: something that was given is nested too deeply", err=True)
+        return UsageError.exit_code
     except Exception as error:  # noqa: BLE001 - the border: reported with its class, --debug shows the traceback
         text = f"Error: unexpected {type(error).__name__}: {error}; 'stacaster --debug ...' shows where it happened"
         click.echo(text, err=True)

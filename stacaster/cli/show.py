@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stacaster import errors
+from stacaster.cli.terminal import raw_stderr
+from stacaster.files.plain_text import plain_text
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog
@@ -62,7 +64,7 @@ def _text(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, bytes):
         return f"<{len(value)} bytes>"
-    return str(value)
+    return plain_text(str(value))
 
 
 def _plain(value: Any) -> Any:
@@ -81,7 +83,7 @@ def _bar() -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = Console(file=raw_stderr())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         yield bar
 
@@ -93,9 +95,10 @@ def ingest_progress(word: str = "ingest") -> Iterator[Callable[[int, int, Outcom
         task = bar.add_task(word, total=None)
 
         def advance(done: int, total: int, outcome: Outcome) -> None:
-            bar.update(task, completed=done, total=total, description=f"{word} {outcome.granule[:_WIDTH]}")
+            bar.update(task, completed=done, total=total, description=plain_text(f"{word} {outcome.granule[:_WIDTH]}"))
             if outcome.status == "failed":
-                bar.console.print(f"failed {outcome.granule}: {outcome.reason}", markup=False, soft_wrap=True)
+                text = plain_text(f"failed {outcome.granule}: {outcome.reason}")
+                bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
         yield advance
 
@@ -107,7 +110,7 @@ def count_progress(word: str) -> Iterator[Callable[[int, int, str], None]]:
         task = bar.add_task(word, total=None)
 
         def advance(done: int, total: int, name: str) -> None:
-            bar.update(task, completed=done, total=total, description=f"{word} {name[:_WIDTH]}")
+            bar.update(task, completed=done, total=total, description=plain_text(f"{word} {name[:_WIDTH]}"))
 
         yield advance
 
@@ -135,7 +138,7 @@ def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, 
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    console = Console(stderr=True)
+    console = Console(file=raw_stderr())
     sizes = [granule.size for granule in granules]
     total = None if None in sizes else sum(size for size in sizes if size is not None)
     done: dict[str, int] = {}
@@ -149,7 +152,7 @@ def fetch_progress(granules: Iterable[Granule]) -> Iterator[Callable[[str, int, 
                 done[name] = size
                 bar.update(task, completed=sum(done.values()))
                 if name not in files:
-                    files[name] = bar.add_task(name[-_WIDTH:], total=whole)
+                    files[name] = bar.add_task(plain_text(name[-_WIDTH:]), total=whole)
                 bar.update(files[name], completed=size, total=whole, visible=size != whole)
 
         yield advance
@@ -167,7 +170,7 @@ def step_progress() -> Iterator[Callable[[str, str, int, int | None], None]]:
             key = name if step in ("download", "dem") else step
             with lock:
                 if key not in tasks:
-                    tasks[key] = bar.add_task(f"{step} {name[-_WIDTH:]}", total=total)
+                    tasks[key] = bar.add_task(plain_text(f"{step} {name[-_WIDTH:]}"), total=total)
                 bar.update(tasks[key], completed=done, total=total, visible=done != total)
 
         yield advance

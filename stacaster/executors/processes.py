@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import SpaceError, StacasterError, is_space_error
+from stacaster.executors.memory import trim_heap
 
 _LOG = logging.getLogger(__name__)
 _HEADER = struct.Struct(">Q")
@@ -121,6 +122,8 @@ class _Worker:
                 pass_fds=(task_read, result_write),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                # Ctrl-C goes to the group of the terminal: the parent alone decides, also while a worker still starts.
+                process_group=0,
                 env={**os.environ, **single, **heap, "PYTHONPATH": path},
             )
         except BaseException:
@@ -263,26 +266,11 @@ def _serve(arguments: list[str]) -> None:
             answer = {"value": None, "error": f"{type(error).__name__}: {error}", "error_class": name}
         trim_heap()
         message = json.dumps(answer).encode()
-        _write_all(result_write, _HEADER.pack(len(message)) + message)
-
-
-def peak_memory() -> int:
-    """Return the most memory that this process ever had, in bytes."""
-    try:
-        # getrusage(2) also counts what the parent held when it started this process.
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return int(status.partition("VmHWM:")[2].split()[0]) << 10
-    except (OSError, IndexError, ValueError):
-        # Kilobytes on Linux, bytes on macOS.
-        scale = 1 if sys.platform == "darwin" else 1 << 10
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
-
-
-def trim_heap() -> None:
-    """Give freed memory back to the system: glibc keeps what lies between pieces that are in use."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+        try:
+            _write_all(result_write, _HEADER.pack(len(message)) + message)
+        except BrokenPipeError:
+            # The parent is gone, and with it who would want the result or a word about it.
+            return
 
 
 def _die_with_parent() -> None:

@@ -23,6 +23,7 @@ _ALIASES = {
 }  # fmt: skip
 _UTM = ("utm", "utm-n", "utm-s")
 _MAX_DEGREES = 10.0
+_SMALLEST = 1e-9
 _MIN_METRES = 0.01
 _MAX_METRES = 5_000_000.0
 METRES_A_DEGREE = 111_320.0
@@ -157,6 +158,8 @@ def _is_degrees(crs: Any) -> bool:
 
 
 def _check_size(number: float, value: Any, crs: Any, name: str) -> None:
+    if number < _SMALLEST:
+        raise UsageError(f"{name}={value!r} is smaller than any pixel")
     if crs is None:
         if number > _MAX_METRES:
             raise UsageError(f"{name}={value!r} is larger than any map")

@@ -94,6 +94,8 @@ def _of_text(text: str, name: str) -> Any:
     if text.lstrip()[:1] in ("{", "["):
         try:
             content = json.loads(text)
+        except RecursionError as error:
+            raise UsageError(f"{name} is GeoJSON that is nested too deeply") from error
         except ValueError as error:
             raise UsageError(f"{name} is no GeoJSON: {error}") from error
         return _shape_of(content, name)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.files.settings import read_settings
 
 _PLATFORMS = re.compile(r"(?:SENTINEL-?1|S1?)([A-D])")
 
@@ -22,13 +22,7 @@ def read_table(path: str | os.PathLike[str] | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{os.fspath(path)} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{Path(path).name} is no TOML: {error}") from error
+    table = read_settings(path, what="settings file")
     inner = table.get("stack", table)
     if not isinstance(inner, dict):
         raise UsageError(f"{Path(path).name}: stack is no table")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from stacaster.analysis.composites import GREENNESS, check_method
 from stacaster.cube.units import check_units
 from stacaster.errors import UsageError
 from stacaster.export.made import find_indices
+from stacaster.files.settings import read_settings
 from stacaster.model.names import as_names, check_known, one_of
 from stacaster.model.run_options import RecipeOptions
 
@@ -141,14 +140,7 @@ def _by_own_names(options: Mapping[str, Any]) -> dict[str, Any]:
 def _read(path: Path) -> dict[str, Any]:
     if path.suffix.lower() not in (".toml", ".json"):
         raise UsageError(f"the recipe is {path.name!r}, but a name ending in .toml or .json is needed")
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"the recipe {path.name} cannot be read: {error}") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"the recipe {path.name} is no table of names and values")
-    return found
+    return read_settings(path, what="recipe")
 
 
 def _check(recipe: Recipe) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from stacaster.analysis.bands import BESIDE
 from stacaster.analysis.composites import composite
 from stacaster.errors import LoadError, WriteError
-from stacaster.executors.processes import peak_memory
+from stacaster.executors.memory import peak_memory
 from stacaster.export.made import ProvenancedCube, find_indices, with_indices
 from stacaster.model import as_json
 from stacaster.tiles.grids import Tile

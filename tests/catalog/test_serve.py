@@ -58,11 +58,50 @@ def test_parts_of_files(server: stacaster.catalog.CatalogServer, catalog: Catalo
     assert far == near > 0
 
 
-def test_other_pages_may_read(server: stacaster.catalog.CatalogServer) -> None:
-    answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=10)
-    assert answer.headers["access-control-allow-origin"] == "*" and answer.json()["type"] == "Catalog"
-    asked = requests.options(server.address, headers={"Access-Control-Request-Headers": "range"}, timeout=10)
-    assert asked.status_code == 204 and "Range" in asked.headers["access-control-allow-headers"]
+@pytest.mark.parametrize("cors", ["*", "https://example.com", None])
+def test_other_pages_may_read_where_it_is_asked_for(catalog: Catalog, cors: str | None) -> None:
+    with stacaster.catalog.CatalogServer(catalog.root, port=0, cors=cors) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=10)
+        assert answer.headers.get("access-control-allow-origin") == cors and answer.json()["type"] == "Catalog"
+        asked = requests.options(server.address, headers={"Access-Control-Request-Headers": "range"}, timeout=10)
+        assert asked.status_code == 204
+        assert ("Range" in asked.headers.get("access-control-allow-headers", "")) == (cors is not None)
+        server.shutdown()
+
+
+@pytest.mark.parametrize("cors", ["", "example.com", "https://example.com/x", "https://a b", "null\r\nX: y"])
+def test_what_is_no_origin(catalog: Catalog, cors: str) -> None:
+    with pytest.raises(UsageError, match="an origin such as"):
+        stacaster.catalog.CatalogServer(catalog.root, port=0, cors=cors)
+
+
+def test_a_client_that_hangs_up_is_no_event(
+    server: stacaster.catalog.CatalogServer, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = max(catalog.root.glob("*/*/*/*.tif"), key=lambda file: file.stat().st_size)
+    linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+            # Closed with a reset before the answer is read.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            asked = f"GET /catalog/{path.relative_to(catalog.root).as_posix()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+            client.sendall(asked.encode() * 50)
+    assert requests.get(server.address, timeout=10).ok
+    assert capfd.readouterr().err == ""
+
+
+def test_an_error_of_ours_is_still_reported(
+    server: stacaster.catalog.CatalogServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        int("canary")
+    except ValueError:
+        server.handle_error(None, ("127.0.0.1", 1))
+    assert "canary" in capfd.readouterr().err
+
+
+def test_types_of_documents(server: stacaster.catalog.CatalogServer) -> None:
     (item, *_) = pystac.Catalog.from_file(server.address).get_items(recursive=True)
     document = requests.get(item.get_self_href() or "", timeout=10)
     assert document.headers["content-type"] == "application/geo+json"

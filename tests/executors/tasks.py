@@ -41,4 +41,4 @@ def run(payload: Mapping[str, Any]) -> dict[str, Any]:
         sys.stdout.flush()
     if kind == "large":
         return {"text": "x" * int(payload["size"])}
-    return {"pid": os.getpid(), "kind": kind}
+    return {"pid": os.getpid(), "kind": kind, "group": os.getpgid(0)}

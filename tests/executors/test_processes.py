@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -123,3 +125,40 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, repository: Path, how: si
     while is_running(worker) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not is_running(worker)
+
+
+def test_a_worker_that_loses_its_parent_says_nothing(tmp_path: Path, repository: Path) -> None:
+    task_read, task_write = os.pipe()
+    result_read, result_write = os.pipe()
+    words = [
+        sys.executable,
+        "-m",
+        "stacaster.executors.processes",
+        str(task_read),
+        str(result_write),
+        FUNCTION,
+        "2048",
+        "",
+    ]
+    with subprocess.Popen(
+        words, pass_fds=(task_read, result_write), env={**os.environ, "PYTHONPATH": str(repository)},
+        stderr=subprocess.PIPE, text=True,
+    ) as worker:  # fmt: skip
+        os.close(task_read)
+        os.close(result_write)
+        started = tmp_path / "started"
+        body = json.dumps({"payload": {"kind": "sleep", "seconds": 0.3, "file": str(started)}}).encode()
+        os.write(task_write, struct.pack(">Q", len(body)) + body)
+        while not started.exists():
+            time.sleep(0.01)
+        # Nobody reads the result any more.
+        os.close(result_read)
+        _, errors = worker.communicate(timeout=60)
+        os.close(task_write)
+    assert (worker.returncode, errors) == (0, "")
+
+
+def test_ctrl_c_does_not_reach_workers() -> None:
+    """Not even while they start, when Python would print a traceback."""
+    (found,) = results({"kind": "ok"}).values()
+    assert found.value is not None and found.value["group"] != os.getpgid(0)

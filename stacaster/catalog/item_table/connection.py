@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from stacaster.catalog.item_table.points import IN_BOX, PointView, in_text, lay_points, with_bounds
+from stacaster.catalog.item_table.time_limit import time_limit
 from stacaster.catalog.item_table.unions import quoted, union_of
 from stacaster.errors import CatalogError, StacasterWarning, UsageError
 
@@ -228,6 +229,7 @@ def run_sql(
     parameters: Sequence[Any] = (),
     tables: Mapping[str, pa.Table] | None = None,
     points: Mapping[str, PointView] | None = None,
+    timeout_s: float | None = None,
 ) -> pa.Table:
     """Run a query, read only, without files, network, extensions or settings.
 
@@ -238,12 +240,14 @@ def run_sql(
         tables: Further tables by name; a column ``geometry`` holds WKB. With them comes ``st_intersects(a, b)``, with
             points ``bbox`` and ``in_box(x, y, bbox)``.
         points: Files of points by the name of their view; nothing else on the disk can be read.
+        timeout_s: Longest time; None sets no limit.
 
     Returns:
         The rows.
 
     Raises:
         UsageError: The query is wrong or does what is not allowed; the message is DuckDB's.
+        QueryTimeoutError: It takes longer than ``timeout_s``.
         CatalogError: The database cannot be opened.
     """
     with open_tables(database, tables=tables, points=points) as opened:
@@ -253,7 +257,8 @@ def run_sql(
             raise UsageError(f"SQL: {error}") from error
         if not kinds <= _QUERIES:
             raise UsageError("SQL: only queries are allowed, nothing that makes, changes or sets something")
-        return table_of(opened.raw, query, parameters)
+        with time_limit(opened.raw, timeout_s):
+            return table_of(opened.raw, query, parameters)
 
 
 _QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}

@@ -96,12 +96,14 @@ def publish(target: str, as_json: bool, dry_run: bool, **rest: Any) -> None:
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
 )
 @click.option("--stac-browser", metavar="DIR", help="Folder with a build of STAC Browser, shown beside the catalog.")
+@click.option("--cors", metavar="ORIGIN", help="Origin whose pages may read the catalog; * is any. [default: none]")
 @click.option("--quiet", is_flag=True, help="Do not print requests.")
-def serve(catalog: str | None, port: int, stac_browser: str | None, quiet: bool) -> None:
-    """Serve a catalog on this machine until Ctrl-C, with CORS and parts of files."""
+def serve(catalog: str | None, port: int, stac_browser: str | None, cors: str | None, quiet: bool) -> None:
+    """Serve a catalog on this machine until Ctrl-C, with parts of files, and CORS where it is asked for."""
     import stacaster
 
-    with stacaster.catalog.CatalogServer(catalog, port=port, stac_browser=stac_browser, quiet=quiet) as server:
+    server = stacaster.catalog.CatalogServer(catalog, port=port, stac_browser=stac_browser, cors=cors, quiet=quiet)
+    with server:
         click.echo(server.address)
         if stac_browser is not None:
             click.echo(server.browser_address)

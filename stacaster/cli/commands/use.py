@@ -132,6 +132,7 @@ def stacks(
     callback=options.pairs,
     help="Vector file to join with; st_intersects(a, b) compares geometries.",
 )
+@click.option("--timeout", type=float, metavar="SECONDS", help="Longest time of the query. [default: no limit]")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on standard output.")
 @click.option("--parquet", metavar="FILE", help="Write the rows to a parquet file.")
 @options.overwrite_option
@@ -140,6 +141,7 @@ def sql(
     query: str,
     catalog: str | None,
     tables: dict[str, str] | None,
+    timeout: float | None,
     as_csv: bool,
     parquet: str | None,
     overwrite: bool,
@@ -150,7 +152,7 @@ def sql(
         raise click.UsageError("--json, --csv and --parquet exclude each other")
     if parquet is not None and Path(parquet).exists() and not overwrite:
         raise click.UsageError(f"{parquet} exists; --overwrite replaces it")
-    result = show.opened(catalog).sql(query, tables=tables)
+    result = show.opened(catalog).sql(query, tables=tables, timeout=timeout)
     if parquet is not None:
         show.written(result.to_parquet(parquet))
     elif as_csv:
