@@ -49,6 +49,11 @@ bbox_option: Decorator = click.option("--bbox", metavar="W,S,E,N", help="Box in 
 datetime_option: Decorator = click.option(
     "--datetime", metavar="TIME", help="Time or range: 2001, 2001-03, 2001-01-01/2001-06-30, 2005/.."
 )
+start_option: Decorator = click.option("--start", metavar="TIME", help="First moment, instead of --datetime.")
+end_option: Decorator = click.option("--end", metavar="TIME", help="Last moment, instead of --datetime.")
+cloud_option: Decorator = click.option(
+    "--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover of a scene."
+)
 collection_option: Decorator = click.option(
     "--collection", "--collections", "collection", metavar="ID,ID", help="Collection of the catalog, or several."
 )
@@ -83,12 +88,12 @@ _CLUSTER: tuple[Decorator, ...] = (
 
 def array_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what an array job of Slurm is asked for to a command."""
-    return _with(_ARRAY, function)
+    return with_all(_ARRAY, function)
 
 
 def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what reaches a cluster to a command."""
-    return _with(_CLUSTER, function)
+    return with_all(_CLUSTER, function)
 
 
 _INGEST: tuple[Decorator, ...] = (
@@ -101,7 +106,7 @@ _INGEST: tuple[Decorator, ...] = (
 )
 
 
-def _with(options: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
+def with_all(options: Sequence[Decorator], function: Callable[..., Any]) -> Callable[..., Any]:
     """Add options to a command; help shows them in their order."""
     for option in reversed(options):
         function = option(function)
@@ -124,12 +129,12 @@ _WANTED: tuple[Decorator, ...] = (
 
 def wanted_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what is wanted of granules to a command."""
-    return _with(_WANTED, function)
+    return with_all(_WANTED, function)
 
 
 def ingest_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a conversion to a command."""
-    return _with(_INGEST, function)
+    return with_all(_INGEST, function)
 
 
 def point(_: click.Context, __: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -151,13 +156,19 @@ _UNITS: tuple[Decorator, ...] = (
     click.option("--emissivity", type=float, metavar="E", help="Of the surface, for surface_temperature."),
 )  # fmt: skip
 
+point_option: Decorator = click.option("--point", metavar="LON,LAT", callback=point, help="Centre of a circle.")
+radius_option: Decorator = click.option("--radius", type=float, metavar="M", help="Radius of the circle in metres.")
+
 _PLACE: tuple[Decorator, ...] = (
     bbox_option,
     click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons; pixels outside are no data."),
     click.option("--region", metavar="NAME", help="Named region, or an area of the file of --intersects."),
-    click.option("--point", metavar="LON,LAT", callback=point, help="Centre of a circle."),
-    click.option("--radius", type=float, metavar="M", help="Radius of the circle in metres."),
+    point_option,
+    radius_option,
     datetime_option,
+    start_option,
+    end_option,
+    cloud_option,
     collection_option,
     click.option("--filter", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'."),
 )
@@ -183,17 +194,22 @@ _CUBE: tuple[Decorator, ...] = (
 
 def cube_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what chooses and shapes a cube to a command; values that were not given are None or empty."""
-    return _with(_CUBE, function)
+    return with_all(_CUBE, function)
 
 
 def place_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add what chooses and shapes a cube to a command, but its bands and units."""
-    return _with((catalog_option, *_PLACE, *_SHAPE), function)
+    return with_all((catalog_option, *_PLACE, *_SHAPE), function)
+
+
+def item_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what chooses items of a catalog to a command."""
+    return with_all((catalog_option, *_PLACE), function)
 
 
 def units_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add units and their constants to a command."""
-    return _with(_UNITS, function)
+    return with_all(_UNITS, function)
 
 
 memory_option: Decorator = click.option(
@@ -212,80 +228,12 @@ _RUN: tuple[Decorator, ...] = (
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add where and how tiles are computed to a command."""
-    return _with(_RUN, function)
+    return with_all(_RUN, function)
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:
     """Return the options that were given."""
     return {key: value for key, value in values.items() if value is not None and value != () and value is not False}
-
-
-_CONDITIONS: tuple[Decorator, ...] = (
-    click.option("--source", default="cmr", show_default=True, metavar="NAME",
-                 help="cmr, asf, planetary-computer, earth-search, address of a STAC API, or folder of a catalog."),
-    bbox_option,
-    click.option("--region", metavar="NAME", help="Named region, such as south_australia; or an area of --intersects."),
-    click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads."),
-    click.option("--name-column", metavar="NAME", help="Column of the file with the names of areas."),
-    datetime_option,
-    click.option("--start", metavar="TIME", help="First moment, instead of --datetime."),
-    click.option("--end", metavar="TIME", help="Last moment, instead of --datetime."),
-    click.option("--months", metavar="M,M|M-M", help="Season of every year, such as 12-2."),
-    click.option("--cloud-cover-max", type=click.FloatRange(0, 100), metavar="PERCENT", help="Largest cloud cover."),
-    click.option("--day-night", type=click.Choice(["day", "night"]), help="Only scenes by day or by night."),
-    click.option("--orbit", metavar="N|N-N", help="Absolute orbit."),
-    click.option("--path", metavar="N|N-N", help="Relative orbit: path or track."),
-    click.option("--frame", metavar="N|N-N", help="Frame along the path."),
-    click.option("--track", metavar="N,N|N-N", help="ICESat-2: reference ground tracks."),
-    click.option("--cycle", metavar="N,N|N-N", help="ICESat-2: cycles of 91 days."),
-    click.option("--direction", type=click.Choice(["ascending", "descending"]), help="Flight direction."),
-    click.option("--polarization", metavar="TEXT", help="Radar: HH+HV, VV ..."),
-    click.option("--attribute", "attributes", multiple=True, metavar="NAME=VALUE", callback=pairs,
-                 help="Attribute of the provider, or an option of asf_search; may be repeated."),
-    click.option("--provider", metavar="NAME", help="Provider at CMR, such as LPCLOUD."),
-    click.option("--collection-id", "--collection", "--collections", "collection", metavar="ID", help="Its id there."),
-    click.option("--token", is_flag=True, help="Send the token of your login to CMR: restricted collections."),
-    click.option("--instrument", metavar="NAME", help="Instrument as CMR names it, such as C-SAR."),
-    click.option("--version", metavar="TEXT", help="Version of the product, such as 003."),
-    click.option("--name", metavar="PATTERN", help="Granule names with * and ?."),
-    click.option("--all-versions", is_flag=True, help="Keep older versions of a scene beside the newest."),
-    click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Largest number of granules."),
-    click.option("--group-by", "--stack-by", "--groupby", "group_by", metavar="KEY,KEY", help="Stacks: path,frame ..."),
-    click.option("--latest", type=click.IntRange(min=1), metavar="N", help="Only the last N (of each stack)."),
-    click.option("--earliest", type=click.IntRange(min=1), metavar="N", help="Only the first N (of each stack)."),
-    click.option("--min-count", type=click.IntRange(min=1), metavar="N", help="Leave out stacks with fewer granules."),
-    click.option("--max-count", type=click.IntRange(min=1), metavar="N", help="At most so many of each stack."),
-    click.option("--drop-above", type=click.IntRange(min=1), metavar="N", help="Leave out larger stacks."),
-    click.option("--min-coverage", type=click.FloatRange(0, 1), metavar="SHARE", help="Least share of the area, 0-1."),
-)  # fmt: skip
-
-
-CONDITIONS = (
-    "source", "bbox", "region", "intersects", "name_column", "datetime", "start", "end", "months", "cloud_cover_max",
-    "day_night", "orbit", "path", "frame", "track", "cycle", "direction", "polarization", "attributes", "provider",
-    "collection", "version", "name", "all_versions", "limit", "group_by", "latest", "earliest",
-    "min_count", "max_count", "drop_above", "min_coverage", "token", "instrument",
-)  # fmt: skip
-"""Names of the conditions of a search."""
-
-
-def conditions_of_search(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the conditions of a search to a command."""
-    return _with(_CONDITIONS, function)
-
-
-_STACK_BY: Decorator = click.option("--stack-by", metavar="KEY,KEY", help="Stacks by path, frame, direction ...")
-
-
-def conditions_of_run(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the conditions of a search to a command that also groups the scenes of a cube."""
-    at = CONDITIONS.index("group_by")
-    return _with((*_CONDITIONS[:at], _STACK_BY, *_CONDITIONS[at + 1 :]), function)
-
-
-def search_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add product and conditions of a search to a command."""
-    return click.argument("product", required=False)(conditions_of_search(function))
 
 
 cache_option: Decorator = click.option(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +22,6 @@ import xarray as xr
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.cli import cli
-from stacaster.cli.options import CONDITIONS
-from stacaster.cube.loading import OWN_OPTIONS
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import Faults, write_aster_l1t_003
 
@@ -180,72 +175,6 @@ def test_help_of_every_command_has_an_example(run: Any) -> None:
             if isinstance(parameter, click.Option):
                 assert parameter.help, f"{name} {parameter.name}"
     assert run("--version").stdout.strip() == f"stacaster, version {stacaster.__version__}"
-
-
-TWINS: dict[str, tuple[Callable[..., Any], list[str]]] = {
-    "ingest": (stacaster.ingest, ["x"]),
-    "export": (stacaster.export, ["-o", "x.nc"]),
-    "index compute": (stacaster.export_index, ["ndvi", "-o", "x.nc"]),
-    "composite": (stacaster.export_composite, ["median", "-o", "x.nc"]),
-    "timeseries": (stacaster.export_timeseries, ["-o", "x.csv"]),
-    "sample-data": (stacaster.sample_data, ["x"]),
-    "run": (stacaster.run, ["--product", "x", "-o", "x.nc"]),
-    "global-run": (stacaster.global_run, ["--product", "x", "-o", "x"]),
-}
-"""Function of each command, and the arguments that must be given."""
-
-
-def _drop_shared(name: str, given: dict[str, Any], parameters: Any) -> None:
-    """Compare the options of search, ingest and clusters, and take them out."""
-    if name not in ("ingest", "run", "global-run"):
-        return
-    searched = inspect.signature(stacaster.ingest_search).parameters
-    for key in ("cache_dir", "discard_source", *(("product", "no_copy") if name == "ingest" else ())):
-        assert given.pop(key) == searched[key].default
-    if name == "ingest":
-        # What its description names.
-        for key in ("bands", "frequency", "split_complex", "variables", "classes", "clip", "remote", "s3"):
-            assert given.pop(key) in (None, (), False), key
-    conditions = inspect.signature(stacaster.search).parameters
-    for key in CONDITIONS:
-        value = given.pop(key)
-        assert value == conditions[key].default if key in conditions else value is None
-    if name == "ingest":
-        machines = stacaster.executors.Cluster()
-        for key in ("address", "folder", "window", "max_array"):
-            assert given.pop(key) == getattr(machines, key)
-        assert given.pop("executor") == "processes" and not given.pop("options")
-    if name == "global-run":
-        # Options of sbatch; the command takes 1 where the environment names no number of workers.
-        assert given.pop("options") is None and given.pop("max_array") == stacaster.executors.Cluster().max_array
-        given["workers"] = given["workers"] or 1
-    if name in ("run", "global-run"):
-        ingesting = inspect.signature(stacaster.ingest).parameters
-        for key in ("workers", "subsystem", "keep_swir", "profile", "dry_run"):
-            if key not in parameters:
-                assert given.pop(key) == ingesting[key].default
-
-
-@pytest.mark.parametrize("name", TWINS)
-def test_commands_are_twins_of_functions(name: str) -> None:
-    function, needed = TWINS[name]
-    parameters = inspect.signature(function).parameters
-    found: Any = cli
-    for word in name.split():
-        found = found.commands[word]
-    given = found.make_context(name, list(needed)).params
-    _drop_shared(name, given, parameters)
-    if "options" in parameters:
-        shaping = set(inspect.signature(stacaster.load).parameters) | OWN_OPTIONS | {"crs", "resolution", "filter"}
-        # Options that the description of the function names.
-        shaping |= set(re.findall(r"``(\w+)``", inspect.getdoc(function) or ""))
-        for key in set(given) - set(parameters) - {"as_json"}:
-            assert key in shaping, key
-            assert given.pop(key) in (None, (), False, "dn"), key
-    assert set(given) - {"as_json"} == set(parameters) - {"progress", "options"}
-    for key, parameter in parameters.items():
-        if parameter.default is not inspect.Parameter.empty and key != "progress":
-            assert given[key] == parameter.default, key
 
 
 def test_start_is_light() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stacaster.cli import options, show
+from stacaster.cli import conditions, options, show
 
 
 @click.command(cls=options.BboxCommand,
@@ -21,7 +21,7 @@ from stacaster.cli import options, show
 @options.ingest_options
 @options.wanted_options
 @click.option("--product", metavar="NAME", help="Search and download granules of a product instead of naming files.")
-@options.conditions_of_search
+@conditions.conditions_of_search
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @click.option("--no-copy", is_flag=True, help="Register the provider's COGs in place instead of downloading.")
@@ -44,7 +44,7 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
     """
     import stacaster
 
-    asked = {name: rest.pop(name) for name in (*options.CONDITIONS, *_OF_SEARCH)}
+    asked = {name: rest.pop(name) for name in (*conditions.CONDITIONS, *_OF_SEARCH)}
     area = {name: asked[name] for name in _AREA}
     _check_ingest(context, files, product, tuple(name for name in asked if name not in _AREA))
     machines = {name: rest.pop(name) for name in ("executor", "address", "options", "window", "max_array", "folder")}

@@ -27,9 +27,8 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
     from stacaster.catalog.cubes import select, shaped
 
     asked = options.given(rest)
-    where = {key: asked.pop(key, None) for key in ("datetime", "filter")} | {
-        "collections": asked.pop("collection", None)
-    }
+    where = {key: asked.pop(key, None) for key in ("datetime", "start", "end", "cloud_cover_max", "filter")}
+    where["collections"] = asked.pop("collection", None)
     search = select(show.opened(catalog), where, asked)
     asked = shaped(search, asked)
     if explain:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from stacaster.cli import options, show
+from stacaster.cli import conditions, options, show
 
 _LONGEST_TITLE = 60
 
@@ -21,7 +21,7 @@ _LONGEST_TITLE = 60
                "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson\n"
                "  stacaster search NISAR_L2_GCOV --bbox 138,-32,139,-31 --group-by path,frame --min-count 5\n"
                "  stacaster search SENTINEL-1 --region conus --attribute processingLevel=SLC --limit 10")  # fmt: skip
-@options.search_options
+@conditions.search_options
 @options.json_option
 def search(product: str | None, as_json: bool, **rest: Any) -> int:
     """Find granules at NASA's CMR, a STAC API or in a catalog; --json prints GeoJSON."""
@@ -85,7 +85,7 @@ def collections(word: str | None, as_json: bool, **rest: Any) -> int:
     cls=options.BboxCommand,
     epilog="\b\nExample:\n  stacaster footprints AST_L1T --region south_australia -o footprints.html",
 )
-@options.search_options
+@conditions.search_options
 @options.output_option
 @click.option(
     "--basemap",
@@ -93,13 +93,13 @@ def collections(word: str | None, as_json: bool, **rest: Any) -> int:
     help="Drawn below: polygons, or heights as terrain; none for nothing. Default: countries, coarse.",
 )
 @options.overwrite_option
-def footprints(product: str | None, output: str, basemap: str | None, overwrite: bool, **conditions: Any) -> int:
+def footprints(product: str | None, output: str, basemap: str | None, overwrite: bool, **asked: Any) -> int:
     """Draw the granules that a search finds, with the area, to .html or .png."""
     import stacaster
 
     if Path(output).exists() and not overwrite:
         raise click.UsageError(f"{output} exists; --overwrite replaces it")
-    found = stacaster.search(product, **conditions)
+    found = stacaster.search(product, **asked)
     if not len(found):
         return show.nothing("no granule fits")
     show.written(stacaster.access.draw_footprints(found, output, area=found.area, basemap=basemap))
@@ -110,7 +110,7 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
                epilog="\b\nExamples:\n"
                "  stacaster fetch AST_L1T --region south_australia --datetime 2003-08 --limit 5\n"
                "  stacaster fetch AST_L1T --bbox 138,-32,139,-31 --dry-run")  # fmt: skip
-@options.search_options
+@conditions.search_options
 @options.cache_option
 @click.option("--workers", type=click.IntRange(min=1), default=8, show_default=True, help="Files at a time.")
 @click.option("--s3", is_flag=True, help="From the providers' buckets; works within us-west-2, needs stacaster[s3].")
@@ -123,12 +123,12 @@ def fetch(
     s3: bool,
     dry_run: bool,
     as_json: bool,
-    **conditions: Any,
+    **asked: Any,
 ) -> int:
     """Download the granules that a search finds, checked and resumable; prints the paths of the files."""
     import stacaster
 
-    found = stacaster.search(product, **conditions)
+    found = stacaster.search(product, **asked)
     if not len(found):
         return show.nothing("no granule fits")
     if dry_run:

@@ -32,11 +32,7 @@ def variables(source: str, pattern: str | None, as_json: bool) -> None:
 _POINTS: tuple[Any, ...] = (
     click.argument("table", metavar="TABLE"),
     options.output_option,
-    options.catalog_option,
-    options.bbox_option,
-    click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons; points outside are left out."),
-    options.datetime_option,
-    click.option("--filter", metavar="CQL2", help="Of the items, such as '\"icesat2:cycle\" = 16'."),
+    options.item_options,
     click.option("--where", metavar="SQL", help="Of the points, such as 'class = 1 and spot % 2 = 1'."),
 )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stacaster import errors
-from stacaster.cli import options, show
+from stacaster.cli import conditions, options, show
 
 if TYPE_CHECKING:
     from stacaster.runs import RunResult
@@ -43,7 +43,7 @@ def _needed_product(function: Callable[..., Any]) -> Callable[..., Any]:
 @_needed_product
 @options.result_option
 @options.ingest_options
-@options.conditions_of_run
+@conditions.conditions_of_run
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @_make_options
@@ -71,7 +71,7 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", help="What is computed of each tile, .toml or .json.")
 @options.ingest_options
-@options.conditions_of_run
+@conditions.conditions_of_run
 @options.cache_option
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @_make_options

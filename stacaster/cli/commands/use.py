@@ -166,12 +166,7 @@ def sql(
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExample:\n  stacaster report -o catalog.html --catalog catalogs/demo")  # fmt: skip
 @click.option("-o", "--output", required=True, metavar="FILE", help="Page to write, .html.")
-@options.catalog_option
-@options.bbox_option
-@click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons: GeoJSON text, or a file that GDAL reads.")
-@options.datetime_option
-@options.collection_option
-@click.option("--filter", metavar="CQL2", help="CQL2 text or JSON, such as 'eo:cloud_cover < 10'.")
+@options.item_options
 @click.option("--title", metavar="TEXT", help="Heading. [default: name of the catalog]")
 @click.option("--thumbnails", type=click.IntRange(min=0), default=500, show_default=True, metavar="N",
               help="Largest number of pictures.")  # fmt: skip
