@@ -7,8 +7,8 @@ StacasterError            exit code 1
  ├─ AuthError             5  no credentials, or they were refused
  ├─ FetchError            6  a file could not be downloaded
  │   └─ IntegrityError    7  a file is not what the provider announced
- ├─ ReadError             7  a granule is damaged, incomplete or of no known product
- │   └─ UnknownProductError
+ ├─ ReadError             7  a granule is damaged or incomplete
+ │   └─ UnknownProductError 2  a readable file without pixels on a grid, or of no known format
  ├─ WriteError            7  what was written is not what was read back
  │   └─ SpaceError        8  no space left, or a size or memory limit was hit
  ├─ CatalogError          7  a catalog is not ours, or is damaged
@@ -102,7 +102,9 @@ class ReadError(StacasterError):
 
 
 class UnknownProductError(ReadError):
-    """A readable file belongs to no product that stacaster knows."""
+    """A file that is not damaged is of no format or product that stacaster can turn into pixels on a grid."""
+
+    exit_code = 2
 
 
 class WriteError(StacasterError):

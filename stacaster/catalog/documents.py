@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.catalog import item_table, stac
+from stacaster.catalog.merged_collections import GENERIC, merged_collection
 from stacaster.catalog.store import CatalogStore
 from stacaster.model import as_json
 from stacaster.products import all_products, of_collection
@@ -41,6 +42,8 @@ def collection_document(
             parts=parts,
         )
     known = document or _read_document(store.root / name / "collection.json")
+    if document and GENERIC in document:
+        known = merged_collection(_read_document(store.root / name / "collection.json"), document)
     return stac.adapt_collection(
         known, name=name, bboxes=summary.bboxes, interval=summary.interval, years=summary.years, parts=parts
     )

@@ -112,11 +112,10 @@ def build_item(
         properties["created"] = format_datetime(scene.created)
     properties |= {
         "title": scene.id,
-        "platform": product.platform,
-        "instruments": list(product.instruments),
+        **_maker(product),
         **({"gsd": min(band.band.resolution for band in scene.bands)} if scene.bands else {}),
-        "version": product.version,
-        "processing:level": product.processing_level,
+        **({"version": product.version} if product.version else {}),
+        **({"processing:level": product.processing_level} if product.processing_level else {}),
     }
     properties |= dict(scene.properties) | dict(provenance)
     if scene.absent:
@@ -150,6 +149,12 @@ def build_item(
         "assets": described,
         "collection": product.collection_id,
     }
+
+
+def _maker(product: Product) -> dict[str, Any]:
+    """Return platform and instruments, where they are known."""
+    found: dict[str, Any] = {"platform": product.platform, "instruments": list(product.instruments)}
+    return {key: value for key, value in found.items() if value}
 
 
 def _item_links(product: Product, scene: Scene, item_id: str) -> list[dict[str, Any]]:
@@ -334,6 +339,7 @@ def build_collection(
         extensions.add("scientific")
     if product.renders:
         extensions.add("render")
+    providers = [{"name": p.name, "roles": list(p.roles), "url": p.url} for p in product.providers]
     document = {
         "type": "Collection",
         "stac_version": STAC_VERSION,
@@ -343,8 +349,8 @@ def build_collection(
         "description": "\n\n".join([product.description, *product.notes]),
         "keywords": list(product.keywords),
         "license": product.license,
-        "version": product.version,
-        "providers": [{"name": p.name, "roles": list(p.roles), "url": p.url} for p in product.providers],
+        **({"version": product.version} if product.version else {}),
+        **({"providers": providers} if providers else {}),
         "extent": {"spatial": {"bbox": [list(b) for b in bboxes]}, "temporal": {"interval": [list(interval)]}},
         "summaries": _summaries(product, ranges),
         "item_assets": {band.name: _item_asset(band) for band in product.bands}
@@ -354,7 +360,7 @@ def build_collection(
         "assets": _mirrors(parts),
     }
     if product.doi is not None:
-        document |= {"sci:doi": product.doi, "sci:citation": product.citation}
+        document |= {"sci:doi": product.doi} | ({"sci:citation": product.citation} if product.citation else {})
         document["links"].append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}"})  # type: ignore[attr-defined]
     if product.renders:
         document["renders"] = {name: dict(render) for name, render in product.renders.items()}
@@ -443,9 +449,9 @@ def _mirrors(parts: Sequence[str]) -> dict[str, Any]:
 
 def _summaries(product: Product, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "platform": [product.platform],
-        "instruments": list(product.instruments),
-        "processing:level": [product.processing_level],
+        **({"platform": [product.platform]} if product.platform else {}),
+        **({"instruments": list(product.instruments)} if product.instruments else {}),
+        **({"processing:level": [product.processing_level]} if product.processing_level else {}),
     }
     if not product.bands:
         return found

@@ -124,7 +124,7 @@ def centre_lonlat(geobox: GeoBox) -> tuple[float, float]:
     """Return longitude and latitude of the centre of a geobox, degrees (WGS 84)."""
     rows, cols = geobox.shape
     x, y = pixel_to_crs(geobox, cols / 2, rows / 2)
-    lon, lat = _to_wgs84(geobox).transform(x, y)
+    lon, lat = to_wgs84(geobox).transform(x, y)
     return float(lon), float(lat)
 
 
@@ -188,7 +188,7 @@ def footprint(parts: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[dict
         raise GeoreferencingError("a footprint needs bands that share one coordinate reference system")
     corners = [np.stack(pixel_to_crs(geobox, hull[:, 0], hull[:, 1]), axis=1) for geobox, hull in parts if len(hull)]
     if not corners:
-        corners = [_outer_corners(geobox) for geobox, _ in parts]
+        corners = [outer_corners(geobox) for geobox, _ in parts]
     geobox = parts[0][0]
     polygon: Any = shapely.convex_hull(shapely.multipoints(np.concatenate(corners)))
     domain = _domain(geobox)
@@ -200,7 +200,7 @@ def footprint(parts: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[dict
         shapely.geometry.polygon.orient(polygon), max(_SEGMENT_M, polygon.length / _MAX_SEGMENTS)
     )
     x, y = np.asarray(dense.exterior.coords).T
-    lon, lat = _to_wgs84(geobox).transform(x, y)
+    lon, lat = to_wgs84(geobox).transform(x, y)
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         raise GeoreferencingError("the outer pixel edges cannot be expressed as longitude and latitude")
     return _geojson(np.round(lon, COORDINATE_DECIMALS), np.round(lat, COORDINATE_DECIMALS))
@@ -216,10 +216,12 @@ def _geojson(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> tuple[dict[s
     fixed = antimeridian.fix_polygon(ring, fix_winding=False) if crosses else ring
     geometry = shapely.geometry.mapping(fixed)
     bounds = antimeridian.bbox(fixed)
-    return _plain(geometry), [round(float(value), COORDINATE_DECIMALS) for value in bounds]
+    return plain_geometry(geometry), [round(float(value), COORDINATE_DECIMALS) for value in bounds]
 
 
-def _plain(geometry: Any) -> dict[str, Any]:
+def plain_geometry(geometry: Any) -> dict[str, Any]:
+    """Return a GeoJSON geometry as lists of rounded numbers."""
+
     def listed(value: Any) -> Any:
         if isinstance(value, (tuple, list)):
             return [listed(item) for item in value]
@@ -228,14 +230,16 @@ def _plain(geometry: Any) -> dict[str, Any]:
     return {"type": geometry["type"], "coordinates": listed(geometry["coordinates"])}
 
 
-def _outer_corners(geobox: GeoBox) -> NDArray[np.float64]:
+def outer_corners(geobox: GeoBox) -> NDArray[np.float64]:
+    """Return the four outer corners of a grid in its CRS."""
     import numpy as np
 
     rows, cols = geobox.shape
     return np.stack(pixel_to_crs(geobox, np.array([0, cols, cols, 0]), np.array([0, 0, rows, rows])), axis=1)
 
 
-def _to_wgs84(geobox: GeoBox) -> Transformer:
+def to_wgs84(geobox: GeoBox) -> Transformer:
+    """Return what turns coordinates of a grid into longitude and latitude."""
     from pyproj import CRS, Transformer
     from pyproj.exceptions import ProjError
 
@@ -245,20 +249,40 @@ def _to_wgs84(geobox: GeoBox) -> Transformer:
         raise GeoreferencingError(f"the projection cannot be related to degrees: {error}") from error
 
 
+_WORLD_MAPS = (
+    "sinusoidal",
+    "cylindrical",
+    "mercator",
+    "mollweide",
+    "robinson",
+    "miller",
+    "eckert",
+    "wagner",
+    "behrmann",
+)
+_NO_WORLD_MAP = ("transverse", "oblique", "hotine")
+
+
 def _domain(geobox: GeoBox) -> Any | None:
-    """Return the outline of the world in a sinusoidal CRS, whose grids reach beyond the 180th meridian."""
+    """Return the outline of the world in a map of the whole Earth, whose grids may reach beyond its edges."""
     import numpy as np
     import shapely
     from pyproj import CRS, Transformer
 
     crs = CRS.from_user_input(str(geobox.crs))
     operation = crs.coordinate_operation
-    if operation is None or operation.method_name.lower() != "sinusoidal" or crs.geodetic_crs is None:
+    name = "" if operation is None else operation.method_name.lower().removeprefix("proj ")
+    is_world = any(part in name for part in _WORLD_MAPS) and not any(part in name for part in _NO_WORLD_MAP)
+    if operation is None or not is_world or crs.geodetic_crs is None:
         return None
-    lat = np.linspace(-90, 90, 1441)
+    origins = [entry.value for entry in operation.params if "longitude" in entry.name.lower()]
+    centre = float(origins[0]) if origins else 0.0
+    lat = np.linspace(-90, 90, 1441)[1 if "mercator" in name else 0 : -1 if "mercator" in name else None]
     edge = 180.0 - 1e-9
     forward = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
-    x_east, y_east = forward.transform(np.full_like(lat, edge), lat)
-    x_west, y_west = forward.transform(np.full_like(lat, -edge), lat[::-1])
+    x_east, y_east = forward.transform(np.full_like(lat, centre + edge), lat)
+    x_west, y_west = forward.transform(np.full_like(lat, centre - edge), lat[::-1])
     outline = np.stack([np.concatenate([x_east, x_west]), np.concatenate([y_east, y_west])], axis=1)
+    if not np.isfinite(outline).all():
+        return None
     return shapely.Polygon(outline).buffer(0)

@@ -29,6 +29,7 @@ class Batch:
         self.store = store
         self._staged: list[tuple[GranuleFiles, StagedItem]] = []
         self._winners: dict[tuple[str, str], tuple[str, str]] = {}
+        self._documents: dict[str, dict[str, Any]] = {}
         self._last = time.monotonic()
         self.overtaken: list[GranuleFiles] = []
         """Granules whose item another process changed meanwhile; they have to be converted again."""
@@ -58,6 +59,11 @@ class Batch:
         if not self._wins(staged):
             shutil.rmtree(staged.folder, ignore_errors=True)
             return [Outcome(**known, status="skipped", reason=_BEATEN, notes=notes)]
+        if "document" in value:
+            from stacaster.catalog.merged_collections import merged_collection
+
+            name = str(value["collection"])
+            self._documents[name] = merged_collection(self._documents.get(name, {}), value["document"])
         beaten = self._drop_same(staged)
         self._staged.append((granule, staged))
         is_due = len(self._staged) >= _BATCH_ITEMS or time.monotonic() - self._last > _BATCH_SECONDS
@@ -91,7 +97,7 @@ class Batch:
         from stacaster.catalog import commit_items
 
         try:
-            statuses = commit_items(self.store, [entry for _, entry in staged])
+            statuses = commit_items(self.store, [entry for _, entry in staged], documents=self._documents)
         except (WriteError, CatalogError, OSError) as error:
             name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
             reason = str(error)

@@ -21,6 +21,7 @@ from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
 from stacaster.model.tracks import BEAMS, TableAsset, TrackColumn, TrackTable
+from stacaster.model.views import Orientation, PixelView, PlaneAxis, SwathLookup
 
 __all__ = [
     "BEAMS",
@@ -43,7 +44,10 @@ __all__ = [
     "Layer",
     "OpenGranule",
     "OpenTracks",
+    "Orientation",
     "Outcome",
+    "PixelView",
+    "PlaneAxis",
     "Product",
     "Provider",
     "Query",
@@ -53,6 +57,7 @@ __all__ = [
     "Scene",
     "SceneBand",
     "StateVector",
+    "SwathLookup",
     "TableAsset",
     "TrackColumn",
     "TrackTable",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
 from stacaster.model.orbits import GridPoint
+from stacaster.model.views import Orientation, PixelView, PlaneAxis
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,6 +42,18 @@ class Layer:
     """Place of the layer, when the file format itself says it."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Attributes of the layer."""
+    dims: tuple[str, ...] = ()
+    """Names of the dimensions; empty when the file gives none."""
+    orientation: Orientation | None = None
+    """Rows and columns of the image; None for the last two axes, north up."""
+    planes: tuple[PlaneAxis, ...] = ()
+    """Axes beside rows and columns."""
+    placed_by: str | None = None
+    """What in the file says where the layer lies."""
+    notes: tuple[str, ...] = ()
+    """Assumptions about the place of the layer."""
+    geolocation: tuple[str, str] | None = None
+    """Layers of latitudes and longitudes of a swath."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,6 +125,14 @@ class OpenGranule(Protocol):
 
         Returns:
             Array of shape ``content.layers[path].shape`` in the stored type.
+
+        Raises:
+            ReadError: The pixels cannot be read.
+        """
+        ...
+
+    def read_part(self, path: str, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Return a part of a layer, one index or slice an axis, in the stored type.
 
         Raises:
             ReadError: The pixels cannot be read.
@@ -192,6 +213,8 @@ class SceneBand:
     """What is kept of complex numbers; None keeps them."""
     recoded: int | float | None = None
     """Fill value in the file of whole numbers that are written in the type and with the fill value of ``band``."""
+    view: PixelView | None = None
+    """How stored numbers become pixels; None for rows and columns as they are stored."""
     scale: float | None = None
     """Physical value = stored value * scale + offset."""
     offset: float | None = None

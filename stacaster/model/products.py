@@ -76,6 +76,10 @@ class Product:
     """STAC render extension: named views."""
     notes: tuple[str, ...] = ()
     """What a user of the whole product has to know."""
+    is_generic: bool = False
+    """Made from one file: other files of the collection may have other bands."""
+    origin: str = "stacaster"
+    """Where the table comes from: ``stacaster``, a package and its version, or a file."""
 
     def band(self, name: str) -> Band:
         """Return the band of this name; KeyError when the product has none."""

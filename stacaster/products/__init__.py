@@ -50,10 +50,10 @@ def of_collection(name: str) -> Product | None:
 
 
 def recognise(content: GranuleContent) -> Product:
-    """Return the product that a granule is of, judged by its content.
+    """Return the product that a granule is of, judged by its content; one made from the file where no table knows it.
 
     Raises:
-        UnknownProductError: No product, or more than one, recognises the content; the message says what was found.
+        UnknownProductError: Several products recognise the content, or none does and it has no field on a grid.
     """
     found = [item for item in all_products().values() if item.reader == content.reader and item.recognise(content)]
     if len(found) == 1:
@@ -61,13 +61,22 @@ def recognise(content: GranuleContent) -> Product:
     if found:
         names = ", ".join(product.name for product in found)
         raise UnknownProductError(f"the content fits several products: {names}", granule=content.name)
-    short_name = content.find("SHORTNAME")
-    parts = ", ".join(f"{kind} {name}" for name, kind in content.groups.items()) or f"{len(content.layers)} layers"
-    raise UnknownProductError(
-        f"readable {content.reader} file, but stacaster has no table for this product "
-        f"(short name {short_name or 'not stated'}; {parts}); 'stacaster products' lists the products it knows",
-        granule=content.name,
-    )
+    from stacaster.instruments.generic.describe import generic_product
+
+    return generic_product(content, _other_versions(content))
+
+
+def _other_versions(content: GranuleContent) -> list[str]:
+    """Say that a product is known in other versions than that of a granule."""
+    from stacaster.instruments.generic.identity import identify
+
+    identity = identify(content)
+    same = [item for item in all_products().values() if item.short_name.upper() == identity.short_name.upper()]
+    if not same:
+        return []
+    versions = ", ".join(sorted({item.version for item in same}))
+    stated = f"{identity.short_name} {identity.version}".strip()
+    return [f"{stated} is read by the generic rules; the table is for {versions}"]
 
 
 def file_sets() -> Mapping[str, Product]:

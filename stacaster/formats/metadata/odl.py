@@ -45,7 +45,9 @@ def parse_odl(text: str, *, document: str = "") -> list[OdlObject]:
     """
     found: list[OdlObject] = []
     stack: list[_Frame] = []
-    for number, statement in _statements(text):
+    for number, written in _statements(text):
+        # Some archives end every statement with a semicolon.
+        statement = written.rstrip("; \t")
         if statement == "END":
             break
         match = _TOKEN.fullmatch(statement)

@@ -49,6 +49,28 @@ def parse_ecs_attributes(text: str, *, origin: str) -> dict[str, Any]:
     return _attributes(_parse_xml(text, origin, granule=origin))
 
 
+def read_sidecars(path: Path) -> dict[str, Any]:
+    """Read the metadata files beside a granule, and check it against them.
+
+    Args:
+        path: The granule.
+
+    Returns:
+        ``umm`` (UMM-G record) and ``ecs`` (see ``read_ecs_sidecar``), those that are there.
+
+    Raises:
+        ReadError: A sidecar is damaged, or the granule is not the file that it describes.
+    """
+    ecs = read_ecs_sidecar(path)
+    found: dict[str, Any] = {} if ecs is None else {"ecs": ecs}
+    for name in dict.fromkeys((f"{path.name}.cmr.json", f"{path.stem}.cmr.json")):
+        record = read_umm_sidecar(path.with_name(name))
+        if record is not None:
+            verify_against_umm(path, record, origin=name)
+            return found | {"umm": record}
+    return found
+
+
 def _parse_xml(text: str, origin: str, *, granule: str) -> ET.Element:
     if "<!ENTITY" in text:
         raise ReadError(f"the sidecar {origin} defines entities; it is not read", granule=granule)

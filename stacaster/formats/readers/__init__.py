@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from stacaster.errors import ReadError
+from stacaster.errors import ReadError, UnknownProductError
 from stacaster.model import BEAMS
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ READERS = {
     ),
     "hdf5_whole": ReaderRow(module="stacaster.formats.readers.hdf5_whole", magics=()),
     "hdf5_grids": ReaderRow(module="stacaster.formats.readers.hdf5_grids", magics=(_HDF5,)),
+    "netcdf_fields": ReaderRow(module="stacaster.formats.readers.netcdf_fields", magics=(_HDF5,)),
     "hdf5_tracks": ReaderRow(module="stacaster.formats.readers.hdf5_tracks", magics=(_HDF5,), groups=tuple(BEAMS)),
     "hdf4_eos": ReaderRow(module="stacaster.formats.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
 }
@@ -78,7 +79,14 @@ def sniff_format(path: Path) -> str:
     for name, row in READERS.items():
         if head.startswith(row.magics):
             return name
-    raise ReadError(_what_it_is(head), granule=path.name)
+    raise _refusal(head, path.name)
+
+
+def _refusal(head: bytes, name: str) -> ReadError:
+    """Return the error for a file that no reader takes: damaged downloads are told from formats without a reader."""
+    text = _what_it_is(head)
+    is_damaged = "download it again" in text
+    return ReadError(text, granule=name) if is_damaged else UnknownProductError(text, granule=name)
 
 
 def _of_members(path: Path) -> str:
@@ -106,7 +114,8 @@ def _of_groups(file: Any) -> str:
                 return "hdf5_whole"
     except (OSError, RuntimeError, KeyError):
         return "hdf5_grids"
-    return next((key for key, row in READERS.items() if there & set(row.groups)), "hdf5_grids")
+    usual = "hdf5_grids" if "science" in there else "netcdf_fields"
+    return next((key for key, row in READERS.items() if there & set(row.groups)), usual)
 
 
 def _has_swaths(file: Any) -> bool:
@@ -204,7 +213,7 @@ def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> Op
     head = remote.read_at(0, _HEAD)
     found = [name for name, row in READERS.items() if head.startswith(row.magics)]
     if not found:
-        raise ReadError(_what_it_is(head), granule=remote.name)
+        raise _refusal(head, remote.name)
     name = _of_groups(remote) if head.startswith(_HDF5) else found[0]
     module = importlib.import_module(READERS[name].module)
     if not hasattr(module, "open_remote"):

@@ -77,6 +77,11 @@ class GeotiffSet(Closing):
             raise ReadError(f"the pixels cannot be read: {_reason(error)}", granule=path) from error
         return pixels
 
+    def read_part(self, path: str, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Return a part of a layer; see ``model.OpenGranule``."""
+        pixels: NDArray[Any] = self.read_layer(path)[part]
+        return pixels
+
     def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
         """Yield a window of a layer at once; see ``model.OpenGranule``."""
         yield self.read_layer(path)[window]
@@ -131,12 +136,26 @@ def _layers(name: str, place: Path | str) -> list[Layer]:
                     data_type=str(dataset.dtypes[number]),
                     nodata=dataset.nodatavals[number],
                     geobox=geobox,
-                    attributes=dict(dataset.tags()),
+                    attributes=_attributes(dataset, number),
+                    placed_by="GeoTIFF",
                 )
                 for number, path in enumerate(names)
             ]
     except (RasterioIOError, RasterioError) as error:
         raise ReadError(f"cannot be opened as GeoTIFF: {_reason(error)}", granule=name) from error
+
+
+def _attributes(dataset: Any, number: int) -> dict[str, Any]:
+    """Return the tags of a file and of one of its bands, with scale, offset, unit and description as CF names them."""
+    found: dict[str, Any] = {**dataset.tags(), **dataset.tags(number + 1)}
+    scale, offset = float(dataset.scales[number]), float(dataset.offsets[number])
+    if (scale, offset) != (1.0, 0.0):
+        found |= {"scale_factor": scale, "add_offset": offset}
+    if dataset.units[number]:
+        found["units"] = dataset.units[number]
+    if dataset.descriptions[number]:
+        found["long_name"] = dataset.descriptions[number]
+    return found
 
 
 def _reason(error: BaseException) -> str:

@@ -90,6 +90,11 @@ class Hdf5Granule(OpenHdf5):
         rows, cols = self.content.layers[path].shape
         return np.concatenate(list(self.strips(path, (slice(0, rows), slice(0, cols)))))
 
+    def read_part(self, path: str, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Return a part of a layer; see ``model.OpenGranule``."""
+        pixels: NDArray[Any] = self.read_layer(path)[part]
+        return pixels
+
     def strips(self, path: str, window: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
         """Yield rows of a window of a layer, whole chunks at a time; see ``model.OpenGranule``."""
         layer = self.content.layers[path]

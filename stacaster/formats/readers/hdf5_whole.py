@@ -57,6 +57,11 @@ class WholeHdf5(OpenHdf5):
         """Raise: no layer is offered."""
         raise ReadError("the images of this file are not read", granule=path)
 
+    def read_part(self, path: str, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Return a part of a layer; see ``model.OpenGranule``."""
+        pixels: NDArray[Any] = self.read_layer(path)[part]
+        return pixels
+
     def strips(self, path: str, _: tuple[slice, slice]) -> Iterator[NDArray[Any]]:
         """Raise: no layer is offered."""
         raise ReadError("the images of this file are not read", granule=path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -225,9 +226,7 @@ def _strips(dataset: Any) -> Iterator[Any]:
 def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
     """Return what the fields of an open file say otherwise than they should."""
     band, geobox = scene_band.band, scene_band.geobox
-    has_crs = bool(scene_band.gcps) or (
-        dataset.crs is not None and dataset.crs == rasterio.crs.CRS.from_user_input(str(geobox.crs))
-    )
+    has_crs = bool(scene_band.gcps) or (dataset.crs is not None and _is_same_crs(dataset.crs, str(geobox.crs)))
     # GDAL states the nodata value as a pixel holds it: 1e20 of float32 is not 1e20.
     nodata = None if band.nodata is None else np.dtype(band.data_type).type(band.nodata).item()
     found = {
@@ -252,3 +251,15 @@ def _same_number(read: float | None, meant: int | float | None) -> bool:
     if read is None or meant is None:
         return read is None and meant is None
     return bool(read == meant or (np.isnan(read) and np.isnan(meant)))
+
+
+def _is_same_crs(stored: Any, wanted: str) -> bool:
+    """Tell whether two CRSs are one; GeoTIFF keeps the numbers of some projections and not their names."""
+    if stored == rasterio.crs.CRS.from_user_input(wanted):
+        return True
+    from pyproj import CRS
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        texts = [CRS.from_user_input(entry).to_proj4() for entry in (stored.to_wkt(), wanted)]
+    return bool(texts[0]) and texts[0] == texts[1]

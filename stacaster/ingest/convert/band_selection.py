@@ -10,6 +10,7 @@ from stacaster.errors import ReadError
 from stacaster.geo import georef
 from stacaster.geo.hulls import HullOf
 from stacaster.ingest.convert.native_files import touches
+from stacaster.ingest.convert.views import image_shape, view_strips
 from stacaster.model import PARTS, GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
 
 if TYPE_CHECKING:
@@ -98,8 +99,11 @@ def reading(granule: OpenGranule, band: SceneBand, hull: HullOf) -> Callable[[],
     def read() -> Iterator[NDArray[Any]]:
         import numpy as np
 
-        rows, cols = (slice(0, int(size)) for size in granule.content.layers[band.layer].shape)
-        for strip in granule.strips(band.layer, band.window or (rows, cols)):
+        shape = granule.content.layers[band.layer].shape
+        rows, cols = (slice(0, size) for size in image_shape(shape, band.view.orientation if band.view else None))
+        window = band.window or (rows, cols)
+        strips = granule.strips(band.layer, window) if band.view is None else view_strips(granule, band, window)
+        for strip in strips:
             taken: NDArray[Any] = strip
             if band.part == "amplitude":
                 taken = np.abs(strip)

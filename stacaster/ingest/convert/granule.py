@@ -18,11 +18,13 @@ import shapely  # noqa: F401
 
 from stacaster import products
 from stacaster.catalog import stac, store
+from stacaster.catalog.merged_collections import granule_collection
 from stacaster.errors import ReadError, UsageError
 from stacaster.formats.readers import open_tracks
 from stacaster.geo import georef
 from stacaster.geo.areas import box_around
 from stacaster.geo.hulls import HullOf
+from stacaster.geo.outlines import footprint_of
 from stacaster.geotiff.cog import PROFILES, CogJob, write_cogs
 from stacaster.geotiff.quicklooks import WrittenBands, write_quicklooks
 from stacaster.ingest.convert import existing_item
@@ -161,7 +163,8 @@ class Conversion:
     def _result(self, scene: Scene) -> dict[str, Any]:
         item_id = store.safe_id(scene.id)
         named = {"product": self.product.name, "collection": self.product.collection_id, "item_id": item_id}
-        return {**named, "notes": list(scene.notes)}
+        document = {"document": granule_collection(self.product)} if self.product.is_generic else {}
+        return {**named, "notes": list(scene.notes), **document}
 
     def _folder(self, scene: Scene) -> Path:
         """Return where the catalog has the item."""
@@ -276,7 +279,7 @@ def _place(scene: Scene, hulls: Sequence[HullOf], content: GranuleContent) -> tu
     if scene.footprint is not None:
         return dict(scene.footprint), box_around(scene.footprint)
     try:
-        return georef.footprint([(band.geobox, hull.result()) for band, hull in zip(scene.bands, hulls, strict=True)])
+        return footprint_of([(band.geobox, hull.result()) for band, hull in zip(scene.bands, hulls, strict=True)])
     except georef.GeoreferencingError as error:
         raise ReadError(str(error), granule=content.name) from error
 
@@ -286,6 +289,8 @@ def _lineage(product: Product, content: GranuleContent) -> str:
     of = f"of {product.short_name} {product.version} ({names}) copied unchanged to"
     if product.files and not product.bands:
         return f"{product.short_name} {product.version} ({names}) taken in as it came"
+    if product.is_generic:
+        of = f"of {product.short_name} {product.version} ({names}) written north up, unchanged but for fill values, to"
     return f"Points {of} GeoParquet and verified" if product.tables else f"Pixels {of} one COG per band and verified"
 
 

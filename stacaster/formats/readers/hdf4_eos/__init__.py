@@ -12,13 +12,12 @@ from pyhdf.SD import SD, SDC
 
 from stacaster.errors import ReadError
 from stacaster.formats.granule_files import Closing, only_file
-from stacaster.formats.metadata.gctp import GridError, grid_geobox
-from stacaster.formats.metadata.sidecars import read_ecs_sidecar
+from stacaster.formats.metadata.sidecars import read_sidecars
 from stacaster.formats.readers.hdf4_eos.direct import DirectFile
+from stacaster.formats.readers.hdf4_eos.fields import Merged, StoredField, place_fields
 from stacaster.formats.readers.hdf4_eos.layout import LayoutError, check_layout
 from stacaster.formats.readers.hdf4_eos.structure import read_metadata, read_text, read_vgroups
 from stacaster.model import GranuleContent, Lattice, Layer
-from stacaster.model.metadata import OdlObject
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,12 +54,15 @@ class Hdf4Granule(Closing):
     """An open HDF-EOS2 file; see ``model.OpenGranule``."""
 
     content: GranuleContent
+    _all: Mapping[str, Layer]
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._sd: Any = None
         self._direct: DirectFile | None = None
-        sidecar = read_ecs_sidecar(path)
+        self._sidecars = read_sidecars(path)
+        self._merged: Mapping[str, Merged] = {}
+        self._last: tuple[str, NDArray[Any]] | None = None
         try:
             elements = check_layout(path)
             self._sd = SD(str(path), SDC.READ)
@@ -71,7 +73,7 @@ class Hdf4Granule(Closing):
             raise ReadError(f"the HDF4 library cannot open it: {error}", granule=path.name) from error
         try:
             self._indexes: dict[str, int] = {}
-            self.content = self._read_content(path, sidecar)
+            self.content = self._read_content(path)
         except HDF4Error as error:
             self.close()
             raise ReadError(f"the HDF4 library cannot read its structure: {error}", granule=path.name) from error
@@ -90,7 +92,21 @@ class Hdf4Granule(Closing):
 
     def read_layer(self, path: str) -> NDArray[Any]:
         """Return all pixels of a layer in their stored type; see ``model.OpenGranule``."""
-        layer = self.content.layers[path]
+        merged = self._merged.get(path)
+        if merged is not None:
+            part: NDArray[Any] = self._stored(merged.path)[merged.index]
+            return part
+        return self._stored(path)
+
+    def read_part(self, path: str, part: tuple[int | slice, ...]) -> NDArray[Any]:
+        """Return a part of a layer; see ``model.OpenGranule``. Planes of one field are read once."""
+        if self._last is None or self._last[0] != path:
+            self._last = (path, self.read_layer(path))
+        pixels: NDArray[Any] = self._last[1][part]
+        return pixels
+
+    def _stored(self, path: str) -> NDArray[Any]:
+        layer = self._all[path]
         size = int(np.prod(layer.shape, dtype=np.int64)) * np.dtype(layer.data_type).itemsize
         if size > MAX_LAYER_BYTES:
             text = f"{path} declares {size / 2**30:.1f} GiB, more than the limit of {MAX_LAYER_BYTES / 2**30:.0f} GiB"
@@ -127,29 +143,34 @@ class Hdf4Granule(Closing):
         except (HDF4Error, ValueError) as error:
             raise ReadError(f"the pixels of {path} cannot be read: {error}", granule=self._name) from error
 
-    def _read_content(self, path: Path, sidecar: Mapping[str, Any] | None) -> GranuleContent:
+    def _read_content(self, path: Path) -> GranuleContent:
         objects, attributes = read_metadata(self._attributes(), path.name)
         structure = [item for item in objects if item.document.lower() == "structmetadata"]
         groups, members = read_vgroups(path)
-        layers: dict[str, Layer] = {}
+        fields: list[StoredField] = []
         count, _ = self._sd.info()
         for index in range(count):
-            layer = self._layer(index, members, structure)
-            if layer is not None:
-                self._indexes[layer.path] = index
-                layers[layer.path] = layer
+            field = self._field(index, members)
+            if field is not None:
+                self._indexes[field.path] = index
+                fields.append(field)
         named = {str(item.value): "swath" for item in structure if item.name == "SwathName"}
         named |= {str(item.value): "grid" for item in structure if item.name == "GridName"}
+        placed = place_fields(fields, structure, self._axis)
+        self._all, self._merged = placed.stored, placed.merged
         return GranuleContent(
             reader="hdf4_eos",
             files=(path,),
-            layers=layers,
+            layers=placed.layers,
             groups=groups | named,
             attributes=attributes,
             objects=objects,
-            lattices=self._lattices(layers),
-            sidecars={} if sidecar is None else {"ecs": sidecar},
+            lattices=self._lattices(placed.stored),
+            sidecars=self._sidecars,
         )
+
+    def _axis(self, path: str) -> NDArray[Any]:
+        return self._pixels(path)
 
     def _lattices(self, layers: Mapping[str, Layer]) -> dict[str, Lattice]:
         """Read the positions of each swath that gives few of them."""
@@ -171,41 +192,24 @@ class Hdf4Granule(Closing):
             found.append((name, read_text(self._sd, index, length) if kind == SDC.CHAR else attribute.get()))
         return found
 
-    def _layer(self, index: int, members: Mapping[int, str], structure: Sequence[OdlObject]) -> Layer | None:
-        """Describe one scientific data set; coordinate variables are no layers."""
+    def _field(self, index: int, members: Mapping[int, str]) -> StoredField | None:
+        """Describe one scientific data set; None for one without numbers."""
         dataset = self._sd.select(index)
         try:
-            if dataset.iscoordvar():
-                return None
             name, rank, dims, kind, _ = dataset.info()
-            shape = tuple(int(size) for size in (dims if rank > 1 else [dims]))
-            group = members.get(dataset.ref()) or _group_of_dimensions([dataset.dim(i).info()[0] for i in range(rank)])
-            attributes = dataset.attributes()
+            names = tuple(str(dataset.dim(i).info()[0]) for i in range(rank))
+            found = StoredField(
+                name=name,
+                group=members.get(dataset.ref()) or _group_of_dimensions(names),
+                shape=tuple(int(size) for size in (dims if rank > 1 else [dims])),
+                data_type=_TYPES.get(kind, ""),
+                dims=names,
+                attributes=dataset.attributes(),
+                is_axis=bool(dataset.iscoordvar()),
+            )
         finally:
             dataset.endaccess()
-        if kind not in _TYPES:
-            return None
-        geobox, extra = None, {}
-        if any(item.name == "GridName" and item.value == group for item in structure):
-            try:
-                geobox = grid_geobox(group, structure, shape)
-            except GridError as error:
-                extra = {"geobox_problem": str(error)}
-        path = f"{group}/{name}" if group else name
-        return Layer(
-            path=path,
-            name=name,
-            group=group,
-            shape=shape,
-            data_type=_TYPES[kind],
-            nodata=_scalar(attributes.get("_FillValue")),
-            geobox=geobox,
-            attributes=attributes | extra,
-        )
-
-
-def _scalar(value: Any) -> int | float | None:
-    return value if isinstance(value, (int, float)) else None
+        return found if found.data_type else None
 
 
 def _group_of_dimensions(names: Sequence[str]) -> str:

@@ -54,7 +54,7 @@ def read_metadata(attributes: list[tuple[str, Any]], granule: str) -> tuple[list
         Objects of all ODL attributes, in file order, and the other attributes by name.
 
     Raises:
-        ReadError: An ODL attribute does not parse; the message names it and the line.
+        ReadError: ``StructMetadata`` does not parse; the message names the line.
     """
     texts: dict[str, str] = {}
     plain: dict[str, Any] = {}
@@ -73,12 +73,15 @@ def read_metadata(attributes: list[tuple[str, Any]], granule: str) -> tuple[list
         try:
             objects += parse_odl(text, document=document)
         except OdlError as error:
-            raise ReadError(f"the metadata attribute {document} is damaged: {error}", granule=granule) from error
+            if document.lower() == "structmetadata":
+                raise ReadError(f"the metadata attribute {document} is damaged: {error}", granule=granule) from error
+            # Without it the pixels still lie where they lie.
+            plain[document] = text
     return objects, plain
 
 
 def _is_whole(text: str) -> bool:
-    return text.rstrip("\0 \r\n\t").endswith("END")
+    return text.rstrip("\0 \r\n\t;").endswith("END")
 
 
 def read_vgroups(path: Path) -> tuple[dict[str, str], dict[int, str]]:
