@@ -10,15 +10,20 @@ from pathlib import Path
 
 import stacaster
 
+_MARK = ".stacaster-demo"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", default="demo", type=Path, help="folder for everything the demo makes")
     folder = parser.parse_args().folder
     started = time.monotonic()
-    if folder.exists():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
+        sys.exit(f"{folder} holds files that no demo made; name a new folder")
+    if folder.is_dir():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
+    (folder / _MARK).touch()
 
     say("1. simulated ASTER L1T granules over South Australia")
     granules = stacaster.sample_data(folder / "granules")

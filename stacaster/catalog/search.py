@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.catalog import item_table
+from stacaster.catalog.item_footprint import footprint_of
 from stacaster.errors import CatalogError, LeftOutWarning, NothingFoundError
 from stacaster.geo.shapes import box_shape
 from stacaster.model.options import LoadOptions
@@ -80,7 +81,7 @@ class ItemSearch:
                     continue  # removed by another process since the search
                 geometry: Any = None
                 if shape is not None or box is not None:
-                    geometry = shapely.geometry.shape(document["geometry"])
+                    geometry = shapely.geometry.shape(footprint_of(document["geometry"], None).geometry)
                 item = pystac.Item.from_dict(document, migrate=False)
             except (CatalogError, *odd) as error:
                 reason = error if isinstance(error, CatalogError) else damaged(self.root, entry.href, error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.catalog import item_table
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.csv_files import write_csv
@@ -52,10 +53,8 @@ def _item_collection(search: ItemSource, path: Path) -> None:
 
 
 def _parquet(search: ItemSource, path: Path) -> None:
-    import stac_geoparquet.arrow as stac_arrow
-
     documents = [item.to_dict(transform_hrefs=False) for item in search.items()]
-    stac_arrow.to_parquet(stac_arrow.parse_stac_items_to_arrow(documents).read_all(), path, write_page_checksum=True)
+    item_table.write_items_parquet(item_table.parse_items(documents), path)
 
 
 def _csv(search: ItemSource, path: Path) -> None:

@@ -255,6 +255,24 @@ def test_stac_geoparquet_of_other_makers(form: str, tmp_path: Path) -> None:
     assert form != "ours" or item.properties["mixed"] == [1, "a"]
 
 
+def test_what_a_search_writes_comes_in_again_whatever_it_says(tmp_path: Path) -> None:
+    odd: list[Any] = [{"mixed": [1, "a"], "type": "t"}, {"mixed": 5}, {"Mixed": {"a": [{}]}}, {}]
+    documents = [foreign(f"i{n}", properties=p, collection=f"c{n % 2}") for n, p in enumerate(odd)]
+    documents[1] |= {"geometry": {"type": "Point", "coordinates": [138.5, -31.5]}, "assets": {}}
+    documents[2]["geometry"] = {"type": "GeometryCollection", "geometries": [polygon(), documents[1]["geometry"]]}
+    _, catalog = take(tmp_path / "in", documents)
+    for form in ("parquet", "json"):
+        catalog.search().write(tmp_path / f"out.{form}")
+        report = stacaster.import_items(tmp_path / f"out.{form}", catalog=tmp_path / form)
+        assert len(report.ingested) == 4, report.failed
+        again = {item.id: item for item in stacaster.open_catalog(tmp_path / form).search().items()}
+        for item in catalog.search().items():
+            other = again[item.id]
+            assert (other.geometry, other.bbox) == (item.geometry, item.bbox)
+            own = {key: value for key, value in item.properties.items() if key != "stacaster:fingerprint"}
+            assert {key: other.properties.get(key) for key in own} == own
+
+
 # Files and links.
 
 

@@ -508,3 +508,44 @@ def test_summary_over_the_antimeridian(tmp_path: Path) -> None:
     items = [place(make_item(1), [178.0, 0.0, -179.0, 1.0]), place(make_item(2), [-178.5, 2.0, -177.0, 3.0])]
     item_table.build_database(tmp_path / "a", {"aster-l1t-003": item_table.merge_items(None, items)})
     assert item_table.summarise(tmp_path / "a", "aster-l1t-003").bboxes[0] == [178.0, 0.0, -177.0, 3.0]
+
+
+def test_items_written_beyond_180_degrees_are_found(tmp_path: Path) -> None:
+    items = [
+        place(make_item(1), [-181.0, 0.0, -179.0, 1.0]),
+        place(make_item(2), [179.5, 2.0, 181.0, 3.0]),
+        make_item(3),
+    ]
+    for item, box in zip(items[:2], ([-181.0, 0.0, -179.0, 1.0], [179.5, 2.0, 181.0, 3.0]), strict=True):
+        west, south, east, north = box
+        ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+        item["geometry"] = {"type": "Polygon", "coordinates": [ring]}
+    item_table.build_database(tmp_path / "a", {"aster-l1t-003": item_table.merge_items(None, items)})
+    cases: list[tuple[tuple[float, float, float, float], list[str]]] = [
+        ((179.2, 0.1, 179.9, 0.9), ["item-00001"]), ((-179.9, 0.1, -179.2, 0.9), ["item-00001"]),
+        ((-179.9, 2.1, -179.2, 2.9), ["item-00002"]), ((179.2, 0.1, -179.2, 2.9), ["item-00001", "item-00002"]),
+        ((178.0, 0.1, 178.9, 2.9), []),
+    ]  # fmt: skip
+    for asked, wanted in cases:
+        found = item_table.find_items(tmp_path / "a", item_table.ItemQuery(bbox=asked))
+        assert sorted(entry.id for entry in found) == wanted, asked
+
+
+def test_parquet_is_valid_geoparquet(tmp_path: Path) -> None:
+    items = [make_item(1), make_item(2), make_item(3), place(make_item(4), [170.0, 0.0, -170.0, 1.0])]
+    items[1]["geometry"] = {"type": "Point", "coordinates": [1.0, 2.0]}
+    items[2]["geometry"] = {
+        "type": "GeometryCollection",
+        "geometries": [{"type": "Point", "coordinates": [1.0, 2.0, 3.0]}, items[0]["geometry"]],
+    }
+    path = tmp_path / "items.parquet"
+    table = item_table.merge_items(None, items)
+    item_table.write_items_parquet(table, path, collection=COLLECTION)
+    schema = pq.read_schema(path)
+    assert [field.name for field in schema.field("bbox").type] == ["xmin", "ymin", "xmax", "ymax"]
+    column = json.loads(schema.metadata[b"geo"])["columns"]["geometry"]
+    # GeoParquet 1.1 names the types that occur.
+    assert set(column["geometry_types"]) >= {"Polygon", "Point", "MultiPolygon"}
+    assert column["covering"]["bbox"]["ymax"] == ["bbox", "ymax"]
+    back = {item["id"]: item for item in item_table.table_to_items(pq.read_table(path))}
+    assert back["item-00002"] == items[1]

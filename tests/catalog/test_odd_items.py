@@ -29,6 +29,7 @@ ODD: list[dict[str, Any]] = [
     {"deep": {"a": {"b": 5, "c": [1.5]}}},
     {"deep": {"a": "text"}},
     {"proj:geometry": {"type": "Polygon", "coordinates": "none"}},
+    {"bare": [{}], "barer": {"a": {}}, "mixed": [[], [{}]]},
     {"": "empty name", "a.b": 1, 'quo"te': 2, "ünïcode": 3, "a b": 4},
     {"year": "x", "href": 1, "xmin": "x", "curve": 2, "assets_": 3},
 ]
@@ -56,12 +57,17 @@ def by_id(items: Any) -> dict[str, Any]:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(order=st.permutations(range(len(ODD))), cut=st.integers(0, len(ODD) - 1))
-def test_whatever_items_say_comes_back(order: list[int], cut: int) -> None:
+def test_whatever_items_say_comes_back(tmp_path_factory: pytest.TempPathFactory, order: list[int], cut: int) -> None:
     items = [odd_items()[number] for number in order]
     table = None
     for part in (items[:cut], items[cut:]):
         table = item_table.merge_items(table, part) if part else table
     assert table is not None
+    path = tmp_path_factory.mktemp("odd") / "items.parquet"
+    item_table.write_items_parquet(table, path)
+    assert by_id(item_table.table_to_items(item_table.read_items_parquet(path))) == by_id(
+        map(without_nulls, odd_items())
+    )
     assert by_id(item_table.table_to_items(table)) == by_id(map(without_nulls, odd_items()))
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FIRST = ("id", "collection", "datetime", "start_datetime", "end_datetime", "bbox", "geometry")
+# GeoParquet wants the sides of a box in this order.
+_SIDES = ("xmin", "ymin", "zmin", "xmax", "ymax", "zmax")
 _HILBERT_BITS = 16
 
 
@@ -28,7 +30,10 @@ def arrange(table: pa.Table) -> pa.Table:
     there = [field.name for field in table.schema if not pa.types.is_struct(field.type) or field.type.num_fields]
     names = [name for name in _FIRST if name in there]
     names += sorted(set(there) - set(names))
-    columns = [_sorted_fields(_one_chunk(table[name])) for name in names]
+    columns = [
+        _box_in_order(_one_chunk(table[name])) if name == "bbox" else _sorted_fields(_one_chunk(table[name]))
+        for name in names
+    ]
     arranged = pa.table(dict(zip(names, columns, strict=True)))
     return arranged.take(_order(arranged))
 
@@ -36,6 +41,13 @@ def arrange(table: pa.Table) -> pa.Table:
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     joined = column.combine_chunks()
     return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _box_in_order(array: pa.StructArray) -> pa.Array:
+    names = [name for name in _SIDES if array.type.get_field_index(name) >= 0]
+    children = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
+    mask = array.is_null() if array.null_count else None
+    return pa.StructArray.from_arrays([children[name] for name in names], names=names, mask=mask)
 
 
 def _sorted_fields(array: pa.Array) -> pa.Array:

@@ -91,7 +91,9 @@ class _Seen:
         if most == "list":
             return pa.list_(pa.null() if self.parts is None else self.parts.type())
         if most == "struct":
-            return pa.struct([(name, part.type()) for name, part in self.fields.items()])
+            # Parquet knows no object without fields.
+            fields = [(name, part.type()) for name, part in self.fields.items()]
+            return pa.struct(fields) if fields else pa.null()
         return {"text": pa.string(), "bool": pa.bool_(), "bytes": pa.binary()}[most]
 
 
@@ -110,7 +112,16 @@ def common_type(rows: Iterable[Mapping[str, Any]]) -> pa.StructType:
         wanted = pa.string() if name in TIMES else STAC_TYPES.get(name)
         if wanted is not None and not is_of_type(kind, wanted):
             fields[name] = wanted
+    if "assets" in fields and pa.types.is_null(fields["assets"]):
+        fields["assets"] = pa.struct([])
     return pa.struct(list(fields.items()))
+
+
+def has_bare_objects(kind: pa.DataType) -> bool:
+    """Tell whether a type has an object without fields inside, which parquet cannot hold."""
+    if pa.types.is_struct(kind):
+        return not kind.num_fields or any(has_bare_objects(part.type) for part in kind)
+    return pa.types.is_list(kind) and has_bare_objects(kind.value_type)
 
 
 def merged_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:

@@ -78,8 +78,10 @@ class Tables:
 
     @cached_property
     def crossing(self) -> NDArray[np.float64]:
-        """West, south, east and north of items across the antimeridian, one row each side of the boxes."""
-        boxes = f"select distinct xmin, ymin, xmax, ymax from {self.source} where xmin > xmax"  # noqa: S608 - quoted
+        """West, south, east, north of items across or beyond the antimeridian, a row each side of the boxes."""
+        boxes = (
+            f"select distinct xmin, ymin, xmax, ymax from {self.source} where xmin > xmax or xmin < -180 or xmax > 180"  # noqa: S608 - quoted
+        )
         return np.array(self.raw.cursor().execute(boxes).fetchall(), dtype="float64").reshape(-1, 4).T
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import stac_geoparquet.arrow as stac_arrow
 
 from stacaster.catalog.item_table.canonical_order import arrange
 from stacaster.catalog.item_table.rows import conform, join
@@ -24,6 +25,11 @@ PART_ROWS = 50_000
 _ROW_GROUP = 5_000
 # Hrefs and checksums are all different, and zstd finds what repeats: dictionaries made files larger and slower.
 _WRITTEN: dict[str, Any] = {"compression": "zstd", "use_dictionary": False}
+_GEOMETRIES = {
+    1: "Point", 2: "LineString", 3: "Polygon", 4: "MultiPoint", 5: "MultiLineString", 6: "MultiPolygon",
+    7: "GeometryCollection",
+}  # fmt: skip
+_STAC_GEOPARQUET = "1.0.0"
 _NAME = re.compile(r"items(?:-(\d{4,}))?\.parquet")
 
 
@@ -93,12 +99,44 @@ def write_rows(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="lz4")
 
 
-def write_items_parquet(table: pa.Table, path: Path, *, collection: Mapping[str, Any]) -> None:
-    """Write a part as stac-geoparquet 1.1 with the collection in its metadata."""
-    collections = {str(collection["id"]): dict(collection)}
-    # One row group is written for each chunk of the table.
-    chunked = pa.Table.from_batches(table.to_batches(max_chunksize=_ROW_GROUP), schema=table.schema)
-    stac_arrow.to_parquet(chunked, path, collections=collections, **_WRITTEN)
+def write_items_parquet(table: pa.Table, path: Path, *, collection: Mapping[str, Any] | None = None) -> None:
+    """Write rows as stac-geoparquet and GeoParquet 1.1, with the collection in the metadata."""
+    collections = {} if collection is None else {str(collection["id"]): dict(collection)}
+    # Parquet has no structs without fields, such as the assets of items that have none.
+    bare = [field.name for field in table.schema if pa.types.is_struct(field.type) and not field.type.num_fields]
+    table = table.drop_columns(bare)
+    metadata = {
+        "geo": json.dumps(_geo_metadata(table)),
+        "stac-geoparquet": json.dumps({"version": _STAC_GEOPARQUET, "collections": collections}),
+    }
+    with pq.ParquetWriter(path, table.schema.with_metadata(metadata), **_WRITTEN) as writer:
+        writer.write_table(table, row_group_size=_ROW_GROUP)
+
+
+def _geo_metadata(table: pa.Table) -> dict[str, Any]:
+    column = {
+        "encoding": "WKB",
+        "geometry_types": _geometry_types(table["geometry"]),
+        "crs": _degrees(),
+        "edges": "planar",
+        "covering": {"bbox": {side: ["bbox", side] for side in ("xmin", "ymin", "xmax", "ymax")}},
+    }
+    return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+
+@cache
+def _degrees() -> dict[str, Any]:
+    from pyproj import CRS
+
+    return CRS.from_epsg(4326).to_json_dict()
+
+
+def _geometry_types(column: pa.ChunkedArray) -> list[str]:
+    """Return the types of geometries (WKB) as GeoParquet names them."""
+    # Byte order is that of this program: the type stands in the four bytes after the first.
+    kinds = {int.from_bytes(wkb[1:5], "little") for wkb in column.to_pylist()}
+    plain = [(_GEOMETRIES[kind % 1000], " Z" if kind // 1000 in (1, 3) else "") for kind in kinds]
+    return sorted(f"{name}{dimension}" for name, dimension in plain)
 
 
 def name_addresses(path: Path, address: str) -> None:

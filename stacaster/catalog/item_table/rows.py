@@ -18,6 +18,7 @@ from stacaster.catalog.item_table.column_types import (
     STAC_TYPES,
     TIMES,
     common_type,
+    has_bare_objects,
     is_of_type,
     merged_schema,
 )
@@ -175,11 +176,19 @@ def _pack_outline(fields: dict[str, Any], rest: dict[str, Any]) -> None:
 _RESERVED = ITEM_FIELDS | {REMAINDER, "properties"}
 
 
+def _is_sound(field: pa.Field) -> bool:
+    """Tell whether a column has the type that STAC gives it, and one that parquet can hold."""
+    is_bare = field.type.num_fields == 0 and field.name == "assets"
+    return is_of_type(field.type, STAC_TYPES.get(field.name, field.type)) and (
+        is_bare or not has_bare_objects(field.type)
+    )
+
+
 def _columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.Table:
     if schema is None:
         try:
             table = pa.Table.from_struct_array(pa.array(rows))
-            if all(is_of_type(kind.type, STAC_TYPES.get(kind.name, kind.type)) for kind in table.schema):
+            if all(_is_sound(kind) for kind in table.schema):
                 return table
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             pass  # The rows contradict each other, or one holds what no column can.
@@ -274,8 +283,10 @@ def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _geojson(shape: Any) -> dict[str, Any]:
-    found = shapely.geometry.mapping(shape)
-    return {**found, "coordinates": _listed(found["coordinates"])}
+    if shape.geom_type == "GeometryCollection":
+        return {"type": shape.geom_type, "geometries": [_geojson(part) for part in shape.geoms]}
+    mapped = shapely.geometry.mapping(shape)
+    return {**mapped, "coordinates": _listed(mapped["coordinates"])}
 
 
 def _listed(value: Any) -> Any:
