@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from stacaster import cube
 from stacaster.catalog.common_grid import with_grid
 from stacaster.cube.area import find_place
+from stacaster.cube.band_model import prepare_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
-from stacaster.cube.selection import CHUNKS, assets_of, band_names
+from stacaster.cube.selection import CHUNKS
 from stacaster.errors import NothingFoundError
-from stacaster.model.names import Names
+from stacaster.model.names import Names, as_names
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -71,9 +72,10 @@ def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:
     items = list(search.items())
     if not items:
         raise NothingFoundError("the search found nothing, so there is no grid")
-    keys = list(band_names(bands, assets_of(items)).values())
+    names, items = prepare_items(items, as_names(bands, "bands"))
+    keys = list(names.values())
     if bands is None:
-        sizes = pixel_sizes(items, keys)
+        sizes = {key: _pixel_size(items, key) for key in keys}
         keys = [key for key in keys if sizes[key] == min(sizes.values())]
     box = search.bbox
     if search.intersects is not None:
@@ -83,14 +85,13 @@ def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:
 
 def pixel_sizes(items: Sequence[pystac.Item], bands: Sequence[str]) -> dict[str, float]:
     """Return the smallest width of the pixels of bands, by name, in units of their CRS."""
-    names = band_names(bands, assets_of(items))
-    return {
-        name: min(
-            (abs(box.transform.a) for item in items if (box := asset_geobox(item, key)) is not None),
-            default=float("inf"),
-        )
-        for name, key in names.items()
-    }
+    names, prepared = prepare_items(items, bands)
+    return {name: _pixel_size(prepared, key) for name, key in names.items()}
+
+
+def _pixel_size(items: Sequence[pystac.Item], key: str) -> float:
+    boxes = (asset_geobox(item, key) for item in items)
+    return min((abs(box.transform.a) for box in boxes if box is not None), default=float("inf"))
 
 
 def _widened(west: float, south: float, east: float, north: float) -> tuple[float, float, float, float]:

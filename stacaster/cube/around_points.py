@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.cube.point_pixels import crs_of_file, is_code, read_window, turned
 from stacaster.cube.units import Constants, convert_values
 from stacaster.errors import LoadError, ReadError, UsageError, nearest
 from stacaster.geotiff.opening import open_raster
@@ -95,16 +96,18 @@ def _around_file(
 
     try:
         with open_raster(sign(item.assets[key].href)) as dataset:
-            x, y = transform("EPSG:4326", dataset.crs, lon, lat)
+            crs = crs_of_file(dataset, item, key)
+            x, y = transform("EPSG:4326", crs, turned(lon, dataset, crs), lat)
             columns, rows = ~dataset.transform * np.array([x, y])
-            own = item.assets[key].extra_fields.get("nodata")
-            nodata = dataset.nodata if own is None or own == "nan" else own
+            fields = item.assets[key].extra_fields
+            if is_code(item, key) and set(circle.statistics) - {"count"}:
+                raise UsageError(
+                    f"{key} holds codes of classes, of which there is no {circle.statistics[-1]}; ask for count"
+                )
 
-            def values_of(stored: NDArray[Any]) -> NDArray[np.float64]:
-                values = stored.astype("float64")
-                if nodata is not None:
-                    values[values == nodata] = np.nan
-                if circle.units == "dn":
+            def values_of(window: Any) -> NDArray[np.float64]:
+                values = read_window(dataset, window, fields)
+                if circle.units == "dn" or is_code(item, key):
                     return values
                 return convert_values(values, item, key, circle.units, circle.constants).astype("float64")
 
@@ -134,7 +137,7 @@ def around(
     *,
     radius: float,
     statistics: Sequence[str],
-    values_of: Callable[[NDArray[Any]], NDArray[np.float64]],
+    values_of: Callable[[Any], NDArray[np.float64]],
 ) -> dict[str, NDArray[np.float64]]:
     """Return statistics around points.
 
@@ -143,7 +146,7 @@ def around(
         places: Rows and columns of the points, as fractions of pixels, and their latitudes.
         radius: Metres.
         statistics: Names of ``STATISTICS``.
-        values_of: Turns stored pixels into values, NaN for no data.
+        values_of: Gives the values of a window of pixels, NaN for no data.
 
     Returns:
         One array a statistic: NaN where no pixel is valid (``count``: 0), all NaN where a point lies outside.
@@ -174,17 +177,16 @@ def around(
 
 
 def _circle(
-    dataset: Any, row: float, column: float, reach: tuple[float, float], values_of: Callable[[NDArray[Any]], Any]
+    dataset: Any, row: float, column: float, reach: tuple[float, float], values_of: Callable[[Any], Any]
 ) -> NDArray[np.float64]:
     from rasterio.windows import Window
 
     height, width = dataset.shape
     top, bottom = max(0, math.floor(row - reach[0])), min(height, math.ceil(row + reach[0]))
     left, right = max(0, math.floor(column - reach[1])), min(width, math.ceil(column + reach[1]))
-    stored = dataset.read(1, window=Window(left, top, right - left, bottom - top))
     down = (np.arange(top, bottom) + 0.5 - row) / reach[0]
     across = (np.arange(left, right) + 0.5 - column) / reach[1]
     inside = down[:, None] ** 2 + across[None, :] ** 2 <= 1
-    values = values_of(stored[inside])
+    values = values_of(Window(left, top, right - left, bottom - top))[inside]
     kept: NDArray[np.float64] = values[~np.isnan(values)]
     return kept

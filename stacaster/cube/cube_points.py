@@ -51,7 +51,8 @@ def rows_of_cube(
     from pyproj import Transformer
 
     box = cube.odc.geobox
-    if box is None or box.crs is None:
+    is_on_grid = box is not None and box.crs is not None and set(box.dimensions) <= set(cube.dims)
+    if not is_on_grid:
         raise LoadError("the cube has no grid: no CRS, or no coordinates of pixels")
     names = _names(cube, bands)
     # Names that the cube has: degrees may be called y and x, too.

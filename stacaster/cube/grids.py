@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
+from stacaster.cube.band_model import prepare_items
 from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import checked_options, load
-from stacaster.cube.selection import assets_of, band_names
 from stacaster.errors import NothingFoundError, UsageError
+from stacaster.model.names import as_names
 from stacaster.model.options import LoadOptions
 from stacaster.products import of_collection
 
@@ -69,7 +70,8 @@ def check_grid(items: Iterable[pystac.Item], *, bands: str | Sequence[str] | Non
     chosen = read_items(items)
     if not chosen:
         raise NothingFoundError("there is no item to check")
-    return [_check(chosen, key) for key in band_names(bands, assets_of(chosen)).values()]
+    names, prepared = prepare_items(chosen, as_names(bands, "bands"))
+    return [_check(prepared, key) for key in names.values()]
 
 
 def _check(items: Sequence[pystac.Item], key: str) -> GridCheck:
@@ -130,7 +132,7 @@ def load_tree(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> x
     chosen = read_items(items)
     if not chosen:
         raise NothingFoundError("there is no item to load")
-    names = band_names(given.pop("bands", None), assets_of(chosen))
+    names, _ = prepare_items(chosen, as_names(given.pop("bands", None), "bands"))
     parts: dict[str, list[str]] = defaultdict(list)
     for name, key in names.items():
         parts[_part(chosen, key)].append(name)

@@ -12,7 +12,8 @@ import numpy as np
 
 from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import asset_geobox
-from stacaster.cube.loading import Request, carry_out, checked_options, read_request
+from stacaster.cube.loading import carry_out, checked_options
+from stacaster.cube.request import Request, read_request
 from stacaster.cube.selection import CHUNKS, group_items
 from stacaster.model.options import LoadOptions
 from stacaster.model.stac_terms import numpy_type
@@ -107,8 +108,11 @@ def plan(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> LoadPl
 def _piece(request: Request, chunk: Sequence[int], types: Sequence[np.dtype[Any]]) -> int:
     """Return the bytes of one piece: its result, and two scenes in hand where scenes are joined one by one."""
     result = max(kind.itemsize for kind in types)
-    deepest = max(len(group) for group in group_items(request.items, request.groupby))
-    in_hand = 0 if deepest == 1 and not request.by_item else 2 * (result + 1)
+    wanted = request.wanted
+    groups = group_items(request.items, wanted.groupby, geobox=request.geobox, keep_order=wanted.keep_order)
+    deepest = max(len(group) for group in groups)
+    is_plain = wanted.units == "dn" and not (wanted.masking.names or wanted.source or wanted.n_obs)
+    in_hand = 0 if deepest == 1 and is_plain else 2 * (result + 1)
     return int(math.prod(chunk) * (result + in_hand))
 
 

@@ -10,10 +10,12 @@ import numpy as np
 
 from stacaster.analysis.bands import as_cube
 from stacaster.cube.around_points import Circle, around_item, checked, in_box
+from stacaster.cube.band_model import prepare_items
 from stacaster.cube.cube_points import rows_of_cube
+from stacaster.cube.grouping import moment_of
 from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
-from stacaster.cube.selection import assets_of, band_names, moment_of
+from stacaster.cube.point_pixels import crs_of_file, is_code, read_window, turned
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError, nearest
 from stacaster.geotiff.opening import open_raster
@@ -135,7 +137,7 @@ def _rows_of_items(
     asked: Asked,
     progress: Progress | None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    names = band_names(bands, assets_of(items))
+    names, items = prepare_items(items, as_names(bands, "bands"), scales=asked.units != "dn")
     parts = []
     for number, item in enumerate(items):
         if asked.circle is not None:
@@ -144,7 +146,7 @@ def _rows_of_items(
             part = _of_item(item, names, *where, method=asked.method)
             if part and asked.units != "dn":
                 part |= {name: convert_values(part[name], item, key, asked.units, asked.constants)
-                         for name, key in names.items()}  # fmt: skip
+                         for name, key in names.items() if not is_code(item, key)}  # fmt: skip
         if part:
             parts.append((item, part))
         if progress is not None:
@@ -210,19 +212,20 @@ def _of_file(
     from rasterio.warp import transform
 
     address = sign(item.assets[key].href)
+    if is_code(item, key):
+        method = "nearest"
     try:
         with open_raster(address) as dataset:
-            x, y = transform("EPSG:4326", dataset.crs, lon, lat)
+            crs = crs_of_file(dataset, item, key)
+            x, y = transform("EPSG:4326", crs, turned(lon, dataset, crs), lat)
             columns, rows = ~dataset.transform * np.array([x, y])
-            own = item.assets[key].extra_fields.get("nodata")
-            nodata = dataset.nodata if own is None else own
-            return _read_at(dataset, rows, columns, nodata=nodata, method=method)
+            return _read_at(dataset, rows, columns, fields=item.assets[key].extra_fields, method=method)
     except (rasterio.errors.RasterioError, ReadError) as error:
         raise LoadError(f"a file cannot be read: {item.id} {key}: {reason_of(error)}") from None
 
 
 def _read_at(
-    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, nodata: float | None, method: Method
+    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, fields: Mapping[str, Any], method: Method
 ) -> NDArray[np.float64]:
     """Return values at fractional pixel places (0.5 is the centre of the first pixel)."""
     result = np.full(rows.shape, np.nan)
@@ -240,12 +243,12 @@ def _read_at(
     order = np.argsort(blocks, kind="stable")
     starts = np.flatnonzero(np.diff(blocks[order], prepend=-1))
     for some in np.split(near[order], starts[1:]):
-        result[some] = _in_block(dataset, rows[some], columns[some], nodata=nodata, method=method)
+        result[some] = _in_block(dataset, rows[some], columns[some], fields=fields, method=method)
     return result
 
 
 def _in_block(
-    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, nodata: float | None, method: Method
+    dataset: Any, rows: NDArray[Any], columns: NDArray[Any], *, fields: Mapping[str, Any], method: Method
 ) -> NDArray[np.float64]:
     from rasterio.windows import Window
 
@@ -255,9 +258,7 @@ def _in_block(
     step = 1 if method == "bilinear" else 0
     top, left = max(0, int(first_row.min())), max(0, int(first_column.min()))
     bottom, right = min(height, int(first_row.max()) + step + 1), min(width, int(first_column.max()) + step + 1)
-    pixels = dataset.read(1, window=Window(left, top, right - left, bottom - top)).astype("float64")
-    if nodata is not None:
-        pixels[pixels == nodata] = np.nan
+    pixels = read_window(dataset, Window(left, top, right - left, bottom - top), fields)
 
     def at(row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
         # Beyond the outermost centres the outermost pixel goes on.

@@ -7,7 +7,7 @@ import secrets
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     import pystac
     from odc.geo.geobox import GeoBox
 
-Tell = Callable[["str | None", "str | None"], None]
-"""Told of one file: what is wrong, and why rasterio read it."""
+    from stacaster.cube.pipeline.plan import SceneBand
 
 Status = Literal["read", "failed", "absent", "outside", "unread"]
 """Pixels were read; a file could not be read; the item has no such band; nothing of it lies in the cube; it lies in a
@@ -42,6 +41,8 @@ class ReadOutcome:
     """Why it failed."""
     fallback: str | None = None
     """Why rasterio read it, or tried to, in place of stacaster's own reader; None where it did not."""
+    contradiction: str | None = None
+    """What item and file say differently, and what counts; None where they agree."""
 
 
 class LoadReport:
@@ -55,14 +56,15 @@ class LoadReport:
         self._items, self._keys = list(items), list(keys)
         self.name = f"stacaster-{secrets.token_hex(8)}"
         """Under this name workers tell of it."""
-        self.places: dict[str, tuple[str, str]] = {}
-        """Item id and asset key by address, as odc-stac opens it."""
         self._grid: GeoBox | None = None
         self._is_lazy = False
         self._lock = threading.Lock()
         self._read: set[tuple[str, str]] = set()
         self._failed: dict[tuple[str, str], str] = {}
         self._fallback: dict[tuple[str, str], str] = {}
+        self._contradictions: dict[tuple[str, str], list[str]] = {}
+        self.remarks: list[str] = []
+        """What was done differently from what was asked."""
 
     def note(self, place: tuple[str, str], *, problem: str | None = None, fallback: str | None = None) -> None:
         """Note that pixels were read, or that they could not be, and why rasterio did it."""
@@ -73,6 +75,15 @@ class LoadReport:
                 self._read.add(place)
             else:
                 self._failed[place] = problem
+
+    def contradict(self, place: tuple[str, str], texts: Sequence[str]) -> None:
+        """Note what item and file say differently."""
+        self._contradictions.setdefault(place, []).extend(texts)
+
+    def say(self, text: str) -> None:
+        """Note what is done differently from what was asked."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def on_grid(self, grid: GeoBox, *, is_lazy: bool) -> None:
         """Say which grid the cube has, and whether its pixels are read later."""
@@ -87,7 +98,7 @@ class LoadReport:
             events = distributed.get_client().get_events()
         except (ValueError, OSError):
             return
-        known = {_digest(address): place for address, place in self.places.items()}
+        known = {_digest("/".join((item.id, key))): (item.id, key) for item in self._items for key in self._keys}
         for topic, entries in events.items():
             for _, (digest, problem, fallback) in entries if str(topic).startswith(self.name) else ():
                 if digest in known:
@@ -117,7 +128,8 @@ class LoadReport:
                     status = "read"
                 elif self._is_outside(item, key):
                     status = "outside"
-                found.append(ReadOutcome(item.id, key, status, self._failed.get(place), self._fallback.get(place)))
+                found.append(ReadOutcome(item.id, key, status, self._failed.get(place), self._fallback.get(place),
+                                         "; ".join(self._contradictions.get(place, ())) or None))  # fmt: skip
         return found
 
     def of(self, status: Status) -> list[ReadOutcome]:
@@ -135,7 +147,9 @@ class LoadReport:
         known: tuple[Status, ...] = ("read", "failed", "absent", "outside", "unread")
         said = [status for status in known if status != "unread" or counts[status]]
         words = ", ".join(f"{counts[status]} {status}" for status in said)
-        return f"<LoadReport: {words}>"
+        odd = sum(entry.contradiction is not None for entry in self.outcomes)
+        more = "".join([f", {odd} with contradictions" if odd else "", *(f"; {text}" for text in self.remarks)])
+        return f"<LoadReport: {words}{more}>"
 
     def _repr_html_(self) -> str:
         table = self.to_dataframe().pivot_table(index="item_id", columns="band", values="status", aggfunc="first")
@@ -153,7 +167,7 @@ class ReportingDriver:
 
     def __init__(self, report: LoadReport, *, goes_on: bool, driver: Any) -> None:
         self._report: LoadReport | None = report
-        self._name, self.goes_on = report.name, goes_on
+        self.name, self.goes_on, self.is_quiet = report.name, goes_on, True
         self.inner = driver
 
     def __getstate__(self) -> dict[str, Any]:
@@ -161,35 +175,26 @@ class ReportingDriver:
         return {**self.__dict__, "_report": None}
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name in {"inner", "goes_on"}:
+        if name.startswith("_") or name in {"inner", "goes_on", "name", "is_quiet"}:
             raise AttributeError(name)
         return getattr(self.inner, name)
 
-    def open(self, src: Any, ctx: Any) -> Any:
-        """Return a reader for one file."""
-        reader = self.inner.open(src, ctx)
-        if not hasattr(reader, "left_to_rasterio"):
-            reader = _Checked(reader, src.uri)
-        return _Reader(reader, self._tell(src.uri), goes_on=self.goes_on)
-
-    def _tell(self, address: str) -> Tell:
-        def tell(problem: str | None, fallback: str | None) -> None:
-            if self._report is None:
-                _tell_scheduler(self._name, address, problem, fallback)
-            elif address in self._report.places:
-                self._report.note(self._report.places[address], problem=problem, fallback=fallback)
-
-        return tell
+    def note(self, scene: SceneBand, problem: str | None, fallback: str | None) -> None:
+        """Note what became of a file: what is wrong, and why rasterio read it."""
+        if self._report is None:
+            _tell_scheduler(self.name, "/".join(scene.place), problem, fallback)
+        else:
+            self._report.note(scene.place, problem=problem, fallback=fallback)
 
 
 _told: set[tuple[str, str, str | None, str | None]] = set()
 
 
-def _tell_scheduler(name: str, address: str, problem: str | None, fallback: str | None) -> None:
-    """Tell of one file once; the address may hold a signature, so that only its digest goes."""
+def _tell_scheduler(name: str, place: str, problem: str | None, fallback: str | None) -> None:
+    """Tell of one file once, by a digest of item and band."""
     import distributed
 
-    entry = (name, _digest(address), problem, fallback)
+    entry = (name, _digest(place), problem, fallback)
     if entry in _told:
         return
     _told.add(entry)
@@ -201,8 +206,8 @@ def _tell_scheduler(name: str, address: str, problem: str | None, fallback: str 
     worker.log_event(f"{name}-{entry[1][:2]}", [*entry[1:]])
 
 
-def _digest(address: str) -> str:
-    return hashlib.sha256(address.encode()).hexdigest()[:24]
+def _digest(place: str) -> str:
+    return hashlib.sha256(place.encode()).hexdigest()[:24]
 
 
 def problem_of(error: BaseException) -> str:
@@ -210,58 +215,6 @@ def problem_of(error: BaseException) -> str:
     # rasterio's own words lead to those of GDAL, which say what is wrong.
     said = str(error.__cause__ or error)
     return " ".join(without_queries(said).split()) or type(error).__name__
-
-
-class _Checked:
-    """A reader of another driver, which would open whatever GDAL opens."""
-
-    def __init__(self, inner: Any, uri: str) -> None:
-        self._inner, self._uri = inner, uri
-
-    def read(self, *arguments: Any, **options: Any) -> Any:
-        """Read, when it is a file with pixels."""
-        from stacaster.geotiff.opening import require_raster
-
-        require_raster(self._uri)
-        return self._inner.read(*arguments, **options)
-
-
-class _Reader:
-    def __init__(self, inner: Any, tell: Tell, *, goes_on: bool) -> None:
-        self._inner, self._tell, self._goes_on = inner, tell, goes_on
-
-    def read(self, cfg: Any, dst_geobox: Any, *, dst: Any = None, selection: Any = None) -> Any:
-        """Read what of the file lies in a block of the cube."""
-        import numpy as np
-
-        try:
-            roi, pixels = self._inner.read(cfg, dst_geobox, dst=dst, selection=selection)
-        except Exception as error:
-            self._tell(problem_of(error), self._fallback)
-            if not self._goes_on:
-                raise
-            empty = np.s_[0:0, 0:0]
-            return empty, (np.ndarray((0, 0), dtype=cfg.dtype) if dst is None else dst[empty])
-        if pixels.size:
-            self._tell(None, self._fallback)
-        return roi, pixels
-
-    @property
-    def _fallback(self) -> str | None:
-        found = getattr(self._inner, "left_to_rasterio", None)
-        return None if found is None else without_queries(found)
-
-
-def remembering(patch: Callable[[str], str], places: dict[str, tuple[str, str]]) -> Callable[[str], str]:
-    """Return a function that patches addresses, and remembers of which item and band each is."""
-
-    def patched(href: str) -> str:
-        address = patch(href)
-        if href in places:
-            places[address] = places[href]
-        return address
-
-    return patched
 
 
 def driver_named(name: str | None) -> Any:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,20 +12,17 @@ import numpy as np
 from stacaster.analysis.backscatter import decibels
 from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
 from stacaster.errors import LoadError, UsageError, nearest
-from stacaster.geotiff.driver.values import look_up
 from stacaster.instruments import radiometry as calibrate
 from stacaster.model.options import UNITS, Units
 
 if TYPE_CHECKING:
     import pystac
-    import xarray as xr
     from numpy.typing import NDArray
 
 # Units of what may be stored as it is.
 _UNSCALED = ("physical", "gamma0", "sigma0", "db")
 _TABLE_BYTES = 2
 _TABLES = 256
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +56,7 @@ def read_constants(options: Mapping[str, Any]) -> Constants:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scene:
+class SceneFormula:
     """The formula of one band of one scene: plain numbers, so that workers get it cheaply."""
 
     units: str
@@ -73,11 +67,51 @@ class _Scene:
     thermal: tuple[float, float] | None = None
     emissivity: float = 1.0
     sky_irradiance: float = 0.0
+    dtype: str = "float32"
+    """Of the values."""
 
-    def physical(self, stored: NDArray[Any]) -> NDArray[np.float32]:
+    @property
+    def is_linear(self) -> bool:
+        """Whether means of values are values of means: temperatures and decibels are not."""
+        return self.thermal is None and self.units != "db"
+
+    def values(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return values in physical units, NaN where there is no data, in an array of their own."""
+        kind = stored.dtype
+        if kind.kind not in "ui" or kind.itemsize > _TABLE_BYTES:
+            return self.physical(stored)
+        result: NDArray[Any] = _table(self, kind.str)[stored.view(f"u{kind.itemsize}")]
+        return result
+
+    def table(self, kind: str) -> NDArray[np.float32]:
+        """Return the physical value of every number that an integer type of up to two bytes can hold."""
+        return _table(self, np.dtype(kind).str)
+
+    def linear_of_numbers(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what ``finish`` makes values of, of numbers that are NaN where there is no data."""
+        found: NDArray[np.float64] = calibrate.radiance(numbers, self.scale, self.offset) * self.factor
+        return found
+
+    def linear(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return what ``finish`` makes values of, and what may be averaged: float64, or float32 of what is linear."""
+        if self.is_linear:
+            return self.values(stored)
+        values = calibrate.radiance(stored.astype("float64"), self.scale, self.offset) * self.factor
+        found: NDArray[Any] = self._without_nodata(stored, values)
+        return found
+
+    def physical(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Return values in physical units, NaN where there is no data."""
         with np.errstate(invalid="ignore"):
             values = calibrate.radiance(stored.astype("float64"), self.scale, self.offset) * self.factor
+        return self.finish(self._without_nodata(stored, values))
+
+    def _without_nodata(self, stored: NDArray[Any], values: Any) -> Any:
+        return values if self.nodata is None else np.where(stored == self.nodata, np.nan, values)
+
+    def finish(self, values: Any) -> NDArray[Any]:
+        """Return physical values of ``linear`` ones."""
+        with np.errstate(invalid="ignore", divide="ignore"):
             if self.thermal is not None:
                 k1, k2 = self.thermal
                 if self.units == "surface_temperature":
@@ -88,9 +122,7 @@ class _Scene:
                     values = calibrate.brightness_temperature(values, k1=k1, k2=k2)
             if self.units == "db":
                 values = decibels(values)
-        if self.nodata is not None:
-            values = np.where(stored == self.nodata, np.nan, values)
-        found: NDArray[np.float32] = values.astype("float32")
+        found: NDArray[Any] = values.astype(self.dtype)
         return found
 
 
@@ -106,105 +138,40 @@ def check_units(name: str) -> Units:
     raise UsageError(f"units is {name!r}; {nearest(name, UNITS)}")
 
 
-def to_units(
-    stored: xr.DataArray, items: Sequence[pystac.Item], band: str, units: Units, constants: Constants | None = None
-) -> xr.DataArray:
-    """Return one band in physical units, float32 (complex numbers stay complex), with NaN where there is no data.
-
-    Args:
-        stored: Stored numbers, dimensions (time, y, x); slice ``i`` is ``items[i]``. With an attribute ``converted`` it
-            holds physical values already, and gets their attributes.
-        items: One item a slice.
-        band: Asset key.
-        units: What to return; not ``dn``.
-        constants: Constants of the formulas.
+def unit_attributes(items: Sequence[pystac.Item], band: str, units: Units, constants: Constants) -> dict[str, Any]:
+    """Return what a band in units says of its values, and of what they were made with.
 
     Raises:
-        LoadError: An item lacks what the formula needs, or the items store the band in different units.
-        UsageError: A set of constants is not known, or has no such band.
+        LoadError: The items store the band in different units.
     """
-    known = constants or Constants()
     quantity = require_one_unit(items, band, units)
-    nodata = stored.attrs.get("nodata")
-    scenes = [_scene(item, band, units, known, nodata) for item in items]
-    # Complex numbers have no scale: they are what they are.
-    is_done = stored.dtype.kind == "c" or stored.attrs.get("converted")
-    result: xr.DataArray = stored.copy(data=stored.data if is_done else _converted(stored.data, scenes))
-    kept = {key: value for key, value in stored.attrs.items() if key == "grid_mapping"}
-    result.attrs = kept | attributes(items, band, units, quantity) | _sources(items, band, units, known, quantity)
-    result.encoding = {}
-    return result
-
-
-def tables_of(
-    items: Sequence[pystac.Item], band: str, units: Units, constants: Constants, *, kind: str, nodata: float | None
-) -> list[NDArray[np.float32]] | None:
-    """Return the physical value of every number of a data type, for each item; None where there are too many numbers.
-
-    Raises:
-        LoadError: See ``to_units``.
-        UsageError: See ``to_units``.
-    """
-    dtype = np.dtype(kind)
-    if dtype.kind not in "ui" or dtype.itemsize > _TABLE_BYTES:
-        return None
-    require_one_unit(items, band, units)
-    return [_table(_scene(item, band, units, constants, nodata), dtype.str) for item in items]
-
-
-def _converted(data: Any, scenes: Sequence[_Scene]) -> Any:
-    if isinstance(data, np.ndarray):
-        # Most of the time goes into memory that is touched for the first time, which several threads do side by side.
-        result = np.empty(data.shape, dtype="float32")
-        step = -(-data.shape[1] // _THREADS)
-        parts = [slice(start, start + step) for start in range(0, data.shape[1], step)]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda rows: _block(data[:, rows], scenes=scenes, result=result[:, rows]), parts))
-        return result
-    import dask.array as da
-
-    # The blocks of one slice get the formula of that slice.
-    starts = np.cumsum([0, *data.chunks[0]])
-    slices = [
-        da.map_blocks(_block, data[start:stop], scenes=tuple(scenes[start:stop]), dtype="float32")
-        for start, stop in pairwise(starts)
-    ]
-    return da.concatenate(slices, axis=0)
-
-
-def _block(
-    block: NDArray[Any], *, scenes: Sequence[_Scene], result: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
-    if result is None:
-        result = np.empty(block.shape, dtype="float32")
-    kind = block.dtype
-    for number, scene in enumerate(scenes):
-        if kind.kind not in "ui" or kind.itemsize > _TABLE_BYTES:
-            result[number] = scene.physical(block[number])
-            continue
-        table, codes = _table(scene, kind.str), block[number].view(f"u{kind.itemsize}")
-        look_up(codes, table, result[number])
-    return result
+    return {**attributes(items, band, units, quantity), **_sources(items, band, units, constants, quantity)}
 
 
 @lru_cache(maxsize=_TABLES)
-def _table(scene: _Scene, kind: str) -> NDArray[np.float32]:
+def _table(scene: SceneFormula, kind: str) -> NDArray[np.float32]:
     """Return the physical value of every number that a small integer type can hold."""
     size = np.dtype(kind).itemsize
     return scene.physical(np.arange(2 ** (8 * size), dtype=f"u{size}").view(kind))
 
 
-def _scene(item: pystac.Item, band: str, units: Units, constants: Constants, nodata: float | None) -> _Scene:
+def formula_of(item: pystac.Item, band: str, units: Units, constants: Constants, nodata: float | None) -> SceneFormula:
+    """Return the formula of one band of one scene.
+
+    Raises:
+        LoadError: The item lacks what it needs.
+        UsageError: A set of constants is not known, or has no such band.
+    """
     asset = item.assets.get(band)
     if asset is None:
         # The slice is fill; whatever it holds is no value.
-        return _Scene(units=units, scale=np.nan, offset=np.nan, nodata=nodata)
+        return SceneFormula(units=units, scale=np.nan, offset=np.nan, nodata=nodata)
     fields = _fields(item, band)
     own = fields.get("nodata", nodata)
     known = nodata if nodata is not None else own
     if units in _UNSCALED and "raster:scale" not in fields:
-        return _Scene(units=units, scale=1.0, offset=0.0, nodata=known)
-    plain = _Scene(
+        return SceneFormula(units=units, scale=1.0, offset=0.0, nodata=known)
+    plain = SceneFormula(
         units=units, scale=_need(fields, "raster:scale", units), offset=_need(fields, "raster:offset", units),
         nodata=known,
     )  # fmt: skip
@@ -280,4 +247,4 @@ def convert_values(
 ) -> NDArray[np.float32]:
     """Return stored numbers of one scene, NaN where there is no data, in physical units; see ``to_units``."""
     require_one_unit([item], band, units)
-    return replace(_scene(item, band, units, constants, None), nodata=None).physical(stored)
+    return replace(formula_of(item, band, units, constants, None), nodata=None).physical(stored)

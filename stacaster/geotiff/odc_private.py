@@ -6,7 +6,7 @@ They may move with any release, so that pyproject.toml bounds odc-loader from ab
 
 from __future__ import annotations
 
-from odc.loader._builder import mk_dataset
+from odc.loader._builder import mk_dataset, resolve_chunk_shape
 from odc.loader._reader import (
     nodata_mask,
     pick_overview,
@@ -25,6 +25,7 @@ __all__ = [
     "nodata_mask",
     "pick_overview",
     "resolve_band_query",
+    "resolve_chunk_shape",
     "resolve_dst_dtype",
     "resolve_dst_fill_value",
     "resolve_dst_nodata",

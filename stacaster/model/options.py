@@ -161,6 +161,14 @@ class GridOptions(TypedDict, total=False):
     """The grid itself."""
     like: xr.Dataset | xr.DataArray | Any | None
     """A cube whose grid is taken."""
+    align: Any | None
+    """As ``anchor``, in units of the CRS."""
+    lon: tuple[float, float] | None
+    """First and last longitude."""
+    lat: tuple[float, float] | None
+    """First and last latitude."""
+    geopolygon: Any | None
+    """Geometry whose box is the place of the cube; nothing is cut."""
     x: tuple[float, float] | None
     """First and last x in the CRS."""
     y: tuple[float, float] | None
@@ -190,6 +198,18 @@ class ReadingOptions(TypedDict, total=False):
     """Keep the items of a slice in the order that was given."""
     driver: Any
     """Reader of files: name, or driver of odc-loader."""
+    nodata: Any
+    """Fill value of the cube, for all bands or by band."""
+    use_overviews: bool
+    """False reads stored pixels also for a coarser cube, not the overviews of the files."""
+    fuse_func: Any
+    """Function of a module, or its full name, that joins scenes of a slice; for all bands or by band."""
+    fail_on_error: bool
+    """False leaves out what cannot be read, with a warning."""
+    min_valid: float
+    """Share of valid source pixels that a pixel of the cube needs, 0 to 1."""
+    allow_large: bool
+    """Make a cube also when it is larger than memory."""
 
 
 class CubeOptions(PlaceOptions, SceneOptions, UnitOptions, GridOptions, ReadingOptions, total=False):

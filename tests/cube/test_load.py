@@ -243,7 +243,12 @@ def test_nothing_to_load(catalog: Catalog) -> None:
 
 def test_units_that_an_item_lacks(tmp_path: Path, catalog: Catalog) -> None:
     item = made_item(tmp_path, "a", 0)
-    del item.assets["B01"].extra_fields["raster:scale"]
+    fields = item.assets["B01"].extra_fields
+    del fields["raster:scale"], fields["raster:offset"]
+    by_file = stacaster.load([item], bands=["B01"], native=True, units="radiance")
+    assert (by_file.B01 == 4).all(), "scale and offset of the file count where the item says none"
+    with rasterio.open(item.assets["B01"].href, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.scales, dataset.offsets = (1.0,), (0.0,)
     with pytest.raises(LoadError, match="B01 of a has no raster:scale"):
         stacaster.load([item], bands=["B01"], native=True, units="radiance")
     night = [item for item in catalog.search().items() if "B01" not in item.assets]

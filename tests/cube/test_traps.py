@@ -56,8 +56,9 @@ def test_a_truncated_file_is_told(tmp_path: Path, chunks: Any) -> None:
     assert "previous exception" not in str(report.of("failed")[0].reason)
     with pytest.raises(LoadError, match="s1 B13"):
         stacaster.load(items, native=True, report=True, strict=True)
-    with pytest.raises(UsageError, match="no option 'fail_on_error'"):
-        stacaster.load(items, native=True, fail_on_error=False)  # type: ignore[call-overload]
+    with pytest.warns(UserWarning, match="cannot be read: s1 B13"):
+        left = stacaster.load(items, native=True, fail_on_error=False)
+    assert not left.B13.values[1].any() and left.B13.attrs["nodata"] == 0, "left out, with a word"
 
 
 def test_uncovered_area_is_no_data(tmp_path: Path) -> None:
