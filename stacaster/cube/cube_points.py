@@ -51,8 +51,7 @@ def rows_of_cube(
     from pyproj import Transformer
 
     box = cube.odc.geobox
-    is_on_grid = box is not None and box.crs is not None and set(box.dimensions) <= set(cube.dims)
-    if not is_on_grid:
+    if box is None or box.crs is None:
         raise LoadError("the cube has no grid: no CRS, or no coordinates of pixels")
     names = _names(cube, bands)
     # Names that the cube has: degrees may be called y and x, too.

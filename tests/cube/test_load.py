@@ -225,7 +225,8 @@ def test_every_band_when_none_is_named(catalog: Catalog) -> None:
         ({"bands": []}, "bands is empty"),
         ({"units": "kelvin"}, "'kelvin'; nearest are .*; all are dn, radiance, reflectance"),
         ({"native": True, "resolution": 10}, "resolution cannot be given"),
-        ({"native": True, "crs": "EPSG:3577", "like": 1}, "crs, like cannot be given"),
+        ({"native": True, "crs": "EPSG:3577", "anchor": "edge"}, "crs, anchor cannot be given"),
+        ({"like": 1}, "a cube with a grid is needed"),
         ({"bbox": "1,2,3"}, "bbox"),
     ],
 )

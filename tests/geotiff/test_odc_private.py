@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 ADAPTER = ROOT / "stacaster" / "geotiff" / "odc_private.py"
 PARAMETERS = {
     "_builder.mk_dataset": ["gbox", "time", "bands", "alloc", "template"],
+    "_builder.resolve_chunk_shape": ["nt", "gbox", "chunks", "dtype", "cfg", "extra_dims"],
     "_reader.nodata_mask": ["pix", "nodata"],
     "_reader.pick_overview": ["read_shrink", "overviews"],
     "_reader.resolve_band_query": ["src", "n", "selection"],
