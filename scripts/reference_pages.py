@@ -24,6 +24,7 @@ ROOMS = {
     "timeseries": "stacaster.analysis.timeseries",
     "cube": "stacaster.cube",
     "catalog": "stacaster.catalog",
+    "server": "stacaster.server",
     "access": "stacaster.access",
     "network": "stacaster.network",
     "executors": "stacaster.executors",

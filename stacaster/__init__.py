@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stacaster import products as products
     from stacaster import runs as runs
     from stacaster import sar as sar
+    from stacaster import server as server
     from stacaster import tiles as tiles
     from stacaster.access.fetch import fetch
     from stacaster.access.search import search
@@ -135,6 +136,7 @@ _ROOMS = {
     "network": "network",
     "products": "products",
     "runs": "runs",
+    "server": "server",
     "sar": "sar",
     "tiles": "tiles",
     "timeseries": "analysis.timeseries",

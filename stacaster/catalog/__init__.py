@@ -52,12 +52,10 @@ if TYPE_CHECKING:
 
     from stacaster.catalog.publish import PublishReport
     from stacaster.catalog.report_page import write_report
-    from stacaster.catalog.serve import CatalogServer
     from stacaster.cube.report import LoadReport
 
 __all__ = [
     "Catalog",
-    "CatalogServer",
     "Difference",
     "ItemSearch",
     "Problem",
@@ -79,7 +77,7 @@ __all__ = [
 if not TYPE_CHECKING:  # these modules import this one
     __getattr__, _, _ = lazy_loader.attach(
         __name__,
-        submod_attrs={"publish": ["PublishReport"], "report_page": ["write_report"], "serve": ["CatalogServer"]},
+        submod_attrs={"publish": ["PublishReport"], "report_page": ["write_report"]},
     )
 
 

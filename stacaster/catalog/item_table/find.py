@@ -68,19 +68,11 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
     Raises:
         UsageError: The filter or the order cannot be understood.
     """
-    tree = None if query.filter is None else parse_filter(query.filter)
     opened = kept_open(database)
-    tests, values = _touching_plainly(query.bbox, opened)
-    tests += _conditions(query, values, opened)
+    tests, values = where(database, query, opened)
     order: Sequence[str] = ()
-    if query.filter is not None or query.sortby:
-        columns = opened.columns
-        if query.filter is not None:
-            found = compile_filter(tree, columns=columns, spatial=partial(_spatial, database))
-            tests.append(f"({found.sql})")
-            values += found.values
-        if query.sortby:
-            order = [*(_ordered(name, columns) for name in query.sortby), *_ORDER]
+    if query.sortby:
+        order = [*(_ordered(name, opened.columns) for name in query.sortby), *_ORDER]
     text = f"select {', '.join(_ORDER)}, href from {opened.source} where {' and '.join(tests or ['true'])}"  # noqa: S608 - only literals and quoted columns
     if query.limit is not None:
         order = order or _ORDER
@@ -99,6 +91,27 @@ def find_items(database: Path, query: ItemQuery) -> list[FoundItem]:
     if not order:
         rows.sort()  # few rows are sorted faster here than by a query
     return [FoundItem(collection=name, id=item_id, href=href) for _, name, item_id, href in rows]
+
+
+def where(database: Path, query: ItemQuery, opened: Tables) -> tuple[list[str], list[Any]]:
+    """Return the conditions of a question as SQL with question marks, and their values.
+
+    Args:
+        database: Database of a catalog.
+        query: The question; order and limit do not count.
+        opened: The database, open.
+
+    Raises:
+        UsageError: The filter cannot be understood.
+    """
+    tree = None if query.filter is None else parse_filter(query.filter)
+    tests, values = _touching_plainly(query.bbox, opened)
+    tests += _conditions(query, values, opened)
+    if tree is not None:
+        condition = compile_filter(tree, columns=opened.columns, spatial=partial(_spatial, database))
+        tests.append(f"({condition.sql})")
+        values += condition.values
+    return tests, values
 
 
 def _conditions(query: ItemQuery, values: list[Any], opened: Tables) -> list[str]:

@@ -95,18 +95,20 @@ def publish(target: str, as_json: bool, dry_run: bool, **rest: Any) -> None:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option("--stac-browser", metavar="DIR", help="Folder with a build of STAC Browser, shown beside the catalog.")
-@click.option("--cors", metavar="ORIGIN", help="Origin whose pages may read the catalog; * is any. [default: none]")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; others need --token.")
+@click.option("--stac-browser", metavar="DIR", help="Folder with a build of STAC Browser, shown as well.")
+@click.option("--cors", metavar="ORIGIN", multiple=True, help="Let pages of this origin read; * lets every page.")
+@click.option("--token", metavar="TEXT", envvar="STACASTER_SERVE_TOKEN", help="What requests have to bring.")
 @click.option("--quiet", is_flag=True, help="Do not print requests.")
-def serve(catalog: str | None, port: int, stac_browser: str | None, cors: str | None, quiet: bool) -> None:
-    """Serve a catalog on this machine until Ctrl-C, with parts of files, and CORS where it is asked for."""
+def serve(catalog: str | None, stac_browser: str | None, **rest: Any) -> None:
+    """Serve a catalog until Ctrl-C: STAC API, tiles, a map page, and its files in parts."""
     import stacaster
 
-    server = stacaster.catalog.CatalogServer(catalog, port=port, stac_browser=stac_browser, cors=cors, quiet=quiet)
-    with server:
+    with stacaster.server.CatalogServer(catalog, stac_browser=stac_browser, **rest) as server:
         click.echo(server.address)
+        click.echo(f"map: {server.map_address}", err=True)
         if stac_browser is not None:
-            click.echo(server.browser_address)
+            click.echo(f"STAC Browser: {server.browser_address}", err=True)
         click.echo("serving until Ctrl-C", err=True)
         server.serve_forever()
 

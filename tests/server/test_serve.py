@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pystac
 import pytest
@@ -23,18 +25,28 @@ from stacaster.errors import CatalogError, UsageError
 from tests.browser import Browser
 
 
-@pytest.fixture
-def server(catalog: Catalog) -> Iterator[stacaster.catalog.CatalogServer]:
-    with stacaster.catalog.CatalogServer(catalog.root, port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+@contextlib.contextmanager
+def running(catalog: Catalog, **options: Any) -> Iterator[stacaster.server.CatalogServer]:
+    with stacaster.server.CatalogServer(catalog.root, port=0, **options) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        token = {"Authorization": f"Bearer {options['token']}"} if options.get("token") else {}
+        requests.get(f"{server.address}conformance", headers=token, timeout=30)
         yield server
         server.shutdown()
+        thread.join(20)
 
 
-def test_parts_of_files(server: stacaster.catalog.CatalogServer, catalog: Catalog) -> None:
+@pytest.fixture
+def server(catalog: Catalog) -> Iterator[stacaster.server.CatalogServer]:
+    with running(catalog) as started:
+        yield started
+
+
+def test_parts_of_files(server: stacaster.server.CatalogServer, catalog: Catalog) -> None:
     path = next(catalog.root.glob("*/*/*/B01.tif"))
     content = path.read_bytes()
-    address = f"{server.address.rpartition('/')[0]}/{path.relative_to(catalog.root).as_posix()}"
+    address = f"{server.catalog_address.rpartition('/')[0]}/{path.relative_to(catalog.root).as_posix()}"
     for asked, start, end in (
         ("bytes=0-99", 0, 100),
         ("bytes=100-", 100, len(content)),
@@ -58,26 +70,27 @@ def test_parts_of_files(server: stacaster.catalog.CatalogServer, catalog: Catalo
     assert far == near > 0
 
 
-@pytest.mark.parametrize("cors", ["*", "https://example.com", None])
-def test_other_pages_may_read_where_it_is_asked_for(catalog: Catalog, cors: str | None) -> None:
-    with stacaster.catalog.CatalogServer(catalog.root, port=0, cors=cors) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+def test_pages_of_named_origins_may_read(catalog: Catalog) -> None:
+    with running(catalog, cors=["https://example.com"]) as server:
+        for origin, allowed in (("https://example.com", True), ("https://evil.example", False)):
+            answer = requests.get(server.catalog_address, headers={"Origin": origin}, timeout=10)
+            assert ("access-control-allow-origin" in answer.headers) == allowed
+            assert answer.json()["type"] == "Catalog"
+        asked = requests.options(server.catalog_address, headers={"Origin": "https://example.com"}, timeout=10)
+        assert asked.status_code == 204 and "Range" in asked.headers["access-control-allow-headers"]
+    with running(catalog) as server:
         answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=10)
-        assert answer.headers.get("access-control-allow-origin") == cors and answer.json()["type"] == "Catalog"
-        asked = requests.options(server.address, headers={"Access-Control-Request-Headers": "range"}, timeout=10)
-        assert asked.status_code == 204
-        assert ("Range" in asked.headers.get("access-control-allow-headers", "")) == (cors is not None)
-        server.shutdown()
+        assert "access-control-allow-origin" not in answer.headers
 
 
 @pytest.mark.parametrize("cors", ["", "example.com", "https://example.com/x", "https://a b", "null\r\nX: y"])
 def test_what_is_no_origin(catalog: Catalog, cors: str) -> None:
     with pytest.raises(UsageError, match="an origin such as"):
-        stacaster.catalog.CatalogServer(catalog.root, port=0, cors=cors)
+        stacaster.server.CatalogServer(catalog.root, port=0, cors=[cors])
 
 
 def test_a_client_that_hangs_up_is_no_event(
-    server: stacaster.catalog.CatalogServer, catalog: Catalog, capfd: pytest.CaptureFixture[str]
+    server: stacaster.server.CatalogServer, catalog: Catalog, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = max(catalog.root.glob("*/*/*/*.tif"), key=lambda file: file.stat().st_size)
     linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
@@ -88,21 +101,11 @@ def test_a_client_that_hangs_up_is_no_event(
             asked = f"GET /catalog/{path.relative_to(catalog.root).as_posix()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
             client.sendall(asked.encode() * 50)
     assert requests.get(server.address, timeout=10).ok
-    assert capfd.readouterr().err == ""
+    assert "Traceback" not in capfd.readouterr().err
 
 
-def test_an_error_of_ours_is_still_reported(
-    server: stacaster.catalog.CatalogServer, capfd: pytest.CaptureFixture[str]
-) -> None:
-    try:
-        int("canary")
-    except ValueError:
-        server.handle_error(None, ("127.0.0.1", 1))
-    assert "canary" in capfd.readouterr().err
-
-
-def test_types_of_documents(server: stacaster.catalog.CatalogServer) -> None:
-    (item, *_) = pystac.Catalog.from_file(server.address).get_items(recursive=True)
+def test_media_types(server: stacaster.server.CatalogServer) -> None:
+    (item, *_) = pystac.Catalog.from_file(server.catalog_address).get_items(recursive=True)
     document = requests.get(item.get_self_href() or "", timeout=10)
     assert document.headers["content-type"] == "application/geo+json"
 
@@ -113,36 +116,42 @@ def test_types_of_documents(server: stacaster.catalog.CatalogServer) -> None:
      "/catalog//etc/passwd", "/catalog/nothing.json", "/catalog/", "/browser/index.html", "/catalog/%00",
      "/catalog/..%5c"],
 )  # fmt: skip
-def test_nothing_but_the_catalog(server: stacaster.catalog.CatalogServer, place: str) -> None:
+def test_nothing_but_the_catalog(server: stacaster.server.CatalogServer, place: str) -> None:
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
         connection.sendall(f"GET {place} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 404"), answer[:80]
-    assert requests.post(server.address, data=b"x", timeout=10).status_code == 501
+    assert requests.post(server.catalog_address, data=b"x", timeout=10).status_code == 405
 
 
-def test_a_page_elsewhere_cannot_come_in_by_another_name(server: stacaster.catalog.CatalogServer) -> None:
+def test_a_page_elsewhere_cannot_come_in_by_another_name(
+    server: stacaster.server.CatalogServer, catalog: Catalog
+) -> None:
     answer = requests.get(server.address, headers={"Host": "evil.example.com"}, timeout=10)
     assert (answer.status_code, answer.content) == (403, b"")
+    with running(catalog, token="secret") as closed:
+        assert requests.get(closed.address, timeout=10).status_code == 401
+        headers = {"Authorization": "Bearer secret", "Host": "other.example"}
+        assert requests.get(closed.address, headers=headers, timeout=10).status_code == 200
+    with pytest.raises(UsageError, match="token="):
+        stacaster.server.CatalogServer(catalog.root, port=0, host="0.0.0.0")
 
 
 def test_a_link_out_of_the_catalog_is_not_followed(catalog: Catalog, tmp_path: Path) -> None:
     shutil.copytree(catalog.root, tmp_path / "c")
     (tmp_path / "secret.json").write_text("{}")
     (tmp_path / "c" / "x.json").symlink_to(tmp_path / "secret.json")
-    with stacaster.catalog.CatalogServer(tmp_path / "c", port=0) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert requests.get(f"{server.address.rpartition('/')[0]}/x.json", timeout=10).status_code == 404
-        server.shutdown()
+    with running(stacaster.open_catalog(tmp_path / "c")) as server:
+        assert requests.get(f"{server.catalog_address.rpartition('/')[0]}/x.json", timeout=10).status_code == 404
 
 
-def test_wrong_arguments(catalog: Catalog, tmp_path: Path, server: stacaster.catalog.CatalogServer) -> None:
+def test_wrong_arguments(catalog: Catalog, tmp_path: Path, server: stacaster.server.CatalogServer) -> None:
     with pytest.raises(CatalogError, match=r"holds no catalog\.json"):
-        stacaster.catalog.CatalogServer(tmp_path, port=0)
+        stacaster.server.CatalogServer(tmp_path, port=0)
     with pytest.raises(UsageError, match="no build of STAC Browser"):
-        stacaster.catalog.CatalogServer(catalog.root, port=0, stac_browser=tmp_path)
+        stacaster.server.CatalogServer(catalog.root, port=0, stac_browser=tmp_path)
     with pytest.raises(UsageError, match="cannot be used"):
-        stacaster.catalog.CatalogServer(catalog.root, port=server.server_port)
+        stacaster.server.CatalogServer(catalog.root, port=server.server_port)
 
 
 def test_the_command_ends_with_ctrl_c(catalog: Catalog) -> None:
@@ -173,7 +182,7 @@ def test_stac_browser_shows_the_catalog(stac_browser: Path, tmp_path: Path) -> N
     item = next(iter(catalog.search(datetime="2003").items()))
     place = f"aster-l1t-003/{item.properties['datetime'][:4]}/{item.id}/{item.id}.json"
     with (
-        stacaster.catalog.CatalogServer(catalog.root, port=0, stac_browser=stac_browser) as server,
+        stacaster.server.CatalogServer(catalog.root, port=0, stac_browser=stac_browser) as server,
         Browser(tmp_path) as browser,
     ):
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,0 +1,243 @@
+"""What a picture shows: bands, an index or a formula of them, as one image with colours."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from stacaster.catalog import Catalog
+from stacaster.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    import pystac
+    import xarray as xr
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """What is drawn, as the parameters of a request say it."""
+
+    bands: tuple[str, ...] = ()
+    """Asset keys or band names."""
+    index: str | None = None
+    """Name of an index."""
+    expression: str | None = None
+    """Formula of bands."""
+    units: str = "physical"
+    """Units of the values."""
+    rescale: tuple[tuple[float, float], ...] = ()
+    """Smallest and largest value that is drawn, for each channel."""
+    colormap: str | None = None
+    """Name of a colormap, for one channel."""
+    mask: tuple[str, ...] = ()
+    """Masks by name."""
+    composite: str = "first"
+    """How scenes become one: ``first``, ``median``, ``mean`` ..."""
+
+
+def read_picture(given: Mapping[str, Any]) -> Picture:
+    """Read what is drawn from the parameters of a request.
+
+    Raises:
+        UsageError: A parameter cannot be understood.
+    """
+    lists: Callable[[str], list[str]] = getattr(given, "getlist", lambda name: [given[name]] if name in given else [])
+    bands = [part for text in [*lists("assets"), *lists("bands")] for part in text.split(",") if part]
+    pairs = []
+    for text in lists("rescale"):
+        try:
+            numbers = [float(part) for part in text.split(",")]
+        except ValueError as error:
+            raise UsageError(f"rescale: LOW,HIGH is needed, not {text[:80]!r}") from error
+        if len(numbers) != 2 or not all(map(math.isfinite, numbers)):
+            raise UsageError(f"rescale: LOW,HIGH is needed, not {text[:80]!r}")
+        pairs.append((numbers[0], numbers[1]))
+    return Picture(
+        bands=tuple(bands),
+        index=given.get("index"),
+        expression=_expression(given.get("expression"), bands),
+        units=given.get("units", "physical"),
+        rescale=tuple(pairs),
+        colormap=given.get("colormap_name"),
+        mask=tuple(part for part in given.get("mask", "").split(",") if part),
+        composite=given.get("composite", "first"),
+    )
+
+
+def _expression(text: str | None, bands: Sequence[str]) -> str | None:
+    """Return a formula; ``b1``, ``b2`` are the bands in the order in which the request names them."""
+    if text is None:
+        return None
+
+    def named(match: re.Match[str]) -> str:
+        number = int(match[1])
+        if not 1 <= number <= len(bands):
+            raise UsageError(f"expression: b{number} is none of the {len(bands)} bands of assets=")
+        return bands[number - 1]
+
+    return re.sub(r"\bb(\d{1,3})\b", named, text[:1000])
+
+
+def formula_of(picture: Picture) -> Any:
+    """Return the index or formula that is drawn; None where bands are."""
+    from stacaster.analysis.indices import own_index
+    from stacaster.analysis.indices.table import INDICES
+
+    if picture.expression is not None:
+        return own_index(picture.expression, units="physical", name="expression")
+    if picture.index is None:
+        return None
+    if picture.index not in INDICES:
+        raise UsageError(f"index: there is no {picture.index[:80]!r}{nearest(picture.index, INDICES)}")
+    return INDICES[picture.index]
+
+
+def units_of(formula: Any, items: Sequence[pystac.Item]) -> str:
+    """Return the units that an index needs, where the items are of an instrument whose sun and gains are known."""
+    if formula.units in ("physical", "dn"):
+        return "physical"
+    is_aster = all("aster" in (item.properties.get("instruments") or ()) for item in items)
+    return str(formula.units) if is_aster else "physical"
+
+
+def with_defaults(picture: Picture, items: Sequence[pystac.Item], catalog: Catalog) -> Picture:
+    """Return a picture with the bands of the first render, or the first data band, where a request names none."""
+    if picture.bands or picture.index is not None or picture.expression is not None:
+        return picture
+    for render in renders_of(items, catalog).values():
+        names = tuple(str(name) for name in render.get("assets", ()))
+        if names and all(name in items[0].assets for name in names):
+            return Picture(**{**vars(picture), "bands": names})
+    data = [name for name, asset in items[0].assets.items() if "data" in (asset.roles or ())]
+    if not data:
+        raise UsageError("assets: the item has no data asset that could be drawn")
+    return Picture(**{**vars(picture), "bands": (data[0],)})
+
+
+def renders_of(items: Sequence[pystac.Item], catalog: Catalog) -> dict[str, Any]:
+    """Return the named views of an item or of its collection."""
+    own = items[0].properties.get("renders")
+    if isinstance(own, dict):
+        return own
+    shared = catalog.collection(str(items[0].collection_id)).get("renders")
+    return shared if isinstance(shared, dict) else {}
+
+
+def fused(data: xr.Dataset, picture: Picture) -> NDArray[np.float32]:
+    """Return one picture of all dates, shape (channels, y, x), NaN without data; a pixel is of one date."""
+    names = [str(name) for name in data.data_vars]
+    present = present_in(data, names)
+    values = np.stack([np.asarray(data[name].values, np.float32) for name in names])
+    values[~present] = np.nan
+    if values.shape[1] == 1:
+        return values[:, 0]
+    if picture.composite == "first":
+        whole = present.all(axis=0)
+        chosen = whole.argmax(axis=0)
+        taken = np.take_along_axis(values, chosen[None, None], axis=1)[:, 0]
+        return np.where(whole.any(axis=0), taken, np.nan)
+    from stacaster.analysis.composites import composite
+
+    made = composite(data, picture.composite)
+    return np.stack([np.asarray(made[name].values, np.float32).reshape(values.shape[2:]) for name in names])
+
+
+def present_in(data: xr.Dataset, names: Sequence[str]) -> NDArray[np.bool_]:
+    """Return where variables have a value, shape (variables, time, y, x)."""
+    masks = []
+    for name in names:
+        values, nodata = data[name].values, data[name].attrs.get("nodata")
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.shape, bool)
+        if nodata is not None and not np.isnan(nodata):
+            missing |= values == nodata
+        masks.append(~missing)
+    return np.stack(masks)
+
+
+def colours(channels: NDArray[np.float32], valid: NDArray[np.bool_], picture: Picture) -> NDArray[np.uint8]:
+    """Return red, green, blue and alpha, shape (y, x, 4)."""
+    count = len(channels)
+    if count not in (1, 3):
+        raise UsageError(f"assets: one band or three are drawn, not {count}")
+    ranges = picture.rescale or _ranges(channels, valid, picture)
+    ranges = ranges * count if len(ranges) == 1 else ranges
+    if len(ranges) != count:
+        raise UsageError(f"rescale: one range, or one for each of {count} channels, is needed, not {len(ranges)}")
+    drawn = np.zeros((*valid.shape, 4), np.uint8)
+    for number, (low, high) in enumerate(ranges):
+        span = high - low if high != low else 1.0
+        scaled = np.clip((np.where(valid, channels[number], low) - low) / span, 0, 1)
+        if count == 1:
+            drawn[..., :3] = _mapped(scaled, picture.colormap) if picture.colormap else np.rint(scaled * 255)[..., None]
+        else:
+            drawn[..., number] = np.rint(scaled * 255)
+    drawn[..., 3] = np.where(valid, 255, 0)
+    return drawn
+
+
+def _ranges(
+    channels: NDArray[np.float32], valid: NDArray[np.bool_], picture: Picture
+) -> tuple[tuple[float, float], ...]:
+    formula = formula_of(picture)
+    known = None if formula is None else formula.display_range or formula.valid_range
+    if known is not None:
+        return (known,)
+    limits = [np.percentile(channel[valid], (2, 98)) for channel in channels]
+    return tuple((float(low), float(high)) for low, high in limits)
+
+
+def _mapped(scaled: NDArray[np.float64], name: str) -> NDArray[np.uint8]:
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise UsageError("colormap_name needs matplotlib: pip install 'stacaster[plot]'") from error
+    known = {entry.lower(): entry for entry in mpl.colormaps}
+    if name.lower() not in known:
+        raise UsageError(f"colormap_name: there is no {name[:80]!r}")
+    mapped: NDArray[np.uint8] = mpl.colormaps[known[name.lower()]](scaled, bytes=True)[..., :3]
+    return mapped
+
+
+def encode(picture: NDArray[np.uint8], form: str) -> bytes:
+    """Return a picture of shape (y, x, 4) as a file."""
+    import imagecodecs
+
+    if form == "webp":
+        return bytes(imagecodecs.webp_encode(np.ascontiguousarray(picture), lossless=True))
+    if form == "jpg":
+        return bytes(imagecodecs.jpeg8_encode(np.ascontiguousarray(picture[..., :3]), level=85))
+    return bytes(imagecodecs.png_encode(np.ascontiguousarray(picture), level=1))
+
+
+def as_npy(channels: NDArray[np.float32], valid: NDArray[np.bool_]) -> bytes:
+    """Return channels and mask (0 or 255) as a NumPy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.concatenate([channels, np.where(valid, 255, 0)[None].astype(channels.dtype)]))
+    return buffer.getvalue()
+
+
+def summary(values: NDArray[np.float64], present: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return statistics of the valid values of a band, as titiler has them."""
+    if not values.size:
+        return {"min": None, "max": None, "mean": None, "std": None, "median": None, "count": 0, "valid_percent": 0.0}
+    counts, edges = np.histogram(values, 10)
+    low, middle, high = np.percentile(values, (2, 50, 98))
+    return {
+        "min": float(values.min()),
+        "max": float(values.max()),
+        "mean": float(values.mean()),
+        "std": float(values.std()),
+        "median": float(middle),
+        "percentile_2": float(low),
+        "percentile_98": float(high),
+        "count": int(values.size),
+        "valid_percent": 100.0 * values.size / present.size,
+        "histogram": [counts.tolist(), edges.tolist()],
+    }
