@@ -120,6 +120,7 @@ def test_wrong_parameters_are_400_in_words(server: Server, parameters: dict[str,
 
 
 def test_wrong_bodies(server: Server) -> None:
+    body: dict[str, Any]
     for body in (
         {"bbox": "0,0,1,1"},
         {"limit": "a"},
