@@ -13,6 +13,9 @@ from typing import Any
 import click
 
 from stacaster.cli.commands import COMMANDS
+from stacaster.cli.completion import completion, suggest_values
+from stacaster.cli.groups import GroupedCommands
+from stacaster.cli.messages import command_of, error_text, plain_warnings
 from stacaster.cli.terminal import safe_streams
 from stacaster.errors import (
     INTERRUPTED_EXIT_CODE,
@@ -29,12 +32,20 @@ from stacaster.errors import (
 from stacaster.version import __version__
 
 _EPILOG = """\b
+Examples:
+  stacaster sample-data granules
+  stacaster ingest granules --catalog catalogs/demo
+  stacaster sql --catalog catalogs/demo "select id, datetime, cloud_cover from items"
+  stacaster index compute ndvi -o ndvi.nc --catalog catalogs/demo --datetime 2003
+
+\b
 Exit codes: 0 done, 1 error, 2 wrong usage, 3 nothing found, 4 some granules failed,
 5 authentication, 6 network, 7 damaged data, 8 no space or memory, 130 interrupted.
 """
 
 
 @click.group(
+    cls=GroupedCommands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=_EPILOG,
 )
@@ -42,20 +53,13 @@ Exit codes: 0 done, 1 error, 2 wrong usage, 3 nothing found, 4 some granules fai
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
-    r"""Granules in, a truthful STAC catalog out, cubes from it.
-
-    \b
-    Examples:
-      stacaster sample-data granules
-      stacaster ingest granules --catalog catalogs/demo
-      stacaster sql --catalog catalogs/demo "select id, datetime, cloud_cover from items"
-      stacaster index compute ndvi -o ndvi.nc --catalog catalogs/demo --datetime 2003
-    """
+    """Granules in, a truthful STAC catalog out, cubes from it."""
     context.obj = {"debug": debug}
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, completion):
     cli.add_command(_command)
+suggest_values(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -122,15 +126,17 @@ def _noted_interrupt() -> Iterator[list[int]]:
 def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line
     if "--debug" in arguments:
         return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
+    command = command_of(cli, arguments)
     try:
-        return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
+        with plain_warnings(command):
+            return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return _interrupted()
     except StacasterError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error_text(error, command)}", err=True)
         return error.exit_code
     except (OSError, MemoryError) as error:
         click.echo(f"Error: {error or type(error).__name__}", err=True)

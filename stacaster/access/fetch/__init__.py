@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from stacaster.access.fetch.cache import CachedGranule, list_cache, prune_cache
 from stacaster.access.fetch.control import Cancelled, Control, TransferRules
 from stacaster.access.fetch.partial import Job, TransferContext
+from stacaster.access.fetch.report import FetchOutcome, FetchReport
 from stacaster.access.fetch.transfer import transfer
+from stacaster.access.search.granule_files import as_granules
 from stacaster.access.sources.cmr import record_url
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
@@ -43,54 +44,8 @@ _POLL_S = 0.2
 _GRACE_S = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
-class FetchOutcome:
-    """What became of one granule."""
-
-    granule: str
-    """Name of the granule."""
-    status: str
-    """``fetched``, ``present`` or ``failed``."""
-    files: tuple[Path, ...] = ()
-    """Its files on disk."""
-    reason: str | None = None
-    """Why it failed."""
-    error: str | None = None
-    """Name of the error class."""
-
-
-@dataclass(frozen=True)
-class FetchReport:
-    """What became of all granules."""
-
-    outcomes: tuple[FetchOutcome, ...]
-    """One entry a granule, in the order of the granules."""
-
-    @property
-    def failed(self) -> tuple[FetchOutcome, ...]:
-        """Granules that are not there."""
-        return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files that are there."""
-        return tuple(path for outcome in self.outcomes for path in outcome.files)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the outcomes as plain data for JSON."""
-        rows = []
-        for outcome in self.outcomes:
-            row = {key: value for key, value in vars(outcome).items() if value not in (None, ())}
-            rows.append(row | {"files": [str(path) for path in outcome.files]})
-        return {"granules": rows}
-
-    def __repr__(self) -> str:
-        counts = {name: sum(o.status == name for o in self.outcomes) for name in ("fetched", "present", "failed")}
-        return f"<FetchReport: {', '.join(f'{number} {name}' for name, number in counts.items())}>"
-
-
 def fetch(
-    granules: Iterable[Granule],
+    granules: Iterable[Granule] | Granule | str | os.PathLike[str],
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     workers: int = 8,
@@ -106,7 +61,7 @@ def fetch(
     its checksum says that it is the right one. A transfer that broke off goes on where it stopped, also in a later run.
 
     Args:
-        granules: From ``stacaster.search``.
+        granules: From ``stacaster.search``, or the file of such a result (``search -o scenes.json``).
         cache_dir: Folder for the files; default ``STACASTER_CACHE_DIR`` or the user's cache folder.
         workers: Files at a time.
         per_host: Files at a time from one host.
@@ -129,7 +84,14 @@ def fetch(
         return root / safe_id(f"{granule.product}.{granule.version}") / safe_id(granule.id)
 
     return fetch_into(
-        granules, folder_of, workers=workers, per_host=per_host, token=token, s3=s3, rules=rules, progress=progress
+        as_granules(granules),
+        folder_of,
+        workers=workers,
+        per_host=per_host,
+        token=token,
+        s3=s3,
+        rules=rules,
+        progress=progress,
     )
 
 

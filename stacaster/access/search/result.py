@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.access.search.baselines import StackBaselines, stack_baselines
+from stacaster.access.search.granule_files import write_granules
 from stacaster.analysis.stacks import (
     Pair,
     Stack,
@@ -141,6 +144,15 @@ class GranuleSearch:
 
     def __getitem__(self, index: int) -> Granule:
         return self.granules[index]
+
+    def write(self, output: str | os.PathLike[str]) -> Path:
+        """Write the granules to .json (GeoJSON), .parquet or .gpkg; ``fetch`` takes the file.
+
+        Raises:
+            UsageError: The name ends in something else.
+            ExportError: The file cannot be written.
+        """
+        return write_granules(self.granules, output)
 
     def to_geojson(self) -> dict[str, Any]:
         """Return a GeoJSON feature collection."""

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
-from stacaster.cli import conditions, options, show
+from stacaster import errors
+from stacaster.cli import conditions, inputs, options, show
 
 
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
-               "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem VNIR --dry-run\n"
+               "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem TIR --dry-run\n"
+               "  stacaster ingest scenes.json   # of 'stacaster search -o scenes.json'\n"
                "  stacaster ingest --product AST_L1T --region south_australia --datetime 2003 --limit 10\n"
                "  stacaster ingest 'NISAR_L2_*_GCOV_*.h5' --bands HHHH,HVHV --bbox 138.5,-31.2,138.8,-31\n"
                "  stacaster ingest --product NISAR_L2_GCOV --bbox 138.5,-31.2,138.8,-31.0 --latest 5 --remote\n"
@@ -52,12 +54,18 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
         machines |= {"workers": rest["workers"] or 2, "options": machines["options"] or {}}
         machines["folder"] = None if machines["folder"] is None else Path(machines["folder"])
         rest["workers"] = stacaster.executors.Cluster(**machines)
+    paths, missing = inputs.with_downloads(files, asked["cache_dir"])
+    for outcome in missing:
+        click.echo(f"failed {outcome.granule}: {outcome.reason}", err=True)
+    if files and not paths:
+        return show.code_of_failures([outcome.error for outcome in missing], len(missing))
     with show.ingest_progress() as progress:
         if product is None:
-            report = stacaster.ingest(files, progress=progress, **rest, **options.given(area))
+            report = stacaster.ingest(paths, progress=progress, **rest, **options.given(area))
         else:
             report = stacaster.ingest_search(product, progress=progress, **rest, **asked)
-    return show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
+    code = show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
+    return errors.PARTIAL_EXIT_CODE if missing and code == 0 else code
 
 
 _OF_SEARCH = ("cache_dir", "discard_source", "no_copy", "clip", "remote", "s3", "with_classes")
@@ -105,6 +113,17 @@ def products(as_json: bool) -> None:
         }
         for short_name, note in sorted(entry for entry in said if entry[1].startswith(("Not ", "Holds no "))):
             click.echo(f"{short_name}: {note}", err=True)
+
+
+@click.command(epilog="\b\nExamples:\n  stacaster regions\n  stacaster regions --json")
+@options.json_option
+def regions(as_json: bool) -> None:
+    """List the regions that --region knows, with their boxes in degrees."""
+    from stacaster.geo.regions import REGIONS
+
+    sides = ("west", "south", "east", "north")
+    rows = [{"name": name, **dict(zip(sides, box, strict=True))} for name, box in REGIONS.items()]
+    show.rows(rows, ("name", *sides), as_json=as_json)
 
 
 @click.command("sample-data", epilog="\b\nExample:\n  stacaster sample-data granules")

@@ -67,7 +67,7 @@ def import_items(source: str, as_json: bool, **rest: Any) -> int:
 
 
 @click.command(cls=options.BboxCommand,
-               epilog="\b\nExample:\n  stacaster remove --filter 'eo:cloud_cover > 80' --dry-run")  # fmt: skip
+               epilog="\b\nExample:\n  stacaster remove --filter 'eo:cloud_cover > 10' --dry-run")  # fmt: skip
 @_choice
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
 def remove(catalog: str | None, dry_run: bool, **rest: Any) -> int:
@@ -96,7 +96,7 @@ def dedupe(catalog: str | None, remove: bool, dry_run: bool, as_json: bool) -> N
 
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n  stacaster archive -o 2003.tar --datetime 2003\n"
-               "  stacaster archive -o cloudy --filter 'eo:cloud_cover > 80' --remove")  # fmt: skip
+               "  stacaster archive -o cloudy --filter 'eo:cloud_cover > 10' --remove")  # fmt: skip
 @_choice
 @options.output_option
 @click.option("--remove", is_flag=True, help="Remove the items once the archive is complete and checked.")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import click
 
 from stacaster import errors
-from stacaster.cli import options, show
+from stacaster.cli import inputs, options, show
 
 
 @click.command(
@@ -30,7 +29,7 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
     where = {key: asked.pop(key, None) for key in ("datetime", "start", "end", "cloud_cover_max", "filter")}
     where["collections"] = asked.pop("collection", None)
     search = select(show.opened(catalog), where, asked)
-    asked = shaped(search, asked)
+    asked = shaped(search, asked, bands=asked.get("bands"))
     if explain:
         plan = search.plan(**asked)
         if as_json:
@@ -63,7 +62,7 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
 def check(
     catalog: str | None, bands: tuple[str, ...], datetime: str | None, collection: str | None, as_json: bool
 ) -> int:
-    """Tell whether the scenes of a selection lie on one pixel grid; exit code 7 when a band does not."""
+    """Tell whether the scenes of a selection lie on one pixel grid; exit code 1 when a band does not."""
     import stacaster
 
     items = list(show.opened(catalog).search(datetime=datetime, collections=collection).items())
@@ -72,7 +71,7 @@ def check(
     found = [entry.to_dict() for entry in stacaster.cube.check_grid(items, bands=bands or None)]
     columns = ("band", "scenes", "is_one_grid", "crs", "pixel_sizes", "largest_shift", "largest_drift", "shifted")
     show.rows(found, columns, as_json=as_json)
-    return 0 if all(entry["is_one_grid"] for entry in found) else errors.CatalogError.exit_code
+    return 0 if all(entry["is_one_grid"] for entry in found) else 1
 
 
 @click.command(epilog="\b\nExample:\n  stacaster sample sites.gpkg -o values.parquet --bands B13 --closest --time day")
@@ -94,8 +93,7 @@ def sample(points: str, output: str, catalog: str | None, collection: str | None
     from stacaster.cube.point_files import check_output, write_points
 
     check_output(output)
-    if Path(output).exists() and not overwrite:
-        raise click.UsageError(f"{output} exists; --overwrite replaces it")
+    inputs.require_free(output, overwrite)
     with show.count_progress("sample") as progress:
         asked = options.given(rest) | {"collections": collection, "progress": progress}
         found = show.opened(catalog).sample(points, **asked)

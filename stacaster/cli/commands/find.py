@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from pathlib import Path
 from typing import Any
 
 import click
 
-from stacaster.cli import conditions, options, show
+from stacaster.cli import conditions, inputs, options, show
 
 _LONGEST_TITLE = 60
 
@@ -18,21 +17,30 @@ _LONGEST_TITLE = 60
                epilog="\b\nExamples:\n"
                "  stacaster search AST_L1T --region south_australia --datetime 2003 --cloud-cover-max 20\n"
                "  stacaster search aster-l1t --source planetary-computer --bbox 138,-32,139,-31 --limit 10\n"
+               "  stacaster search AST_L1T --region south_australia --datetime 2003 -o scenes.json\n"
                "  stacaster search AST_L1T --datetime 2000/2008 --months 12-2 --json > summers.geojson\n"
                "  stacaster search NISAR_L2_GCOV --bbox 138,-32,139,-31 --group-by path,frame --min-count 5\n"
                "  stacaster search SENTINEL-1 --region conus --attribute processingLevel=SLC --limit 10")  # fmt: skip
 @conditions.search_options
+@click.option("-o", "--output", metavar="FILE",
+              help="Write the result to .json, .parquet or .gpkg, which 'fetch' and 'ingest' take.")  # fmt: skip
+@options.overwrite_option
 @options.json_option
-def search(product: str | None, as_json: bool, **rest: Any) -> int:
+def search(product: str | None, output: str | None, overwrite: bool, as_json: bool, **rest: Any) -> int:
     """Find granules at NASA's CMR, a STAC API or in a catalog; --json prints GeoJSON."""
     import stacaster
 
+    if output is not None:
+        inputs.require_free(output, overwrite)
     with show.count_progress("search") as progress:
         found = []
         for granule in stacaster.access.iter_granules(product, **rest):
             found.append(granule)
             progress(len(found), len(found), granule.id)
     result = stacaster.access.GranuleSearch(tuple(found))
+    if output is not None and found:
+        show.written(result.write(output))
+        return 0
     if as_json:
         click.echo(json.dumps(result.to_geojson(), indent=2))
     elif rest["group_by"] is not None and found:
@@ -97,9 +105,8 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
     """Draw the granules that a search finds, with the area, to .html or .png."""
     import stacaster
 
-    if Path(output).exists() and not overwrite:
-        raise click.UsageError(f"{output} exists; --overwrite replaces it")
-    found = stacaster.search(product, **asked)
+    inputs.require_free(output, overwrite)
+    found = inputs.searched(product, asked)
     if not len(found):
         return show.nothing("no granule fits")
     show.written(stacaster.access.draw_footprints(found, output, area=found.area, basemap=basemap))
@@ -109,7 +116,8 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n"
                "  stacaster fetch AST_L1T --region south_australia --datetime 2003-08 --limit 5\n"
-               "  stacaster fetch AST_L1T --bbox 138,-32,139,-31 --dry-run")  # fmt: skip
+               "  stacaster fetch AST_L1T --bbox 138,-32,139,-31 --dry-run\n"
+               "  stacaster fetch scenes.json   # of 'stacaster search -o scenes.json'")  # fmt: skip
 @conditions.search_options
 @options.cache_option
 @click.option("--workers", type=click.IntRange(min=1), default=8, show_default=True, help="Files at a time.")
@@ -128,7 +136,7 @@ def fetch(
     """Download the granules that a search finds, checked and resumable; prints the paths of the files."""
     import stacaster
 
-    found = stacaster.search(product, **asked)
+    found = inputs.searched(product, asked)
     if not len(found):
         return show.nothing("no granule fits")
     if dry_run:

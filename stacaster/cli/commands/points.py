@@ -46,7 +46,7 @@ def _with_points(function: Any) -> Any:
 @click.command(cls=options.BboxCommand,
                epilog="\b\nExamples:\n  stacaster points atl03_photons -o photons.parquet --bbox 138.5,-31.2,139,-31\n"
                "  stacaster points atl08_segments -o trees.gpkg --where 'h_canopy > 5'\n"
-               "  stacaster points atl03_photons -o heights.parquet --fit --parameter srt=3 --parameter cnf=4\n"
+               "  stacaster points atl03_photons -o heights.parquet --fit --parameter srt=0 --parameter cnf=3\n"
                "  stacaster points atl03_photons -o canopy.parquet --process vegetation")  # fmt: skip
 @_with_points
 @click.option("--columns", metavar="NAME,NAME", help="Only these columns. [default: all]")

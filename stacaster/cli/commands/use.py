@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
-from stacaster.cli import options, show
+from stacaster.cli import inputs, options, show
 
 
 @click.command(epilog="\b\nExample:\n  stacaster info --catalog catalogs/demo")
@@ -50,8 +49,8 @@ def items(
     **rest: Any,
 ) -> int:
     """List items of a catalog, or write them to a file; --json prints a STAC item collection."""
-    if output is not None and Path(output).exists() and not overwrite:
-        raise click.UsageError(f"{output} exists; --overwrite replaces it")
+    if output is not None:
+        inputs.require_free(output, overwrite)
     search = show.opened(catalog).search(intersects=intersects, collections=collection, filter=cql2, **rest)
     if output is not None:
         show.written(search.write(output))
@@ -150,8 +149,8 @@ def sql(
     """Ask SQL about the items; the views are 'items' and one for each collection. Nothing can be changed."""
     if sum((as_json, as_csv, parquet is not None)) > 1:
         raise click.UsageError("--json, --csv and --parquet exclude each other")
-    if parquet is not None and Path(parquet).exists() and not overwrite:
-        raise click.UsageError(f"{parquet} exists; --overwrite replaces it")
+    if parquet is not None:
+        inputs.require_free(parquet, overwrite)
     result = show.opened(catalog).sql(query, tables=tables, timeout=timeout)
     if parquet is not None:
         show.written(result.to_parquet(parquet))
