@@ -146,7 +146,11 @@ def _combined(cube: xr.Dataset, wanted: _Wanted) -> xr.Dataset:
         *(cube[name].chunk({"time": -1}) if cube[name].chunks else cube[name] for name in names),
         input_core_dims=[["time"]] * len(names),
         output_core_dims=[[]] * len(types),
-        kwargs={"times": cube["time"].values.astype("datetime64[ns]").astype(np.int64), "wanted": wanted},
+        kwargs={
+            "times": cube["time"].values.astype("datetime64[ns]").astype(np.int64),
+            "wanted": wanted,
+            "threads": 1 if any(band.chunks for band in cube.data_vars.values()) else None,
+        },
         dask="parallelized",
         output_dtypes=types,
         keep_attrs=False,
@@ -157,8 +161,10 @@ def _combined(cube: xr.Dataset, wanted: _Wanted) -> xr.Dataset:
     return xr.Dataset(made)
 
 
-def _kernel(*bands: NDArray[Any], times: NDArray[np.int64], wanted: _Wanted) -> tuple[NDArray[Any], ...]:
-    """Combine blocks of shape (y, x, time), one a band."""
+def _kernel(
+    *bands: NDArray[Any], times: NDArray[np.int64], wanted: _Wanted, threads: int | None = None
+) -> tuple[NDArray[Any], ...]:
+    """Combine blocks of shape (y, x, time), one a band; Dask runs many side by side, with a thread each."""
     shape = bands[0].shape[:-1]
     values = np.stack([np.moveaxis(band, -1, 0).reshape(times.size, -1) for band in bands], axis=1)
     valid = np.isfinite(values)
@@ -172,7 +178,8 @@ def _kernel(*bands: NDArray[Any], times: NDArray[np.int64], wanted: _Wanted) -> 
         dates = np.where(n_obs > 0, times[chosen], _NO_DATE)
         return tuple(part.reshape(shape) for part in (*_single(found), n_obs.astype(np.int16), dates))
     if wanted.method in ("geomedian", "bare_earth"):
-        median = geometric_median(values, _weights(values, wanted) if wanted.method == "bare_earth" else None)
+        weights = _weights(values, wanted) if wanted.method == "bare_earth" else None
+        median = geometric_median(values, weights, threads=threads)
         found += [*median, *(median_deviations(values, median) if wanted.mads else ())]
     else:
         found += [*_each_band(wanted.method)(values)]

@@ -21,7 +21,7 @@ from stacaster.catalog.item_values import as_plain
 from stacaster.catalog.local_assets import AssetTaker
 from stacaster.catalog.stac_parquet import present
 from stacaster.catalog.store import CatalogStore
-from stacaster.config import catalog_path
+from stacaster.config import catalog_path, threads
 from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, is_space_error
 from stacaster.files.checksums import multihash
 from stacaster.files.names import safe_id
@@ -32,7 +32,6 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each item with the number done, the number known so far, and the outcome."""
 
 _BATCH = 4_000
-_THREADS = 2
 _TAKEN = {"items", "stacaster_state"}
 
 
@@ -142,7 +141,7 @@ class _Import:
                 continue
             self.seen.add(key)
             fitted.append((entry, item))
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(threads(4)) as pool:
             # Files to be copied are worth threads, documents alone are not.
             is_copied = any(local_path(a["href"]) for _, item in fitted for a in item["assets"].values())
             places = (staging / str(number) for number in range(len(fitted)))

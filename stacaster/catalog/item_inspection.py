@@ -20,6 +20,7 @@ from stacaster.catalog.item_table import DATABASE
 from stacaster.catalog.lost_files import lost_files
 from stacaster.catalog.spool import Spool
 from stacaster.catalog.store import CatalogStore
+from stacaster.config import threads
 from stacaster.errors import StacasterError
 from stacaster.model import as_json
 
@@ -34,7 +35,6 @@ Mend = Callable[[bytes, str], object]
 
 _AT_A_TIME = 2_000
 _ROWS = "select * replace (st_astext(geometry) as geometry) from items where collection = ? and list_contains(?, id)"
-_THREADS = min(4, os.cpu_count() or 1)
 
 
 @dataclass
@@ -132,7 +132,7 @@ class ItemInspection:
         chosen = [self._choose(pair, confirmed) for pair in pairs]
         places = [folder_of(self._name, item) for item in chosen]
         good: dict[str, Item] = {}
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(threads(4)) as pool:
             folders = (self._store.root / place for place in places)
             lost = pool.map(lambda folder, item: lost_files(folder, item, deep=self._deep), folders, chosen)
             for pair, item, place, problem in zip(pairs, chosen, places, lost, strict=True):

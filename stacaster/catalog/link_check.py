@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from stacaster.config import requests_at_once
 from stacaster.network.http import TIMEOUT, new_session
 
-_THREADS = 8
 # Who asks without a login is refused, or led to a login page: the file is there as far as can be told.
 _THERE = {200, 206, 301, 302, 303, 307, 308, 401, 403, 405}
 _ADDRESSES = ("http://", "https://")
@@ -43,7 +43,7 @@ def lost_addresses(items: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str
         for key, asset in item["assets"].items()
         if str(asset["href"]).startswith(_ADDRESSES)
     ]
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(requests_at_once(8)) as pool:
         answers = dict(zip(dict.fromkeys(href for _, _, href in asked), pool.map(ask, _once(asked)), strict=True))
     for place, key, href in asked:
         if answers[href] is not None:

@@ -98,7 +98,11 @@ def cluster_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _INGEST: tuple[Decorator, ...] = (
     catalog_option,
-    click.option("--workers", type=click.IntRange(min=1), help="Worker processes. [default: STACASTER_WORKERS or 1]"),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Worker processes. [default: STACASTER_WORKERS, else by processors and memory]",
+    ),
     click.option("--subsystem", multiple=True, metavar="NAME", help="Keep only VNIR, SWIR or TIR; may be repeated."),
     click.option("--keep-swir", is_flag=True, help="Make ASTER SWIR assets after 2008-04-01, when they are unusable."),
     click.option("--profile", metavar="NAME", help="COG profile: zstd, or deflate for old readers. [default: zstd]"),

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stacaster.config import cpus
 from stacaster.errors import SpaceError, StacasterError, is_space_error
 from stacaster.executors.memory import trim_heap
 
@@ -85,7 +86,7 @@ def run_isolated(
         One result a task. A worker that dies, hangs or runs out of memory gives a result with an error; a new worker
         takes its place.
     """
-    pool = _Pool((function, str(memory_limit_mb), ",".join(hidden)), timeout_s)
+    pool = _Pool((function, str(memory_limit_mb), ",".join(hidden)), timeout_s, max(1, cpus() // max(1, workers)))
     pending = iter(tasks)
     exhausted = False
     try:
@@ -106,7 +107,7 @@ def run_isolated(
 class _Worker:
     """One process with the pipe to it and the pipe from it."""
 
-    def __init__(self, start: Sequence[str]) -> None:
+    def __init__(self, start: Sequence[str], processors: int) -> None:
         task_read, self._task_write = os.pipe()
         self.result_read, result_write = os.pipe()
         package = str(Path(__file__).resolve().parents[2])
@@ -124,7 +125,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,
                 # Ctrl-C goes to the group of the terminal: the parent alone decides, also while a worker still starts.
                 process_group=0,
-                env={**os.environ, **single, **heap, "PYTHONPATH": path},
+                env={**os.environ, **single, **heap, "PYTHONPATH": path, "STACASTER_CPUS": str(processors)},
             )
         except BaseException:
             os.close(self._task_write)
@@ -158,14 +159,14 @@ class _Worker:
 
 
 class _Pool:
-    def __init__(self, start: Sequence[str], timeout_s: float) -> None:
-        self._start = start
+    def __init__(self, start: Sequence[str], timeout_s: float, processors: int) -> None:
+        self._start, self._processors = start, processors
         self._timeout_s = timeout_s
         self._idle: list[_Worker] = []
         self.busy: list[_Worker] = []
 
     def submit(self, task: Task) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._start)
+        worker = self._idle.pop() if self._idle else _Worker(self._start, self._processors)
         self.busy.append(worker)
         worker.submit(task)
 

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any, Unpack
 
 from stacaster.catalog.store import CatalogStore
-from stacaster.config import Settings, catalog_path
+from stacaster.config import Settings, catalog_path, cpus
 from stacaster.errors import CatalogError
 from stacaster.executors.cluster import Cluster
 from stacaster.executors.processes import Task, run_isolated
@@ -49,7 +49,8 @@ def ingest(
         files: Files, folders and patterns; also granules of a search and https or s3 addresses of HDF5 files, of which
             only what is wanted is read, where it lies.
         catalog: Folder of the catalog, made when missing; default ``STACASTER_CATALOG`` or ``catalogs/local``.
-        workers: Worker processes (default ``STACASTER_WORKERS`` or 1), or a ``Cluster`` whose machines share the work.
+        workers: Worker processes (default ``STACASTER_WORKERS``, else as many as processors and memory allow), or a
+            ``Cluster`` whose machines share the work.
         subsystem: Keep only these parts, such as ``VNIR``; empty keeps all.
         keep_swir: Make ASTER SWIR assets also after 2008-04-01, when the detectors are unusable.
         profile: COG profile, ``zstd`` (default) or ``deflate`` for old readers.
@@ -101,7 +102,7 @@ def update(
     Args:
         files: Files, folders and patterns; granules that the catalog does not have are skipped.
         catalog: Folder of the catalog; default ``STACASTER_CATALOG`` or ``catalogs/local``.
-        workers: Worker processes; default ``STACASTER_WORKERS`` or 1.
+        workers: Worker processes; default ``STACASTER_WORKERS``, else as many as processors and memory allow.
         subsystem: Keep only these parts, as when the granules were ingested.
         keep_swir: As when the granules were ingested.
         profile: As when the granules were ingested.
@@ -223,8 +224,9 @@ def _round(
     staging: Path | None,
     number: int,
 ) -> Iterator[Outcome]:
-    # One worker may use both cores by writing two bands at once; several workers already do.
-    threads = 2 if settings.workers == 1 else 1
+    workers = min(settings.workers, len(granules))
+    # Processors that workers leave write several bands at once.
+    threads = max(1, min(4, cpus() // max(1, workers)))
     options = {"catalog": str(batch.store.root), "threads": threads, **options}
     payloads = merged(granules, options, s3=options.pop("s3"))
     tasks = (
@@ -234,7 +236,7 @@ def _round(
     results = run_isolated(
         tasks,
         function="stacaster.ingest.convert:convert",
-        workers=min(settings.workers, len(granules)),
+        workers=workers,
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,
         # odc-geo imports dask to recognise its arrays, rasterio boto3 for buckets; no worker has any of them.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from stacaster import config
 from stacaster.analysis.geomedian.newton import FEWEST, TINY, TOLERANCE, added, finish, settle
 from stacaster.analysis.geomedian.scatter import median_deviations, nan_quantile
 
@@ -24,7 +25,7 @@ _BLOCK = 16384
 
 
 def geometric_median(
-    values: NDArray[Any], weights: NDArray[Any] | None = None, *, threads: int = 2
+    values: NDArray[Any], weights: NDArray[Any] | None = None, *, threads: int | None = None
 ) -> NDArray[np.float32]:
     """Return the point with the smallest sum of weighted distances to the observations of each pixel.
 
@@ -34,7 +35,7 @@ def geometric_median(
     Args:
         values: Shape (observations, bands, pixels); an observation with a NaN in any band does not count.
         weights: Shape (observations, pixels), not negative; None weighs all alike.
-        threads: Blocks of pixels that are worked on at once.
+        threads: Blocks of pixels that are worked on at once; None takes the processors.
 
     Returns:
         Shape (bands, pixels); NaN without any observation.
@@ -48,7 +49,7 @@ def geometric_median(
         return hard._replace(where=hard.where + start)
 
     starts = range(0, pixels, _BLOCK)
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads or config.threads(4)) as pool:
         waiting: list[_Hard] = []
         for number, hard in enumerate(pool.map(run, starts), start=1):
             if hard.where.size:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster import config
 from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aster_swir
 from stacaster.analysis.formulas import Formula, parse_formula
 from stacaster.analysis.indices.table import INDICES, Index
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 
 _NO_NAME = re.compile(r"\W")
-_THREADS = 2
 _PIECE = 16_384
 
 __all__ = ["INDICES", "Index", "compute_index", "compute_indices", "get_index", "own_index"]
@@ -129,7 +129,7 @@ def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequ
             "formulas": [index.formula for index in wanted],
             "places": [{band: names.index(name) for band, name in found.items()} for found in places],
             # Dask works on several blocks at once by itself.
-            "threads": 1 if is_lazy else _THREADS,
+            "threads": 1 if is_lazy else config.threads(4),
         },
         dask="parallelized",
         output_dtypes=[np.float32] * len(wanted),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.config import requests_at_once
 from stacaster.errors import UsageError, nearest
 from stacaster.instruments import icesat2
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from stacaster.model import Granule, GranuleFile, OpenTracks
     from stacaster.network.remote import RemoteFile
 
-_READS = 4
 _COLOURS = {0: "#b0b0b0", 1: "#8c5a2b", 2: "#3a9a3a", 3: "#0f5f0f"}
 _LABELS = {0: "noise", 1: "ground", 2: "canopy", 3: "top of canopy"}
 
@@ -70,7 +70,7 @@ def read_tracks(
         for beam in beams:
             if beam not in opened.content.groups:
                 raise UsageError(f"there is no beam {beam!r}; {nearest(beam, list(opened.content.groups))}")
-        with ThreadPoolExecutor(1 if remote is None else _READS) as pool:
+        with ThreadPoolExecutor(1 if remote is None else requests_at_once(4)) as pool:
             for beam in beams or opened.content.groups:
                 there = opened.variables(beam)
                 wanted = [name for name in there if any(fnmatch.fnmatch(name, form) for form in variables or usual)]

@@ -16,7 +16,7 @@ from stacaster.catalog import settle, stac
 from stacaster.catalog.publish.contents import ASSETS, ITEMS, CatalogChangedError, Entry, Snapshot, take_snapshot
 from stacaster.catalog.publish.receipt import Names, Receipt
 from stacaster.catalog.store import CatalogStore
-from stacaster.config import catalog_path
+from stacaster.config import catalog_path, requests_at_once
 from stacaster.errors import CatalogError, UsageError
 from stacaster.network.objects import Objects, open_objects
 
@@ -25,7 +25,6 @@ __all__ = ["PublishReport", "publish"]
 Progress = Callable[[int, int, str], None]
 """Called now and then with the number of items done, their number, and the place of the last one."""
 
-_THREADS = 8
 _ITEMS_AT_A_TIME = 64
 _RECEIPT_S = 20.0
 _TRIES = 3
@@ -176,7 +175,7 @@ class _Run:
         if not self._receipt.is_there:
             # Fails at once where nothing may be written.
             self._save()
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(requests_at_once(8)) as pool:
             for entries in self._steps():
                 self._upload(pool, entries)
         self._save_if_needed()

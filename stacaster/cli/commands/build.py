@@ -9,6 +9,7 @@ import click
 
 from stacaster import errors
 from stacaster.cli import conditions, inputs, options, show
+from stacaster.config import Settings
 
 
 @click.command(cls=options.BboxCommand,
@@ -54,6 +55,8 @@ def ingest(context: click.Context, /, files: tuple[str, ...], product: str | Non
         machines |= {"workers": rest["workers"] or 2, "options": machines["options"] or {}}
         machines["folder"] = None if machines["folder"] is None else Path(machines["folder"])
         rest["workers"] = stacaster.executors.Cluster(**machines)
+    elif rest["workers"] is None and not rest["dry_run"]:
+        click.echo(f"up to {Settings.build().workers} worker processes; --workers says how many", err=True)
     paths, missing = inputs.with_downloads(files, asked["cache_dir"])
     for outcome in missing:
         click.echo(f"failed {outcome.granule}: {outcome.reason}", err=True)

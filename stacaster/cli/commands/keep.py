@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stacaster.cli import options, show
-from stacaster.config import cache_folder, catalog_path
+from stacaster.config import cache_folder, catalog_path, system_report
 from stacaster.errors import AuthError, CatalogError
 
 if TYPE_CHECKING:
@@ -18,18 +18,26 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="\b\nExamples:\n  stacaster doctor --catalog catalogs/demo\n"
-               "  stacaster doctor --catalog catalogs/demo --fix\n  stacaster doctor --login")  # fmt: skip
+               "  stacaster doctor --catalog catalogs/demo --fix\n  stacaster doctor --login\n"
+               "  stacaster doctor --system")  # fmt: skip
 @options.catalog_option
 @click.option("--fix", is_flag=True, help="Rebuild what follows from the rest; put aside what does not.")
 @click.option("--deep", is_flag=True, help="Decode all pixels as well, validate COGs and STAC.")
 @click.option("--network", is_flag=True, help="Ask also whether files elsewhere are there.")
 @click.option("--schemas", metavar="DIR", help="JSON schemas of extensions, for --deep.")
 @click.option("--login", is_flag=True, help="Which Earthdata credentials are found, and whether they work.")
+@click.option("--system", is_flag=True, help="How many processors, how much memory and how many requests are used.")
 @options.json_option
-def doctor(catalog: str | None, login: bool, as_json: bool, **checks: Any) -> int:
+def doctor(catalog: str | None, login: bool, system: bool, as_json: bool, **checks: Any) -> int:
     """Find out whether a catalog is true, or with --login whether the login works; exit code 7 or 5 when not."""
     import stacaster
 
+    if system:
+        if login or any(checks.values()):
+            raise click.UsageError("--system goes with no other option but --json")
+        show.rows([{"what": key, "value": value} for key, value in system_report().items()], ("what", "value"),
+                  as_json=as_json)  # fmt: skip
+        return 0
     if not login:
         return _doctor_of_catalog(catalog_path(catalog), as_json=as_json, **checks)
     if any(checks.values()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster import config
 from stacaster.cube.lattice import meets
 from stacaster.cube.pipeline.blocks import BlockReader, SceneFailedError
 from stacaster.cube.pipeline.plan import BandPlan, CubePlan, SceneBand, SlicePlan
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from odc.geo.geobox import GeoBox
 
-_THREADS = min(4, os.cpu_count() or 1)
-_OVER_THE_NETWORK = 24
 # Pixels of a cube that one task works on.
 _AT_A_TIME = 16 << 20
 _FEWEST_ROWS = 256
@@ -50,9 +48,9 @@ def read_now(plan: CubePlan, *, pool: Any = None, progress: Progress | None = No
     shape = (len(plan.slices), *plan.geobox.shape.yx)
     arrays = {name: np.empty(shape, dtype) for name, dtype in plan.layers().items()}
     near = [_near(part, plan.geobox) for part in plan.slices]
-    threads = pool if isinstance(pool, int) else _THREADS
+    threads = pool if isinstance(pool, int) else config.threads(4)
     if pool is None and any(is_remote(scene.address) for part in near for scene in part.scenes.values()):
-        threads = _OVER_THE_NETWORK
+        threads = config.requests_at_once(24)
     groups = [plan.bands] if plan.is_joint or _share_masks(near) else [(band,) for band in plan.bands]
     pieces = [
         _Piece(number, bands, rows) for number in range(len(near)) for bands in groups

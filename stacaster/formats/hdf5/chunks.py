@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import h5py
 import numpy as np
 
+from stacaster.config import threads
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,7 +28,6 @@ Window = tuple[slice, ...]
 
 _DEFLATE, _SHUFFLE = 1, 2
 _BATCH_BYTES = 24 << 20
-_THREADS = max(2, min(4, os.cpu_count() or 1))
 
 
 class ChunkError(OSError):
@@ -77,7 +78,7 @@ class ChunkReader:
 
     def __init__(self, source: Bytes) -> None:
         self._source = source
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="chunks")
+        self._pool = ThreadPoolExecutor(max(2, threads(4)), thread_name_prefix="chunks")
 
     def close(self) -> None:
         """Release the threads."""

@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from stacaster.config import requests_at_once
 from stacaster.geotiff.driver.codecs import DamagedTileError
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.network.hosts import is_bucket_name
@@ -20,7 +21,6 @@ HEAD = 1 << 15
 _GAP = 1 << 16
 _LARGEST = 8 << 20
 _IN_HAND = 32 << 20
-_SIDE_BY_SIDE = 16
 # What these settings say is known to GDAL only.
 _OF_GDAL = ("GDAL_HTTP_", "AWS_S3_ENDPOINT", "AWS_PROFILE", "AWS_ROLE_ARN", "VSICURL_")
 _HARMLESS = {
@@ -163,7 +163,7 @@ def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="stacaster-ranges")
+    return ThreadPoolExecutor(requests_at_once(16), thread_name_prefix="stacaster-ranges")
 
 
 # Threads do not come along into a forked process.

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stacaster.access.sources.cmr import fetch_record
+from stacaster.config import requests_at_once
 from stacaster.errors import ReadError
 from stacaster.formats.metadata.sidecars import parse_ecs_attributes
 from stacaster.model import Granule, GranuleContent, GranuleFile, Layer
@@ -47,7 +48,7 @@ def read_content(granule: Granule) -> RemoteContent:
     if not wanted:
         kinds = ", ".join(sorted({Path(file.name).suffix or file.name for file in granule.data_files})) or "no data"
         raise ReadError(f"has {kinds}; only GeoTIFFs can be registered in place", granule=granule.id)
-    with ThreadPoolExecutor(min(4, len(wanted))) as pool:
+    with ThreadPoolExecutor(min(requests_at_once(4), len(wanted))) as pool:
         headers = list(pool.map(_header, wanted))
     layers: dict[str, Layer] = {}
     files: dict[str, tuple[GranuleFile, int]] = {}
