@@ -12,21 +12,15 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 import lazy_loader
 
 from stacaster.catalog import item_table
-from stacaster.catalog.archive import archive_items
-from stacaster.catalog.check import check_catalog, fix_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
-from stacaster.catalog.compare import Difference, diff_catalogs
 from stacaster.catalog.conditions import known_collection, with_cloud_cover
 from stacaster.catalog.describe import as_html, describe
 from stacaster.catalog.findings import Problem
-from stacaster.catalog.item_import import import_items
 from stacaster.catalog.item_table import DATABASE
 from stacaster.catalog.remote_catalog import keep_tables
-from stacaster.catalog.remove import remove_items
 from stacaster.catalog.search import ItemSearch
 from stacaster.catalog.sql import SqlResult, as_table
 from stacaster.catalog.store import CatalogStore
-from stacaster.catalog.supersede import Superseded, dedupe
 from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
 from stacaster.geo.area_input import read_place
@@ -50,8 +44,12 @@ if TYPE_CHECKING:
     import xarray as xr
     from odc.geo.geobox import GeoBox
 
+    from stacaster.catalog.check import check_catalog, fix_catalog
+    from stacaster.catalog.compare import Difference, diff_catalogs
+    from stacaster.catalog.item_import import import_items
     from stacaster.catalog.publish import PublishReport
     from stacaster.catalog.report_page import write_report
+    from stacaster.catalog.supersede import Superseded, dedupe
     from stacaster.cube.report import LoadReport
 
 __all__ = [
@@ -77,7 +75,14 @@ __all__ = [
 if not TYPE_CHECKING:  # these modules import this one
     __getattr__, _, _ = lazy_loader.attach(
         __name__,
-        submod_attrs={"publish": ["PublishReport"], "report_page": ["write_report"]},
+        submod_attrs={
+            "check": ["check_catalog", "fix_catalog"],
+            "compare": ["Difference", "diff_catalogs"],
+            "item_import": ["import_items"],
+            "publish": ["PublishReport"],
+            "report_page": ["write_report"],
+            "supersede": ["Superseded", "dedupe"],
+        },
     )
 
 
@@ -274,6 +279,8 @@ class Catalog:
             UsageError: No condition is given, one cannot be understood, or nothing would be left.
             CatalogError: The catalog is damaged or locked for too long.
         """
+        from stacaster.catalog.remove import remove_items
+
         store = self._store()
         check_known("remove", conditions, ConditionOptions)
         given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
@@ -301,6 +308,8 @@ class Catalog:
         Returns:
             Ids of the items.
         """
+        from stacaster.catalog.archive import archive_items
+
         self._store()
         check_known("archive", conditions, ConditionOptions)
         given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}

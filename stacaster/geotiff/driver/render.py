@@ -209,11 +209,15 @@ def _sample(
     cell: Cell, row: int, col: int, window: Window, target: NDArray[Any], rule: Rule, view: View, resampling: str
 ) -> bool:
     """Write the pixels of a part of a cell whose places are counted in the level."""
-    from stacaster.geotiff.driver.kernels import interpolate, nearest
+    if resampling == "nearest" or not _is_stretched(view):
+        from stacaster.geotiff.driver import plain_loops
 
+        loops: Any = plain_loops
+        if plain_loops.is_worth_compiling(resampling, target.size):
+            from stacaster.geotiff.driver import kernels as loops
     if resampling == "nearest":
         at = (cell.x - window.left, cell.y - window.top, cell.step, row, col)
-        return rule.pick(nearest, at, window.whole, (window.high, window.wide), target)
+        return rule.pick(loops.nearest, at, window.whole, (window.high, window.wide), target)
     held = np.empty(target.shape)
     nodata = np.nan if rule.nodata is None else float(rule.nodata)
     held_by = (window.pixels, window.left, window.top)
@@ -224,7 +228,7 @@ def _sample(
         stretch = max(view.across, 1.0), max(view.down, 1.0)
         is_inside = convolve(*common, resampling == "cubic", *stretch, held)
     else:
-        is_inside = interpolate(*common, resampling == "cubic", held)
+        is_inside = loops.interpolate(*common, resampling == "cubic", held)
     rule.blend(held, target)
     return bool(is_inside)
 
