@@ -83,7 +83,11 @@ def test_a_forked_process_transforms() -> None:
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=60)
 
 
-def _case(seed: int, dtypes: list[str]) -> tuple[Any, ...]:
+compiled: Any = kernels
+in_numpy: Any = plain_loops
+
+
+def _case(seed: int, dtypes: list[str]) -> Any:
     """Return a grid of positions, a window of pixels, and the shape and first pixel of a target."""
     chance = np.random.default_rng(seed)
     step = int(chance.choice([1, 2, 4, 8, 32]))
@@ -113,8 +117,8 @@ def test_numpy_picks_the_same_pixels(seed: int) -> None:
         kind = window.dtype if table is None else np.dtype("f4")
         ours = chance.integers(0, 3, shape).astype(kind)
         theirs, outside = ours.copy(), kind.type(np.nan if has_table else 0)
-        is_in = plain_loops.nearest(*at, window, *size, table, ours, outside, keep)
-        assert is_in == kernels.nearest(*at, window, *size, table, theirs, outside, keep)
+        is_in = in_numpy.nearest(*at, window, *size, table, ours, outside, keep)
+        assert is_in == compiled.nearest(*at, window, *size, table, theirs, outside, keep)
         assert ours.tobytes() == theirs.tobytes()
 
 
@@ -128,8 +132,8 @@ def test_numpy_interpolates_to_the_same_bits(seed: int, is_cubic: bool) -> None:
         if window.dtype.kind == "f":
             window[chance.random(window.shape) < 0.05] = nodata
         ours, theirs = np.empty(shape), np.empty(shape)
-        is_in = plain_loops.interpolate(*at, window, 3, -2, nodata, has_nodata, is_cubic, ours)
-        assert is_in == kernels.interpolate(*at, window, 3, -2, nodata, has_nodata, is_cubic, theirs)
+        is_in = in_numpy.interpolate(*at, window, 3, -2, nodata, has_nodata, is_cubic, ours)
+        assert is_in == compiled.interpolate(*at, window, 3, -2, nodata, has_nodata, is_cubic, theirs)
         lost = np.isnan(theirs)
         assert np.array_equal(np.isnan(ours), lost) and ours[~lost].tobytes() == theirs[~lost].tobytes()
 
