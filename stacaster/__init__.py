@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stacaster.ingest.acquire import ingest_search
     from stacaster.ingest.convert.read_granule import read_area
     from stacaster.ingest.register import register
+    from stacaster.products import testing as testing
     from stacaster.runs import global_run, run
     from stacaster.samples import sample_data
 
@@ -138,6 +139,7 @@ _ROOMS = {
     "runs": "runs",
     "server": "server",
     "sar": "sar",
+    "testing": "products.testing",
     "tiles": "tiles",
     "timeseries": "analysis.timeseries",
 }

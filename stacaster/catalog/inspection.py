@@ -36,7 +36,7 @@ def inspect(
         mend: Gets the documents of items that are missing or wrong.
     """
     state = Findings(scratch)
-    for folder in sorted(path for path in store.root.iterdir() if path.name != ".stacaster"):
+    for folder in sorted(path for path in store.root.iterdir() if path.name not in (".stacaster", "products")):
         name = folder.name
         if folder.is_dir() and not folder.is_symlink() and _is_collection(folder):
             state.add_collection(name)

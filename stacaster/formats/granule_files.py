@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -10,6 +11,21 @@ from stacaster.errors import ReadError
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+
+_STEM = re.compile(r"\.(tiff?|zip)$", re.IGNORECASE)
+_NUMBERS = re.compile(r"(?:(?<=[._A-Za-z])|^)(\d{7,}(?:T\d+)?Z?|v\d+(?:\.\d+)?)(?=[._-]|$)", re.IGNORECASE)
+
+
+def image_parts(name: str) -> tuple[str, str]:
+    """Return the granule and the band in the name of an image: what stands before and after its last date or version.
+
+    Names without either, or with nothing behind it, are a granule without a band.
+    """
+    stem = _STEM.sub("", name)
+    ends = [match.end() for match in _NUMBERS.finditer(stem)]
+    band = stem[ends[-1] :].strip("._-") if ends else ""
+    return (stem[: ends[-1]], band) if band else (stem, "")
 
 
 def only_file(files: Sequence[Path], kind: str) -> Path:

@@ -21,6 +21,7 @@ from stacaster.ingest.sources import merged, split_sources
 from stacaster.model import Granule, GranuleFile, Outcome, Report
 from stacaster.model.granule_options import IngestOptions
 from stacaster.model.names import Names, as_names
+from stacaster.products import use_catalog
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
@@ -137,6 +138,7 @@ def _chosen(subsystem: Names, options: Mapping[str, Any]) -> dict[str, Any]:
 def _ingest_on(
     cluster: Cluster, files: Iterable[Any], store: CatalogStore, options: dict[str, Any], progress: Progress | None
 ) -> Report:
+    use_catalog(str(store.root))
     wanted = parse_wanted(options["subsystem"], **{key: options[key] for key in options if key in OPTIONS})
     local, remote = split_sources(files)
     granules = [*(discover(local, exclude=store.root) if local or not remote else ()), *remote]
@@ -164,6 +166,7 @@ def _ingest(
 
         get_profile(settings.profile)
     store = CatalogStore(catalog_path(catalog))
+    use_catalog(str(store.root))
     local, remote = split_sources(files)
     granules = [*(discover(local, exclude=store.root) if local or not remote else ()), *remote]
     options = {"profile": settings.profile, **chosen}

@@ -66,8 +66,10 @@ def ingest_one(payload: Mapping[str, Any]) -> dict[str, Any]:
         payload: ``files``, ``catalog``, and the options of ``ingest``.
     """
     from stacaster.ingest import ingest
+    from stacaster.instruments.generic.registry import use_tables
 
     given = dict(payload)
+    use_tables(given.pop("tables", ""))
     files = given.pop("files")
     remote = given.pop("remote", None)
     sources = files if remote is None else [GranuleFile(**remote)]
@@ -86,8 +88,13 @@ def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., N
 
 def tasks_of(granules: Iterable[GranuleFiles], options: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield name and task of each granule."""
+    from stacaster.instruments.generic.registry import named_tables
+
     for granule in granules:
         payload = {"files": [str(path) for path in granule.files], **options}
+        if named_tables():
+            # Machines that run already do not inherit where the tables of the user are.
+            payload["tables"] = named_tables()
         if granule.remote is not None:
             payload["remote"] = granule.remote["file"]
         yield granule.name, payload

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import NothingFoundError
+from stacaster.formats.granule_files import image_parts
 from stacaster.products import file_sets
 
-_SINGLE = (".hdf", ".hdf4", ".h5", ".he5")
+_SINGLE = (".hdf", ".hdf4", ".h5", ".he5", ".hdf5", ".nc", ".nc4")
 _TIFF = (".tif", ".tiff")
 _BROWSE = ("_br.hdf", "_qa_stats.h5")
 # Archives of other things lie around everywhere.
@@ -60,6 +61,9 @@ def discover(files: Iterable[str | os.PathLike[str]], *, exclude: Path) -> list[
             if resolved.is_relative_to(root):
                 continue
             name = _set_name(path)
+            if name is None and is_named and path.suffix.lower() in _TIFF:
+                granule, band = image_parts(path.name)
+                name = granule if band else None
             if name is not None:
                 sets.setdefault((resolved.parent, name), set()).add(resolved)
             elif is_named or path.suffix.lower() in _SINGLE or _ARCHIVE.fullmatch(path.name):

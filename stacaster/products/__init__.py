@@ -1,26 +1,34 @@
-"""The products that stacaster knows: one file each. Adding a file adds a product."""
+"""The products that stacaster knows: one file each, in Python or TOML. Adding a file adds a product.
+
+Products also come from outside: packages with the entry point ``stacaster.products``, and TOML files in the folders of
+``STACASTER_PRODUCTS`` and in the folder ``products`` of a catalog.
+"""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
 from stacaster.errors import UnknownProductError, UsageError
+from stacaster.instruments.generic.registry import built_in, digest_of_tables, from_packages, from_tables
 from stacaster.model import GranuleContent, Product
+
+__all__ = [
+    "all_products", "file_sets", "get_product", "of_collection", "recognise", "use_catalog",
+]  # fmt: skip
+
+
+def all_products() -> Mapping[str, Product]:
+    """Return every product by name; tables of the user stand before those of packages, these before our own."""
+    return _all_products(digest_of_tables())
 
 
 @cache
-def all_products() -> Mapping[str, Product]:
-    """Return every product by name; each module of this folder has ``PRODUCT``, or ``PRODUCTS`` for several forms."""
-    found: dict[str, Product] = {}
-    for entry in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        module = importlib.import_module(f"{__name__}.{entry.name}")
-        of_module: tuple[Product, ...] = getattr(module, "PRODUCTS", None) or (module.PRODUCT,)
-        found |= {product.name: product for product in of_module}
+def _all_products(tables: tuple[tuple[str, int, int], ...]) -> Mapping[str, Product]:
+    found = {product.name: product for product in built_in()}
+    found |= {product.name: product for product in from_packages()}
+    found |= {product.name: product for product in from_tables(tables)}
     return MappingProxyType(dict(sorted(found.items())))
 
 
@@ -39,14 +47,21 @@ def get_product(name: str) -> Product:
     same = [product for product in same if product.bands or product.tables] or same
     if len(same) == 1:
         return same[0]
+    if any(product.is_generic for product in same):
+        # Tables of several versions have the same fields: the newest version is meant.
+        return max(same, key=lambda product: product.version)
     names = ", ".join(product.name for product in (same or all_products().values()))
     problem = "is the short name of several products" if same else "is no product"
     raise UsageError(f"{name!r} {problem}; choose one of {names}")
 
 
 def of_collection(name: str) -> Product | None:
-    """Return the product whose items are in a collection, or None for a collection that came from elsewhere."""
-    return next((item for item in all_products().values() if item.collection_id == name), None)
+    """Return the product whose items are in a collection.
+
+    None for a collection whose document comes from its items: those of other catalogs, and those of products whose
+    bands differ from file to file.
+    """
+    return next((p for p in all_products().values() if p.collection_id == name and not p.is_generic), None)
 
 
 def recognise(content: GranuleContent) -> Product:
@@ -55,15 +70,29 @@ def recognise(content: GranuleContent) -> Product:
     Raises:
         UnknownProductError: Several products recognise the content, or none does and it has no field on a grid.
     """
-    found = [item for item in all_products().values() if item.reader == content.reader and item.recognise(content)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(product.name for product in found)
+    candidates = [item for item in all_products().values() if item.reader in ("", content.reader)]
+    matching = _nearest([item for item in candidates if item.recognise(content)])
+    if len(matching) > 1:
+        names = ", ".join(product.name for product in matching)
         raise UnknownProductError(f"the content fits several products: {names}", granule=content.name)
     from stacaster.instruments.generic.describe import generic_product
 
-    return generic_product(content, _other_versions(content))
+    if matching and matching[0].is_generic:
+        from stacaster.instruments.generic.tables import of_file
+
+        return of_file(matching[0], content)
+    return matching[0] if matching else generic_product(content, _other_versions(content))
+
+
+def _nearest(matching: Sequence[Product]) -> list[Product]:
+    """Return the products that stand nearest to the user: files first, then packages, then our own."""
+    levels: dict[int, list[Product]] = {}
+    for product in matching:
+        is_file = product.origin.endswith(".toml")
+        level = 0 if is_file else 2 if product.origin == "stacaster" else 1
+        # What was written for one product by hand goes before a table.
+        levels.setdefault(2 * level + product.is_generic, []).append(product)
+    return levels[min(levels)] if levels else []
 
 
 def _other_versions(content: GranuleContent) -> list[str]:
@@ -72,7 +101,7 @@ def _other_versions(content: GranuleContent) -> list[str]:
 
     identity = identify(content)
     same = [item for item in all_products().values() if item.short_name.upper() == identity.short_name.upper()]
-    if not same:
+    if not same or identity.version in {item.version for item in same}:
         return []
     versions = ", ".join(sorted({item.version for item in same}))
     stated = f"{identity.short_name} {identity.version}".strip()
@@ -82,3 +111,14 @@ def _other_versions(content: GranuleContent) -> list[str]:
 def file_sets() -> Mapping[str, Product]:
     """Return the products whose granules are sets of files, by name."""
     return {name: product for name, product in all_products().items() if product.file_set is not None}
+
+
+def use_catalog(folder: str) -> None:
+    """Take the tables of a catalog's folder ``products`` into account, in this process and those that it starts.
+
+    Args:
+        folder: Folder of the catalog.
+    """
+    from stacaster.instruments.generic.registry import add_folder
+
+    add_folder(folder)

@@ -88,7 +88,8 @@ class CatalogStore:
         if self.root.exists() and not self._state.is_dir():
             if not self.root.is_dir():
                 raise CatalogError(f"{self.root.name} is a file, not a folder")
-            if any(self.root.iterdir()):
+            # Tables of the user's own products may lie in a catalog before there is one.
+            if any(path.name != "products" for path in self.root.iterdir()):
                 what = "a catalog made by another program" if (self.root / "catalog.json").exists() else "other files"
                 raise CatalogError(f"the folder {self.root.name} holds {what}; name a new folder")
         try:

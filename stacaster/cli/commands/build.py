@@ -86,38 +86,6 @@ def _check_ingest(context: click.Context, files: tuple[str, ...], product: str |
         raise click.UsageError(f"{option} is a condition of a search and needs --product")
 
 
-@click.command(epilog="\b\nExamples:\n  stacaster products\n  stacaster products --json")
-@options.json_option
-def products(as_json: bool) -> None:
-    """List the products that stacaster knows."""
-    import stacaster
-
-    rows = [
-        {
-            "name": product.name,
-            "short_name": product.short_name,
-            "version": product.version,
-            "collection": product.collection_id,
-            "format": product.reader,
-            "bands": [band.name for band in product.bands],
-            "title": product.title,
-            "notes": list(product.notes),
-        }
-        for product in stacaster.products.all_products().values()
-    ]
-    columns = ("name", "short_name", "version", "collection", "format", "title")
-    show.rows(rows, columns, as_json=as_json)
-    if not as_json:
-        # What is commonly mistaken, once a product.
-        said = {
-            (product.short_name, note)
-            for product in stacaster.products.all_products().values()
-            for note in product.notes
-        }
-        for short_name, note in sorted(entry for entry in said if entry[1].startswith(("Not ", "Holds no "))):
-            click.echo(f"{short_name}: {note}", err=True)
-
-
 @click.command(epilog="\b\nExamples:\n  stacaster regions\n  stacaster regions --json")
 @options.json_option
 def regions(as_json: bool) -> None:

@@ -16,9 +16,9 @@ from stacaster.instruments.generic.fields import (
     describe_field,
 )
 from stacaster.instruments.generic.identity import Identity, identify
-from stacaster.instruments.generic.names import asset_keys, collection_id
+from stacaster.instruments.generic.names import asset_key, asset_keys, collection_id, field_name
 from stacaster.instruments.generic.rules import BandRule
-from stacaster.model import GranuleContent, Layer, Product, ReadOptions, Scene, SceneBand
+from stacaster.model import GranuleContent, Layer, Product, Scene, SceneBand
 
 UNKNOWN_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """Stands where nothing says when a file was observed; the item has ``stacaster:time_unknown``."""
@@ -75,7 +75,8 @@ def describe_file(content: GranuleContent, rules: Sequence[BandRule] = ()) -> Fi
 
 
 def _described(layer: Layer, key: str, short_name: str, rules: Sequence[BandRule]) -> DescribedField:
-    rule = next((rule for rule in rules if rule.path in (layer.path, layer.name)), None)
+    names = (layer.path, layer.name, field_name(layer))
+    rule = next((rule for rule in rules if rule.path in names or asset_key(rule.path) == asset_key(names[-1])), None)
     return describe_field(layer, key, short_name, rule)
 
 
@@ -152,6 +153,19 @@ def scene_of(described: FileDescription) -> Scene:
     )
 
 
+def described_scene(content: GranuleContent, rules: Sequence[BandRule]) -> Scene:
+    """Return the scene of a file by the rules of a table.
+
+    Args:
+        content: What the reader found.
+        rules: What the table says of its fields.
+
+    Raises:
+        UnknownProductError: It has no field on a grid.
+    """
+    return scene_of(describe_file(content, rules))
+
+
 def generic_product(content: GranuleContent, notes: Sequence[str] = ()) -> Product:
     """Return a product for a file that no table knows.
 
@@ -162,14 +176,19 @@ def generic_product(content: GranuleContent, notes: Sequence[str] = ()) -> Produ
     Raises:
         UnknownProductError: It has no field on a grid.
     """
-    described = describe_file(content)
-    identity = described.identity
-    scene = scene_of(described)
+    scene = described_scene(content, ())
+    return product_of_file(content, replace(scene, notes=(*notes, *scene.notes)))
+
+
+def product_of_file(content: GranuleContent, scene: Scene) -> Product:
+    """Return a product that has the bands of one file and what the file says of itself.
+
+    Args:
+        content: What the reader found.
+        scene: What becomes of the file.
+    """
+    identity = identify(content)
     name = collection_id(identity.short_name, identity.version, content, (band.band.name for band in scene.bands))
-
-    def describe(_: GranuleContent, __: ReadOptions) -> Scene:
-        return replace(scene, notes=(*notes, *scene.notes))
-
     return Product(
         name=name.replace("-", "_"),
         collection_id=name,
@@ -188,6 +207,6 @@ def generic_product(content: GranuleContent, notes: Sequence[str] = ()) -> Produ
         providers=(),
         keywords=tuple(sorted({word for word in (identity.short_name.lower(), *identity.instruments) if word})),
         recognise=lambda _: True,
-        describe=describe,
+        describe=lambda _, __: scene,
         is_generic=True,
     )

@@ -88,7 +88,7 @@ def describe_field(layer: Layer, key: str, short_name: str, rule: BandRule | Non
         scaling = None if kind in ("categorical", "bitfield") else scaling
         numbers = _discrete(numbers, kind, known, layer, notes)
     elif known.fill or known.valid or known.no_fill:
-        numbers = _of_table(numbers, known)
+        numbers = _of_table(numbers, known, data_type)
     code_numbers = [code.value for code in codes]
     nodata = numbers.nodata
     if kind == "continuous" and nodata is None and (codes or numbers.others or numbers.valid is not None):
@@ -158,9 +158,22 @@ def _whole(value: float) -> float | int:
     return int(value) if float(value).is_integer() else value
 
 
-def _of_table(numbers: ValidNumbers, rule: BandRule) -> ValidNumbers:
-    nodata = None if rule.no_fill else _whole(rule.fill[0]) if rule.fill else numbers.nodata
-    others = tuple(map(_whole, rule.fill[1:])) if rule.fill else () if rule.no_fill else numbers.others
+def _typed(value: float, data_type: str) -> float | int:
+    """Return a number of a table as a type holds it."""
+    import numpy as np
+
+    return float(np.dtype(data_type).type(value)) if data_type.startswith("float") else _whole(value)
+
+
+def _of_table(numbers: ValidNumbers, rule: BandRule, data_type: str) -> ValidNumbers:
+    nodata = None if rule.no_fill else _typed(rule.fill[0], data_type) if rule.fill else numbers.nodata
+    others = (
+        tuple(_typed(value, data_type) for value in rule.fill[1:])
+        if rule.fill
+        else ()
+        if rule.no_fill
+        else numbers.others
+    )
     return replace(numbers, nodata=nodata, others=others, valid=rule.valid or numbers.valid)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stacaster.formats.granule_files import image_parts
 from stacaster.formats.metadata import ecs
 from stacaster.instruments.generic.times import CALENDAR, DAY_OF_YEAR, Said, parsed, times_of
 from stacaster.model import GranuleContent
@@ -92,10 +93,15 @@ def identify(content: GranuleContent) -> Identity:
     umm = content.sidecars.get("umm") or {}
     reference = umm.get("CollectionReference") or {}
     base = _ENDS.sub("", content.name)
+    if content.reader == "geotiff_set" and "umm" not in content.sidecars:
+        base = image_parts(content.name)[0]
     short = str(reference.get("ShortName") or content.find("SHORTNAME") or said.text(_SHORT) or "")
     version = str(reference.get("Version") or _version(content.find("VERSIONID")) or said.text(_VERSION) or "")
     if not short:
         short, version = _from_name(base, version)
+    if short.startswith("3IMERG"):
+        # CMR puts the mission before the name of the algorithm.
+        short = f"GPM_{short}"
     start, end, source = times_of(content, said, umm, base)
     doi = _DOI_FORM.search(said.text(_DOI))
     local = str(content.find("LOCALGRANULEID") or umm.get("GranuleUR") or "")

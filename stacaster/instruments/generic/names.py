@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from stacaster.formats.granule_files import image_parts
 from stacaster.model import GranuleContent, Layer, PlaneAxis
 
 _REPEATED = re.compile(r"^\d+\s?k?m \d+ days ", re.IGNORECASE)
@@ -30,9 +31,18 @@ def asset_key(text: str) -> str:
     return re.sub(r"_{2,}", "_", re.sub(r"[^\w-]+", "_", plain, flags=re.ASCII)).strip("_-") or "field"
 
 
+def field_name(layer: Layer) -> str:
+    """Return what a file calls a field; of an image that is a file the part of its name that names the band."""
+    if layer.placed_by != "GeoTIFF":
+        return layer.name
+    name, _, number = layer.name.partition("#")
+    granule, band = image_parts(name)
+    return f"{band or granule}_{number}" if number else band or granule
+
+
 def asset_keys(layers: Sequence[Layer]) -> dict[str, str]:
     """Return the asset key of each layer by its path; a name that several grids have begins with that of the grid."""
-    plain = {layer.path: asset_key(layer.name) for layer in layers}
+    plain = {layer.path: asset_key(field_name(layer)) for layer in layers}
     counts: dict[str, int] = {}
     for name in plain.values():
         # Names become files, which not all disks tell apart by capitals.
