@@ -8,14 +8,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError
-from stacaster.model import GranuleContent, Product, Provider, ReadOptions, Scene, TrackColumn, TrackTable
+from stacaster.model import (
+    BEAMS,
+    GEDI_BEAMS,
+    GranuleContent,
+    Product,
+    Provider,
+    ReadOptions,
+    Scene,
+    TrackColumn,
+    TrackTable,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(
     r"(?:[a-z]+_)?(?P<product>ATL\d\d)_(?P<time>\d{14})_(?P<rgt>\d{4})(?P<cycle>\d\d)(?P<region>\d\d)_"
-    r"(?P<release>\d{3})_(?P<revision>\d\d)\w*"
+    r"(?P<release>\d{3})_(?P<revision>\d\d)(?P<own>_\d{3}_\d\d)?\w*"
 )
 """Names of granules, also of those that a subsetting service cut."""
 
@@ -47,6 +57,8 @@ def whole_of(name: str) -> str | None:
     if match is None:
         return None
     whole = "{product}_{time}_{rgt}{cycle}{region}_{release}_{revision}".format(**match.groupdict())
+    # Products of products (ATL24) have release and revision of their own behind those of their source.
+    whole += match["own"] or ""
     return whole if whole != match.group(0) else None
 
 
@@ -70,6 +82,11 @@ def epoch_of(content: GranuleContent) -> dt.datetime:
     except (OverflowError, ValueError) as error:
         text = f"ancillary_data/atlas_sdp_gps_epoch is {stated}, which is no moment"
         raise ReadError(text, granule=content.name) from error
+
+
+def is_track(content: GranuleContent) -> bool:
+    """Tell whether a file has beams of ICESat-2 or GEDI, whose seconds count from the same epoch."""
+    return any(group in BEAMS or group in GEDI_BEAMS for group in content.groups)
 
 
 def microseconds(seconds: NDArray[Any], epoch: dt.datetime) -> NDArray[Any]:

@@ -24,7 +24,12 @@ _MODIS = re.compile(
 # granules put a word in front or behind.
 _ICESAT2 = re.compile(
     r"(?P<cut>[a-z]+_)?(?P<product>ATL\d\d(QL)?)_(?P<time>\d{14})_(?P<track>\d{8})_(?P<version>\d{3})_"
-    r"(?P<revision>\d\d)(?P<part>_\w+)?"
+    r"(?P<revision>\d\d)(?P<own>_\d{3}_\d\d)?(?P<part>_\w+)?"
+)
+# GEDI02_A_2019108002012_O01959_01_T03909_02_003_01_V002: orbit, part, track, kind of orbit, production, granule.
+_GEDI = re.compile(
+    r"(?P<product>GEDI0\d_[AB])_(?P<time>\d{13})_(?P<place>O\d{5}_\d\d_T\d{5})_(?P<kind>\d\d)_(?P<pge>\d{3})_"
+    r"(?P<granule>\d\d)_V(?P<version>\d{3})"
 )
 # Production releases of NISAR supersede beta releases, whose letter sorts behind theirs; of others nothing is known.
 _RELEASES = {"P": 2, "X": 0}
@@ -46,6 +51,7 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
         name: Name of the granule as its provider wrote it.
         collection: Collection at the provider.
     """
+    rank: Rank
     if match := nisar.match_name(name):
         letter, number = match["crid"][0], int(match["crid"][1:])
         parts = match.groupdict()
@@ -59,7 +65,10 @@ def version_of(name: str, collection: str) -> tuple[str, Rank]:
         return f"{match['product']} {match['place']}", (match["version"], match["produced"])
     if match := _ICESAT2.fullmatch(name):
         is_whole = not match["cut"] and not match["part"]
-        return f"{match['product']} {match['time']} {match['track']}", (match["version"], match["revision"], is_whole)
+        rank = (match["version"], match["revision"], match["own"] or "", is_whole)
+        return f"{match['product']} {match['time']} {match['track']}", rank
+    if match := _GEDI.fullmatch(name):
+        return f"{match['product']} {match['time']} {match['place']}", match.group("version", "kind", "pge", "granule")
     return f"{collection} {name}", ()
 
 

@@ -20,11 +20,12 @@ from stacaster.model.read_options import PARTS, ReadOptions
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
-from stacaster.model.tracks import BEAMS, TableAsset, TrackColumn, TrackTable
+from stacaster.model.tracks import BEAMS, GEDI_BEAMS, TableAsset, TrackColumn, TrackTable
 from stacaster.model.views import Orientation, PixelView, PlaneAxis, SwathLookup
 
 __all__ = [
     "BEAMS",
+    "GEDI_BEAMS",
     "ITEM_FIELDS",
     "PARTS",
     "Band",

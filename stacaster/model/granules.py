@@ -168,6 +168,10 @@ class OpenTracks(Protocol):
     content: GranuleContent
     """What the granule holds; ``groups`` are its beams."""
 
+    def groups(self) -> Sequence[str]:
+        """Return the groups at the top of the file, beams among them; an empty name for datasets at the top."""
+        ...
+
     def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
         """Return shape and type of every dataset of a beam, by its path below the beam."""
         ...

@@ -73,3 +73,8 @@ class TableAsset:
 
 BEAMS: Sequence[str] = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")
 """Groups of the beams of ICESat-2."""
+
+GEDI_BEAMS: Sequence[str] = (
+    "BEAM0000", "BEAM0001", "BEAM0010", "BEAM0011", "BEAM0101", "BEAM0110", "BEAM1000", "BEAM1011",
+)  # fmt: skip
+"""Groups of the beams of GEDI; the last four have full power."""

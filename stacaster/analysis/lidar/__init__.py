@@ -10,8 +10,9 @@ from stacaster.analysis.lidar.blanket import surface_blanket
 from stacaster.analysis.lidar.density import photon_density
 from stacaster.analysis.lidar.gridding import grid_points
 from stacaster.analysis.lidar.surface import fit_surface
+from stacaster.analysis.lidar.trees import read_tracks
 from stacaster.analysis.lidar.vegetation import vegetation_metrics
-from stacaster.analysis.lidar.views import plot_map, plot_profile, read_tracks
+from stacaster.analysis.lidar.views import plot_map, plot_profile
 
 __all__ = [
     "fit_surface",

@@ -6,10 +6,10 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError, UnknownProductError
-from stacaster.model import BEAMS
+from stacaster.model import BEAMS, GEDI_BEAMS
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule, OpenTracks
@@ -48,7 +48,9 @@ READERS = {
     "hdf5_whole": ReaderRow(module="stacaster.formats.readers.hdf5_whole", magics=()),
     "hdf5_grids": ReaderRow(module="stacaster.formats.readers.hdf5_grids", magics=(_HDF5,)),
     "netcdf_fields": ReaderRow(module="stacaster.formats.readers.netcdf_fields", magics=(_HDF5,)),
-    "hdf5_tracks": ReaderRow(module="stacaster.formats.readers.hdf5_tracks", magics=(_HDF5,), groups=tuple(BEAMS)),
+    "hdf5_tracks": ReaderRow(
+        module="stacaster.formats.readers.hdf5_tracks", magics=(_HDF5,), groups=(*BEAMS, *GEDI_BEAMS)
+    ),
     "hdf4_eos": ReaderRow(module="stacaster.formats.readers.hdf4_eos", magics=(b"\x0e\x03\x13\x01",)),
 }
 """Readers by name; a module is imported when a file of its format is opened."""
@@ -185,18 +187,33 @@ def open_tracks(path: Path) -> OpenTracks:
     return opened
 
 
-def open_remote_tracks(remote: RemoteFile) -> OpenTracks:
-    """Open a granule along a track where it lies; only what is read is moved.
+def open_any_tracks(path: Path) -> OpenTracks:
+    """Open an HDF5 file as groups of datasets, whether it holds beams of a track or not.
 
     Raises:
-        ReadError: It is damaged, or holds no beams.
+        ReadError: It is damaged, or no HDF5 file.
+    """
+    name = sniff_format(path)
+    if _HDF5 not in READERS[name].magics and name != "hdf5_whole":
+        raise ReadError("is no HDF5 file", granule=path.name)
+    module = importlib.import_module(READERS["hdf5_tracks"].module)
+    opened: OpenTracks = module.open_files([path])
+    return opened
+
+
+def open_remote_tracks(remote: RemoteFile) -> OpenTracks:
+    """Open an HDF5 file as groups of datasets where it lies; only what is read is moved.
+
+    Raises:
+        ReadError: It is damaged, or no HDF5 file.
         AuthError, FetchError: The provider refuses.
     """
-    opened = open_remote_granule(remote)
-    if opened.content.reader != "hdf5_tracks":
-        opened.close()
-        raise ReadError("has none of the beams of a track", granule=remote.name)
-    return cast("OpenTracks", opened)
+    head = remote.read_at(0, _HEAD)
+    if not head.startswith(_HDF5):
+        is_known = any(head.startswith(row.magics) for row in READERS.values())
+        raise ReadError("is no HDF5 file", granule=remote.name) if is_known else _refusal(head, remote.name)
+    opened: OpenTracks = importlib.import_module(READERS["hdf5_tracks"].module).open_remote(remote)
+    return opened
 
 
 def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> OpenGranule:

@@ -1,4 +1,4 @@
-"""Beams of HDF5 files along a track (ICESat-2): datasets of one length for each beam, read some rows at a time."""
+"""Beams of HDF5 files along a track (ICESat-2, GEDI): datasets of one length for each beam, some rows at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from stacaster.formats.granule_files import only_file
 from stacaster.formats.hdf5.files import OpenHdf5
-from stacaster.model import BEAMS, GranuleContent
+from stacaster.model import BEAMS, GEDI_BEAMS, GranuleContent
 from stacaster.network.remote import RemoteFile
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FACTS = ("orbit_info", "ancillary_data")
 _MAX_VALUES = 64
+_NUMBERS = "iufcb"
 # What a file holds where it neither states a fill value nor was created with one: the largest number of the type, which
 # no measurement reaches. Whole numbers without a sign have none: 255 is a weight.
 _FILLS: dict[str, Any] = {
@@ -61,7 +62,7 @@ class TrackFile(OpenHdf5):
         super().__init__(path, remote)
         self._variables: dict[str, Mapping[str, tuple[tuple[int, ...], str]]] = {}
         try:
-            beams = [name for name in BEAMS if isinstance(self.file.get(name), h5py.Group)]
+            beams = [name for name in (*BEAMS, *GEDI_BEAMS) if isinstance(self.file.get(name), h5py.Group)]
             self.content = GranuleContent(
                 reader="hdf5_tracks", files=(path,), layers={}, groups=dict.fromkeys(beams, "beam"),
                 attributes=self._facts(beams),
@@ -72,6 +73,11 @@ class TrackFile(OpenHdf5):
         except BaseException:
             self.close()
             raise
+
+    def groups(self) -> Sequence[str]:
+        """Return the groups at the top of the file; see ``model.OpenTracks``."""
+        top = {name: isinstance(self.file.get(name), h5py.Group) for name in self.file}
+        return [*([""] if not all(top.values()) else []), *(name for name, is_group in top.items() if is_group)]
 
     def variables(self, beam: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
         """Return shape and type of every dataset of a beam; see ``model.OpenTracks``."""
@@ -84,7 +90,11 @@ class TrackFile(OpenHdf5):
                 found[name] = (tuple(int(size) for size in node.shape), node.dtype.str.lstrip("<>|="))
 
         try:
-            self.file[beam].visititems(look)
+            if beam:
+                self.file[beam].visititems(look)
+            else:
+                for name, node in self.file.items():
+                    look(name, node)
         except (OSError, RuntimeError, KeyError) as error:
             raise self.failure(f"the datasets of {beam} cannot be listed", error) from error
         self._variables[beam] = found
@@ -98,6 +108,8 @@ class TrackFile(OpenHdf5):
             window = whole if rows is None else (slice(rows.start, min(rows.stop, dataset.shape[0])), *whole[1:])
             if window[0].stop <= window[0].start:
                 return np.empty((0, *dataset.shape[1:]), dataset.dtype.newbyteorder("=")), None
+            if dataset.dtype.kind not in _NUMBERS:
+                return np.asarray(dataset[window[0]]), None
             values = self.chunks.read(dataset, window)
             values = values.astype(values.dtype.newbyteorder("="), copy=False)
             return values, _empty(values, dataset)
@@ -124,6 +136,10 @@ class TrackFile(OpenHdf5):
             for name, dataset in inside.items():
                 if isinstance(dataset, h5py.Dataset) and dataset.size is not None and 0 < dataset.size <= _MAX_VALUES:
                     found[f"{group}/{name}"] = _plain(dataset[()])
+        spans = [self.file[f"{beam}/delta_time"][...] for beam in beams if beam in GEDI_BEAMS and
+                 f"{beam}/delta_time" in self.file]  # fmt: skip
+        ends = [float(part) for values in spans if values.size for part in (values.min(), values.max())]
+        found |= {"span": [min(ends), max(ends)]} if ends else {}
         inside = {name for beam in beams for name in self.file[beam]}
         found["inside"] = sorted(inside)
         found["beams"] = {
@@ -134,6 +150,8 @@ class TrackFile(OpenHdf5):
 
 def _empty(values: NDArray[Any], dataset: h5py.Dataset) -> NDArray[Any] | None:
     """Return where there is no value, or None where there is one everywhere."""
+    if values.dtype.kind not in "iuf":
+        return None
     stated = dataset.attrs.get("_FillValue")
     fill: Any = None if stated is None else np.asarray(stated).ravel()[0]
     if fill is None:

@@ -130,6 +130,7 @@ def schema_of(
     *,
     has_classes: bool,
     land: Sequence[tuple[TrackColumn, str]] = (),
+    place: Sequence[tuple[str, pa.DataType, str]] = (),
 ) -> pa.Schema:
     """Return the schema of a table.
 
@@ -140,6 +141,7 @@ def schema_of(
         columns: From ``choose_columns``.
         has_classes: Whether photons get classes of ATL08.
         land: Columns of ATL08 segments, each with its type.
+        place: Columns that say where rows come from: name, type and meaning.
     """
     there = datasets_of(granule, beams)
     fields = [
@@ -147,11 +149,7 @@ def schema_of(
         _field("longitude", pa.float64(), "Longitude, degrees"),
         _field("latitude", pa.float64(), "Latitude, degrees"),
         _field("beam", pa.string(), "Ground track"),
-        _field("spot", pa.int8(), "Laser spot, odd ones are strong"),
-        _field("strong", pa.bool_(), "Whether the beam is a strong one"),
-        _field("rgt", pa.int16(), "Reference ground track"),
-        _field("cycle", pa.int16(), "Cycle of 91 days"),
-        _field("region", pa.int8(), "Part of the orbit, 1 to 14"),
+        *(_field(*column) for column in place),
     ]
     if table.segment_count is not None:
         fields.append(_field("x_atc", pa.float64(), "Distance from the equator along the track, m"))

@@ -14,9 +14,9 @@ from stacaster.ingest.convert.class_granule import note_of
 from stacaster.ingest.convert.land_segments import choose_land_columns, land_values
 from stacaster.ingest.convert.photon_classes import classes_of
 from stacaster.ingest.convert.track_columns import BESIDE, choose_columns, is_dataset_of, schema_of
+from stacaster.ingest.convert.track_missions import mission_of
 from stacaster.ingest.convert.track_rows import Beam
 from stacaster.ingest.convert.track_strips import thinned
-from stacaster.instruments import icesat2
 from stacaster.model import OpenTracks, ReadOptions, TableAsset, TrackTable
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ def _write_table(
     classes: OpenTracks | None,
     found: Tracks,
 ) -> None:
+    mission = mission_of(granule.content)
     if table.segment_count is None:
         # Only photons have classes.
         classes = None
@@ -104,16 +105,14 @@ def _write_table(
     land = [] if classes is None else choose_land_columns(
         classes, beams, [name for name in options.variables if not is_dataset_of(granule, beams, name)], taken
     )  # fmt: skip
-    schema = schema_of(granule, beams, table, columns, has_classes=classes is not None, land=land)
-    known = icesat2.facts(granule.content)
-    epsg = icesat2.crs_of(known["release"])
+    schema = schema_of(
+        granule, beams, table, columns, has_classes=classes is not None, land=land, place=mission.columns
+    )
     said = {"stacaster:granule": granule.content.name}
-    with PointWriter(path, schema, epsg=epsg, metadata=said) as writer, ThreadPoolExecutor(1) as pool:
+    with PointWriter(path, schema, epsg=mission.epsg, metadata=said) as writer, ThreadPoolExecutor(1) as pool:
         waiting: Future[None] = pool.submit(lambda: None)
         for beam in beams:
-            spot = icesat2.spot_of(beam, known["orientation"])
-            place = {"spot": spot, "strong": None if spot is None else spot % 2 == 1}
-            place |= {name: known[name] for name in ("rgt", "cycle", "region")}
+            place = mission.values(beam)
             beam_of = Beam(granule, beam, table, columns, schema=schema, said=place, area=options.area)
             if classes is not None:
                 beam_of.classes = classes_of(classes, beam_of, found.notes)
