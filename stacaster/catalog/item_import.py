@@ -196,7 +196,7 @@ class _Import:
             isinstance(properties.get("stacaster:fingerprint"), str) and of_collection(item["collection"]) is not None
         )
         if not is_ours:
-            text = orjson.dumps([as_plain(entry.document), self.copy], option=orjson.OPT_SORT_KEYS)
+            text = _as_text([entry.document, self.copy])
             properties["stacaster:fingerprint"] = multihash(hashlib.sha256(text).hexdigest())
         folder.mkdir(parents=True)
         place = f"{item['collection']}/{year_of(item)}/{item['id']}/{item['id']}.json"
@@ -204,6 +204,13 @@ class _Import:
             self.taker.take(entry, item, folder)
         (folder / f"{item['id']}.json").write_bytes(as_json(item))
         return StagedItem(item=item, folder=folder)
+
+
+def _as_text(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # An integer of more than 64 bits, or half a character.
+        return orjson.dumps(as_plain(value), option=orjson.OPT_SORT_KEYS)
 
 
 def _has(path: Path, mark: str) -> bool:
