@@ -135,6 +135,10 @@ def build_item(
         extensions |= _band_extensions(band.band)
     described |= {name: table_asset(asset) for name, asset in assets.items() if isinstance(asset, TableAsset)}
     described |= {name: file_asset(asset) for name, asset in assets.items() if isinstance(asset, FileAsset)}
+    renders = {name: dict(one) for name, one in product.renders.items() if set(one["assets"]) <= set(described)}
+    if renders:
+        properties["renders"] = renders
+        extensions.add("render")
     if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
         extensions.discard("eo")
     return {
@@ -359,12 +363,21 @@ def build_collection(
         "links": _collection_links(years),
         "assets": _mirrors(parts),
     }
+    document["links"].append(_license_link(product))  # type: ignore[attr-defined]
     if product.doi is not None:
         document |= {"sci:doi": product.doi} | ({"sci:citation": product.citation} if product.citation else {})
         document["links"].append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}"})  # type: ignore[attr-defined]
     if product.renders:
         document["renders"] = {name: dict(render) for name, render in product.renders.items()}
     return document
+
+
+def _license_link(product: Product) -> dict[str, Any]:
+    """Return the link to the terms of use that STAC wants where the license is none of a list."""
+    provider = next(
+        (one for one in product.providers if {"licensor", "producer"} & set(one.roles)), product.providers[0]
+    )
+    return {"rel": "license", "href": provider.url, "title": f"Terms of use: {provider.name}"}
 
 
 def adapt_collection(
