@@ -17,7 +17,7 @@ from typing import Any
 
 from stacaster.catalog import item_table
 from stacaster.catalog.commit import changing
-from stacaster.catalog.documents import documents_of, root_document
+from stacaster.catalog.documents import documents_of, root_document, with_part_files
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.inspection import inspect
 from stacaster.catalog.item_table import DATABASE, RECENT
@@ -134,8 +134,9 @@ def _rebuild(store: CatalogStore, transaction: Transaction, spools: Mapping[str,
         folder = transaction.folder / f"parts-{name}"
         folder.mkdir()
         item_table.write_parts(folder, spool, collection=json.loads(documents[f"{name}/collection.json"]))
-        for part in parts:
-            transaction.put_file(folder / part, f"{name}/{part}")
+        place = f"{name}/collection.json"
+        files = {part: transaction.put_file(folder / part, f"{name}/{part}") for part in parts}
+        documents[place] = as_json(with_part_files(json.loads(documents[place]), files))
         for path in item_table.list_parts(store.root / name):
             if path.name not in parts:
                 transaction.remove(f"{name}/{path.name}")

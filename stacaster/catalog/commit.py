@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stacaster.catalog import item_table, stac
-from stacaster.catalog.documents import collection_document, root_document
+from stacaster.catalog.documents import collection_document, known_assets, root_document, with_part_files
 from stacaster.catalog.item_table import DATABASE, RECENT
 from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import UsageError
@@ -180,15 +180,17 @@ def stage_changes(
         summary = item_table.summarise(database, name)
         document = collection_document(store, name, summary, parts=found.names, document=change.document)
         titles[name] = str(document.get("title") or name)
+        files = {part: store.root / name / part for part in found.names if part not in found.written}
+        final = with_part_files(document, files, known=known_assets(store, name))
         for part, table in found.written.items():
             path = transaction.folder / f"{name}-{part}"
             item_table.write_items_parquet(table, path, collection=document)
-            transaction.put_file(path, f"{name}/{part}")
+            final = with_part_files(final, {part: transaction.put_file(path, f"{name}/{part}")})
         touched = {item_table.year_of(item) for item in change.fresh} | set(change.gone.values())
         for year in sorted(touched & set(summary.years)):
             ids = item_table.ids_of_year(database, name, year)
             transaction.put_file(as_json(stac.build_year_catalog(name, year, ids)), f"{name}/{year}/catalog.json")
-        transaction.put_file(as_json(document), f"{name}/collection.json")
+        transaction.put_file(as_json(final), f"{name}/collection.json")
         _remove_folders(transaction, name, change, years=summary.years)
         for part in found.removed:
             transaction.remove(f"{name}/{part}")

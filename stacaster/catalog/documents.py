@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from stacaster.catalog import item_table, stac
 from stacaster.catalog.merged_collections import GENERIC, merged_collection
 from stacaster.catalog.store import CatalogStore
+from stacaster.files.checksums import digest_file, multihash
 from stacaster.model import as_json
 from stacaster.products import all_products, of_collection
 
@@ -49,6 +51,31 @@ def collection_document(
     )
 
 
+def with_part_files(
+    document: Mapping[str, Any], files: Mapping[str, Path], *, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a collection that says size and checksum of its parquet parts.
+
+    Args:
+        document: The collection.
+        files: Where each part lies now, by name; others are left as they are.
+        known: Earlier assets of the collection: what they say of a part is taken over where it has not changed.
+    """
+    assets = {key: dict(asset) for key, asset in document["assets"].items()}
+    for part, path in files.items():
+        key = part.removesuffix(".parquet")
+        earlier = (known or {}).get(key)
+        if isinstance(earlier, Mapping) and {"file:size", "file:checksum"} <= set(earlier):
+            assets[key] |= {name: earlier[name] for name in ("file:size", "file:checksum")}
+            continue
+        digest = hashlib.sha256()
+        digest_file(path, digest)
+        assets[key] |= {"file:size": path.stat().st_size, "file:checksum": multihash(digest.hexdigest())}
+    extensions = {*document.get("stac_extensions", ()), *stac.extension_uris(["file"])}
+    order = {key: value for key, value in document.items() if key != "assets"}
+    return {**order, "stac_extensions": sorted(extensions), "assets": assets}
+
+
 def documents_of(store: CatalogStore, database: Path, name: str, *, parts: Sequence[str]) -> dict[str, bytes]:
     """Return what the year catalogs and the collection should say, by place.
 
@@ -66,6 +93,12 @@ def documents_of(store: CatalogStore, database: Path, name: str, *, parts: Seque
         for year in summary.years
     }
     return found | {f"{name}/collection.json": as_json(collection_document(store, name, summary, parts=parts))}
+
+
+def known_assets(store: CatalogStore, name: str) -> dict[str, Any]:
+    """Return the assets that ``collection.json`` names now."""
+    assets = _read_document(store.root / name / "collection.json").get("assets")
+    return assets if isinstance(assets, dict) else {}
 
 
 def _read_document(path: Path) -> dict[str, Any]:

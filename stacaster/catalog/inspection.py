@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stacaster.catalog import item_table
-from stacaster.catalog.documents import documents_of, root_document
+from stacaster.catalog.documents import documents_of, known_assets, root_document, with_part_files
 from stacaster.catalog.findings import Findings
 from stacaster.catalog.item_inspection import ItemInspection, Look, Mend
 from stacaster.catalog.item_table import DATABASE, RECENT
@@ -52,11 +52,26 @@ def inspect(
     for name in spools:
         parts = [path.name for path in item_table.list_parts(store.root / name)]
         for place, content in documents_of(store, fresh, name, parts=parts or [item_table.FIRST_PART]).items():
+            if place.endswith("/collection.json"):
+                content = _with_part_files(store, state, name, content)  # noqa: PLW2901
             _compare(store, state, place, content)
     gone = sorted({path.parent.name for path in store.root.glob("*/collection.json")} - set(spools))
     _compare(store, state, "catalog.json", as_json(root_document(store, {}, dropped=gone)))
     _inspect_database(store, state, fresh, rows=sum(spool.rows for spool in spools.values()))
     return state
+
+
+def _with_part_files(store: CatalogStore, state: Findings, name: str, content: bytes) -> bytes:
+    """Return a collection with size and checksum of its parts; of damaged ones with what it said of them."""
+    paths = {path.name: path for path in item_table.list_parts(store.root / name)}
+    document = with_part_files(
+        json.loads(content), {part: path for part, path in paths.items() if not state.is_named(f"{name}/{part}")}
+    )
+    damaged = {part: store.root / name / part for part in paths or [item_table.FIRST_PART]}
+    damaged = {part: path for part, path in damaged.items() if part not in paths or state.is_named(f"{name}/{part}")}
+    known = known_assets(store, name)
+    told = {part: path for part, path in damaged.items() if part.removesuffix(".parquet") in known}
+    return as_json(with_part_files(document, told, known=known))
 
 
 def _is_collection(folder: Path) -> bool:

@@ -247,3 +247,9 @@ def test_a_document_under_another_year(copy: Path, catalog: Catalog) -> None:
     }
     stacaster.catalog.fix_catalog(copy)
     assert content(copy) == content(catalog.root)
+
+
+def test_the_collection_says_size_and_checksum_of_its_table(copy: Path) -> None:
+    asset = json.loads((copy / "aster-l1t-003" / "collection.json").read_text())["assets"]["items"]
+    data = (copy / "aster-l1t-003" / "items.parquet").read_bytes()
+    assert (asset["file:size"], asset["file:checksum"]) == (len(data), "1220" + hashlib.sha256(data).hexdigest())

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 
 from stacaster.catalog import item_table, stac
+from stacaster.catalog.documents import with_part_files
 from stacaster.catalog.item_table import DATABASE, RECENT
 from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, UsageError
@@ -114,6 +115,12 @@ def take_snapshot(store: CatalogStore, staging: Path, *, base_url: str | None) -
     for place in places:
         if place.endswith(".parquet") and address is not None:
             item_table.name_addresses(folder / place, f"{address}/{posixpath.dirname(place)}")
+    for place in places if address is not None else ():
+        if place.endswith("/collection.json"):
+            # The tables were changed above.
+            parts = item_table.list_parts((folder / place).parent)
+            document = with_part_files(orjson.loads((folder / place).read_bytes()), {path.name: path for path in parts})
+            (folder / place).write_bytes(as_json(document))
     names = [*places, *(name for name in (DATABASE, RECENT) if (folder / name).exists())]
     return Snapshot(
         store=store,
