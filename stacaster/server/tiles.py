@@ -92,6 +92,9 @@ class Tiles:
             return self._draw(items, tile_geobox(z, x, y, scale), picture, form) if items else None
 
         content = await run_in_threadpool(draw)
+        if content is None and form in ("png", "webp"):
+            # Maps take an answer without content for an error; a transparent tile is none.
+            content = encode(np.zeros((1, 1, 4), np.uint8), form)
         return Response(status_code=204) if content is None else Response(content, media_type=_TYPES[form])
 
     def _items(self, request: Request, bounds: Sequence[float] | None) -> list[pystac.Item]:

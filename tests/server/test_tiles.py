@@ -83,7 +83,12 @@ def test_pictures_can_be_read(server: Server, item: Any) -> None:
     answer = get(server, item, f"tiles/WebMercatorQuad/{z}/{x}/{y}@2x.png", assets=["B03N", "B02", "B01"])
     with MemoryFile(answer.content) as memory, memory.open() as file:
         assert (file.count, file.shape) == (4, (512, 512)) and set(np.unique(file.read(4))) <= {0, 255}
-    assert get(server, item, "tiles/WebMercatorQuad/5/0/0.png", assets="B01").status_code == 204, "nothing is no error"
+    with (
+        MemoryFile(get(server, item, "tiles/WebMercatorQuad/5/0/0.png", assets="B01").content) as memory,
+        memory.open() as file,
+    ):
+        assert not file.read(4).any(), "nothing is no error"
+    assert get(server, item, "tiles/WebMercatorQuad/5/0/0.npy", assets="B01").status_code == 204
     assert get(server, item, "preview.png").status_code == 200
 
 

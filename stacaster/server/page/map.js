@@ -4,6 +4,7 @@ const base = new URL("..", location.href).href.replace(/\/$/, "");
 const map = L.map("map", { worldCopyJump: true }).setView([0, 0], 2);
 map.attributionControl.setPrefix("");
 const footprints = L.geoJSON(null, { style: { color: "#00897b", weight: 1, fillOpacity: 0.05 }, onEachFeature: describe }).addTo(map);
+const land = L.geoJSON(null, { interactive: false, style: { color: "#78909c", weight: 1, fillColor: "#90a4ae", fillOpacity: 0.25 } }).addTo(map);
 let tiles = null, items = [], indices = {};
 const LIMIT = 500;
 
@@ -169,6 +170,8 @@ async function choose() {
 
 async function begin() {
   try {
+    land.addData(await ask("/map/land.geojson"));
+    land.bringToBack();
     indices = await ask("/indices");
     const known = (await ask("/collections")).collections;
     byId("collection").replaceChildren(...known.map((entry) => option(entry.id, entry.title || entry.id)));
