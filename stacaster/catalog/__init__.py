@@ -286,8 +286,7 @@ class Catalog:
         given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
         if not given:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
-        keys = [(str(item.collection_id), item.id) for item in self.search(**given).items()]
-        return [item_id for _, item_id in remove_items(store, keys, dry_run=dry_run)]
+        return [item_id for _, item_id in remove_items(store, self.search(**given).keys(), dry_run=dry_run)]
 
     def archive(
         self,

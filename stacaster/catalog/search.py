@@ -59,6 +59,12 @@ class ItemSearch:
     def __iter__(self) -> Iterator[pystac.Item]:
         return self.items()
 
+    def keys(self) -> list[tuple[str, str]]:
+        """Return collection and id of each item; without an area, those of damaged items, too."""
+        if self.bbox is None and self.intersects is None:
+            return [(entry.collection, entry.id) for entry in self.found[: self.limit]]
+        return [(str(item.collection_id), item.id) for item in self.items()]
+
     def _fitting(self) -> Iterator[pystac.Item]:
         import pystac
         import shapely

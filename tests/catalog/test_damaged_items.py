@@ -60,6 +60,13 @@ def test_a_damaged_item_is_left_out_by_name(
     assert len(copy.search()) == 8
 
 
+def test_a_damaged_item_can_be_removed(copy: Catalog) -> None:
+    victim = copy.search().found[0]
+    (copy.root / victim.href).write_bytes(b"{")
+    assert copy.remove(ids=[victim.id]) == [victim.id]
+    assert len(list(copy.search().items())) == 7
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
