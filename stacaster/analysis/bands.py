@@ -77,6 +77,30 @@ def band_variables(cube: xr.Dataset) -> dict[str, xr.DataArray]:
     return found
 
 
+def code_bands(cube: xr.Dataset) -> list[str]:
+    """Return the bands that hold codes of classes or bits, as ``load`` notes it in ``kind``, or as CF flags say it."""
+    return [
+        str(name) for name, band in cube.data_vars.items()
+        if band.attrs.get("kind") in ("class", "bitfield") or "flag_values" in band.attrs
+    ]  # fmt: skip
+
+
+def refuse_codes(cube: xr.Dataset, what: str, instead: str) -> None:
+    """Refuse to average codes.
+
+    Args:
+        cube: The cube.
+        what: What was asked for.
+        instead: What can be done with codes.
+
+    Raises:
+        UsageError: A band holds codes.
+    """
+    codes = code_bands(cube)
+    if codes:
+        raise UsageError(f"{', '.join(codes)}: codes of classes have no {what}; {instead}, or leave these bands out")
+
+
 def is_aster_swir(name: str, band: xr.DataArray) -> bool:
     """Tell whether a band is one of ASTER's SWIR: by the asset and sensor that ``load`` notes, else by its name."""
     sensor = band.attrs.get("sensor")

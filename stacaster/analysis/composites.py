@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.analysis.backscatter import DECIBELS, decibels, power
-from stacaster.analysis.bands import clean_bands, find_band, period_starts
+from stacaster.analysis.bands import as_cube, clean_bands, find_band, period_starts, refuse_codes
 from stacaster.analysis.geomedian import geometric_median, median_deviations, nan_quantile
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.model.values import read_number
@@ -30,6 +30,8 @@ _CITATIONS = {
     "medoid": "Flood (2013), doi:10.3390/rs5126481",
 }
 _MADS = ("emad", "smad", "bcmad")
+_OF_CODES = ("first", "count")
+"""Methods that codes of classes may have."""
 _NO_DATE = np.datetime64("NaT", "ns").astype(np.int64)
 
 
@@ -84,9 +86,12 @@ def composite(
         with the first day of each period.
 
     Raises:
-        UsageError: There is no such method or period.
+        UsageError: There is no such method or period, or a band holds codes of classes, which only ``first`` and
+            ``count`` take.
         LoadError: The cube has no times, or lacks red or near infrared for ``bare_earth``.
     """
+    if check_method(method) not in _OF_CODES:
+        refuse_codes(as_cube(cube), check_method(method), f"take {' or '.join(_OF_CODES)}")
     ready = clean_bands(cube)
     logarithmic = [name for name in ready.data_vars if ready[name].attrs.get("units") == DECIBELS]
     if logarithmic and check_method(method) == "mean":

@@ -11,6 +11,7 @@ from stacaster.analysis.bands import BESIDE, period_starts
 from stacaster.analysis.indices import Index, compute_indices, get_index, own_index
 from stacaster.catalog import Catalog, open_catalog
 from stacaster.config import catalog_place
+from stacaster.cube.band_model import BandTable
 from stacaster.errors import UsageError
 from stacaster.model.names import Names, as_names, with_one_name
 from stacaster.model.options import ExportOptions
@@ -115,7 +116,7 @@ def load_made(
     chosen = shaped(search, given, items=items, bands=wanted)
     recipe |= {key: chosen[key] for key in ("crs", "resolution") if key in chosen}
     cube: xr.Dataset = load(items, bands=wanted, **chosen)
-    groups = group_items(items, given.get("groupby", "time"))
+    groups = group_items(items, given.get("groupby") or "time", geobox=cube.odc.geobox)
     plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}
     return ProvenancedCube(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
 
@@ -127,9 +128,10 @@ def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:
 
 
 def _has(item: pystac.Item, name: str) -> bool:
-    if name in item.assets:
-        return True
-    return any(asset.extra_fields.get("eo:common_name") == name for asset in item.assets.values())
+    try:
+        return bool(BandTable({key: asset.to_dict() for key, asset in item.assets.items()}).keys_of(name))
+    except UsageError as error:
+        return "can be" in str(error)
 
 
 def _one(catalog: Catalog, wanted: Sequence[str] | None, bands: Sequence[str]) -> Sequence[str]:

@@ -145,7 +145,7 @@ def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int)
         items, bands=bands or None, geobox=tile.geobox, units=units, mask=list(recipe.mask), groupby=recipe.groupby,
         resampling=recipe.resampling, chunks={"x": side, "y": side}, report=True,
     )  # fmt: skip
-    groups = group_items(items, recipe.groupby)
+    groups = group_items(items, recipe.groupby, geobox=tile.geobox)
     made = ProvenancedCube(
         cube=cube, scenes=tuple([items[n] for n in group] for group in groups), recipe=recipe.to_dict()
     )

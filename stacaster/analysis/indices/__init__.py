@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster import config
-from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aster_swir
+from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aster_swir, refuse_codes
 from stacaster.analysis.formulas import Formula, parse_formula
 from stacaster.analysis.indices.table import INDICES, Index
 from stacaster.errors import LoadError, UsageError, nearest
@@ -157,6 +157,7 @@ def _places(cube: xr.Dataset, index: Index) -> dict[str, str]:
         )
     places = {band: place for band, place in found.items() if place is not None}
     bands = [cube[place] for place in places.values()]
+    refuse_codes(cube[list(places.values())], "index", "give bands of quantities")
     if any("nodata" in band.attrs or band.dtype.kind != "f" for band in bands):
         raise LoadError(
             f"{index.name} needs {index.units}, but the cube holds stored numbers: load with units={index.units!r}"

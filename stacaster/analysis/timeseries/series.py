@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.analysis.backscatter import DECIBELS, power
-from stacaster.analysis.bands import as_cube, clean_bands
+from stacaster.analysis.bands import as_cube, clean_bands, code_bands
 from stacaster.analysis.timeseries.areas import Zones, read_zones
+from stacaster.analysis.timeseries.shares import class_shares, with_shares
 from stacaster.errors import LoadError
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def time_series(
     Returns:
         One row for each area, band and date: ``area``, ``time``, ``band``, ``mean``, ``std`` (of the population),
         ``count`` (valid pixels, shares added up) and ``valid_fraction`` (of the area of the polygon). An area without a
-        valid pixel has ``count`` 0 and no mean.
+        valid pixel has ``count`` 0 and no mean. Bands of classes have no mean: one row for each ``class`` with its
+        ``share`` of the valid pixels.
 
     Raises:
         LoadError: The cube has no times or no CRS.
@@ -56,8 +58,13 @@ def time_series(
     """
     import odc.geo.xr  # noqa: F401 - cubes say their grid by it
     import pandas as pd
+    import xarray as xr
 
-    ready = clean_bands(cube).transpose("time", ...)
+    whole = as_cube(cube)
+    shares = class_shares(whole)
+    plain = whole.drop_vars(code_bands(whole))
+    ready = xr.Dataset(shares) if not plain.data_vars else clean_bands(plain).assign(shares)
+    ready = ready.transpose("time", ...)
     geobox = getattr(as_cube(cube).odc, "geobox", None)
     if areas is not None and geobox is None:
         raise LoadError("the cube says no CRS, so that no polygon can be laid on it")
@@ -80,7 +87,8 @@ def time_series(
     index = pd.MultiIndex.from_product([names, bands, times], names=["area", "band", "time"])
     columns = {"mean": mean, "std": std, "count": count, "valid_fraction": fraction}
     table = pd.DataFrame({key: value.ravel() for key, value in columns.items()}, index=index).reset_index()
-    return table[["area", "time", "band", *columns]]
+    table = table[["area", "time", "band", *columns]]
+    return with_shares(table, shares) if shares else table
 
 
 def _slabs(cube: xr.Dataset) -> Iterator[tuple[slice, slice]]:
