@@ -50,7 +50,10 @@ def native_geobox(items: Sequence[pystac.Item], bands: Sequence[str], *, bbox: S
     """
     boxes = [box for item in items for band in bands if (box := asset_geobox(item, band)) is not None]
     if not boxes:
-        raise LoadError(f"no item has a projected asset of {', '.join(bands)}")
+        raise LoadError(
+            f"neither items nor files say CRS, shape and transform of {', '.join(bands)}, so there is no native grid; "
+            "give crs= and resolution=, or a geobox"
+        )
     _require_one("coordinate reference systems", Counter(str(box.crs) for box in boxes), "give crs= and resolution=")
     sizes = Counter(f"{abs(box.transform.a):.9g} x {abs(box.transform.e):.9g}" for box in boxes)
     _require_one("pixel sizes", sizes, "load bands of one pixel size at a time")

@@ -46,10 +46,14 @@ def plain_item(
         with rasterio.open(path) as dataset:
             code = crs or f"EPSG:{dataset.crs.to_epsg()}"
             west, south, east, north = rasterio.warp.transform_bounds(code, 4326, *dataset.bounds)
-            place = {"proj:code": code, "proj:shape": list(dataset.shape), "proj:transform": list(dataset.transform)[:6]}
-            asset = {"href": str(path), "type": "image/tiff; application=geotiff"}
+            place: dict[str, Any] = {
+                "proj:code": code,
+                "proj:shape": list(dataset.shape),
+                "proj:transform": list(dataset.transform)[:6],
+            }
+            asset: dict[str, Any] = {"href": str(path), "type": "image/tiff; application=geotiff"}
             if roles != []:
-                asset["roles"] = roles or ["data"]  # type: ignore[assignment]
+                asset["roles"] = roles or ["data"]
             if states:
                 asset["data_type"] = dataset.dtypes[0]
                 if dataset.nodata is not None:
