@@ -65,11 +65,48 @@ def _of_degrees(group: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[di
     west, south, east, north = shape.bounds
     if east - west >= _WORLD * (1 - _EDGE_SHARE):
         return _described(shapely.box(-180, south, 180, north))
+    return _split(shape)
+
+
+def ring_footprint(longitude: NDArray[Any], latitude: NDArray[Any]) -> tuple[dict[str, Any], list[float]]:
+    """Return the outline of a swath from the positions along its edge.
+
+    Args:
+        longitude: Degrees, around the swath.
+        latitude: Degrees, likewise.
+
+    Raises:
+        GeoreferencingError: They enclose nothing.
+    """
+    import numpy as np
+    import shapely
+
+    lon = np.unwrap(np.asarray(longitude, dtype="float64"), period=_WORLD)
+    lat = np.asarray(latitude, dtype="float64")
+    if lon.size < 3:
+        raise georef.GeoreferencingError("the edge of the swath has fewer than three positions")
+    turn = float(np.unwrap(np.append(lon, lon[0]), period=_WORLD)[-1] - lon[0])
+    if abs(turn) > _WORLD / 2:
+        # The edge runs around a pole, which the swath holds.
+        pole = 90.0 if lat.mean() > 0 else -90.0
+        low, high = sorted((pole, float(lat.min() if pole > 0 else lat.max())))
+        return _described(shapely.box(-180, low, 180, high))
+    shape: Any = shapely.make_valid(shapely.Polygon(np.stack([lon, lat], axis=1)))
+    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+    if not parts or shape.area == 0:
+        raise georef.GeoreferencingError("the edge of the swath encloses nothing")
+    return _split(max(parts, key=lambda part: part.area))
+
+
+def _split(shape: Any) -> tuple[dict[str, Any], list[float]]:
+    """Return an outline whose longitudes may go on beyond 180 degrees, split at the antimeridian."""
+    import shapely
+
     world = shapely.box(-180, -90, 180, 90)
     pieces = [shapely.affinity.translate(shape, xoff=turn).intersection(world) for turn in (-_WORLD, 0.0, _WORLD)]
     kept = [piece for piece in pieces if piece.area > 0]
     if not kept:
-        raise georef.GeoreferencingError("the grid lies beside the Earth")
+        raise georef.GeoreferencingError("the outline lies beside the Earth")
     return _described(kept[0] if len(kept) == 1 else shapely.multipolygons(kept))
 
 
@@ -117,7 +154,4 @@ def _of_points(group: Sequence[tuple[GeoBox, NDArray[np.float64]]]) -> tuple[dic
     west = (lon[(widest + 1) % lon.size] + 180) % _WORLD - 180
     turned = (points[:, 0] - west) % _WORLD + west
     shape: Any = shapely.convex_hull(shapely.multipoints(np.stack([turned, lat], axis=1)))
-    world = shapely.box(-180, -90, 180, 90)
-    pieces = [shapely.affinity.translate(shape, xoff=turn).intersection(world) for turn in (-_WORLD, 0.0, _WORLD)]
-    kept = [piece for piece in pieces if piece.area > 0]
-    return _described(kept[0] if len(kept) == 1 else shapely.multipolygons(kept))
+    return _split(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,8 @@ class GranuleContent:
     """Positions by swath."""
     sidecars: Mapping[str, Any] = field(default_factory=dict)
     """Parsed metadata files that lie beside the data: ``{"umm": {...}}``."""
+    read_positions: Callable[[str], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
+    """Reads a layer of latitudes or longitudes while the granule is open; None where there are none."""
 
     @property
     def name(self) -> str:

@@ -81,7 +81,35 @@ def recognise(content: GranuleContent) -> Product:
         from stacaster.instruments.generic.tables import of_file
 
         return of_file(matching[0], content)
-    return matching[0] if matching else generic_product(content, _other_versions(content))
+    if matching:
+        return matching[0]
+    _refuse_unlike_its_table(content)
+    if any(layer.geobox is not None for layer in content.layers.values()):
+        return generic_product(content, _other_versions(content))
+    from stacaster.instruments.generic.swaths import geolocations, swath_product
+
+    return swath_product(content) if geolocations(content) else generic_product(content)
+
+
+def _refuse_unlike_its_table(content: GranuleContent) -> None:
+    """Refuse a file that calls itself a product with a table of its own and is not what the table needs.
+
+    Raises:
+        UnknownProductError: It is such a file.
+    """
+    from stacaster.formats.metadata.ecs import short_name
+
+    stated = short_name(content)
+    by_hand = [product for product in all_products().values() if not product.is_generic]
+    for product in by_hand:
+        named = product.file_set is not None and all(product.file_set.fullmatch(path.name) for path in content.files)
+        same = stated != "" and stated.startswith("AST") and stated == product.short_name.upper().replace("_", "")
+        if named or same:
+            raise UnknownProductError(
+                f"is called {product.short_name}, but is not what its table needs (short name "
+                f"{stated or 'not stated'}); it is damaged, or of a version without a table",
+                granule=content.name,
+            )
 
 
 def _nearest(matching: Sequence[Product]) -> list[Product]:

@@ -224,7 +224,7 @@ def test_every_real_file_has_bands_or_a_reason(shared: Path) -> None:
                 scene = recognise(content).describe(content, stacaster.model.ReadOptions())
                 assert scene.bands or scene.files, path.name
             except stacaster.errors.UnknownProductError as error:
-                assert REFUSED.get(path.name, "it is a swath") in str(error), path.name
+                assert REFUSED.get(path.name, "the edge of the swath encloses nothing") in str(error), path.name
 
 
 PLACES = {
@@ -249,3 +249,38 @@ def test_places_of_real_files(shared: Path) -> None:
             found = boxes.pop()
             assert found is not None
             assert tuple(found.transform)[:6] == pytest.approx(transform, rel=1e-9, abs=1e-9), name
+
+
+def write_swath(path: Path, *, shift: float = 0.0, pole: bool = False) -> None:
+    line, sample = np.mgrid[0:30, 0:20]
+    latitude, longitude = -20.0 - 0.1 * line + 0.01 * sample, 150.0 + shift + 0.1 * sample + 0.02 * line
+    if pole:
+        x, y = (sample - 9.5) / 4, (line - 14.5) / 4
+        latitude, longitude = 90 - np.hypot(x, y), np.degrees(np.arctan2(y, x))
+    with h5py.File(path, "w") as file:
+        file.attrs["time_coverage_start"] = "2021-03-04T05:06:07Z"
+        file.attrs["short_name"], file.attrs["version"] = "MYSWATH", "1"
+        file["geolocation_data/latitude"] = latitude
+        file["geolocation_data/longitude"] = (longitude + 180) % 360 - 180
+        file["observations/value"] = latitude.astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("shift", "bbox"), [(0.0, (150, -22.9, 152.48, -19.81)), (29.0, (179, -22.9, -178.52, -19.81))]
+)
+def test_a_swath_is_kept_with_the_outline_of_its_positions(
+    tmp_path: Path, shift: float, bbox: tuple[float, ...]
+) -> None:
+    write_swath(tmp_path / "swath.h5", shift=shift)
+    item = ingest(tmp_path, tmp_path / "swath.h5")
+    assert item["collection"] == "myswath-001" and item["bbox"] == pytest.approx(bbox, abs=0.02)
+    assert (item["folder"] / item["assets"]["data"]["href"]).read_bytes() == (tmp_path / "swath.h5").read_bytes()
+    assert item["properties"]["stacaster:swath_fields"] == ["observations/value"]
+
+
+def test_a_swath_over_a_pole_has_every_longitude(tmp_path: Path) -> None:
+    write_swath(tmp_path / "swath.h5", pole=True)
+    box = ingest(tmp_path, tmp_path / "swath.h5")["bbox"]
+    assert (box[0], box[2], box[3]) == (-180, 180, 90) and box[1] == pytest.approx(
+        90 - np.hypot(9.5, 14.5) / 4, abs=0.1
+    )

@@ -72,13 +72,18 @@ def test_every_pixel_of_real_modis_grids(shared: Path, tmp_path: Path, name: str
     assert properties["start_datetime"] == properties["datetime"] < properties["end_datetime"]
 
 
-def test_real_swath_without_table_is_named(shared: Path, tmp_path: Path) -> None:
+def test_real_swath_without_table_is_kept_with_its_outline(shared: Path, tmp_path: Path) -> None:
     source = shared / "data/hdf4/MOD05_L2.A2019336.2315.061.2019337071952.hdf"
     report = stacaster.ingest([source], catalog=tmp_path / "c")
-    (failed,) = report.failed
-    assert failed.error == "UnknownProductError"
-    assert "no table for this product (short name MOD05_L2; swath mod05)" in (failed.reason or "")
-    assert items(tmp_path / "c") == []
+    (outcome,) = report.ingested
+    assert outcome.collection == "mod05-l2-061"
+    (item,) = (tmp_path / "c").glob("mod05-l2-061/*/*/*.json")
+    document = json.loads(item.read_text())
+    assert (item.parent / document["assets"]["data"]["href"]).read_bytes() == source.read_bytes()
+    # What the file itself states of its bounds.
+    west, south, east, north = document["bbox"]
+    assert document["geometry"]["type"] == "MultiPolygon" and west > east
+    assert (south, north) == pytest.approx((63.2, 88.6), abs=0.1)
 
 
 def test_every_pixel_of_a_simulated_scene(tmp_path: Path) -> None:

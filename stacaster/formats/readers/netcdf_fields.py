@@ -66,6 +66,7 @@ class NetcdfGranule(OpenHdf5):
             self.content = GranuleContent(
                 reader="netcdf_fields", files=(path,), layers=layers, groups=self._groups(layers),
                 attributes=self._attributes(), objects=self._objects, sidecars=sidecars,
+                read_positions=self.read_layer,
             )  # fmt: skip
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             self.close()

@@ -23,6 +23,9 @@ from stacaster.model import GranuleContent, Layer, Product, Scene, SceneBand
 UNKNOWN_TIME = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 """Stands where nothing says when a file was observed; the item has ``stacaster:time_unknown``."""
 
+NO_TIME = "nothing in the file, its sidecars or its name says when it was observed: datetime is a placeholder"
+"""Note of items without a time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileDescription:
@@ -63,9 +66,7 @@ def describe_file(content: GranuleContent, rules: Sequence[BandRule] = ()) -> Fi
             notes += [note] if note else []
     notes += _place_notes(layers)
     if identity.start is None:
-        notes.append(
-            "nothing in the file, its sidecars or its name says when it was observed: datetime is a placeholder"
-        )
+        notes.append(NO_TIME)
     return FileDescription(
         identity=identity,
         bands=tuple(bands),

@@ -167,6 +167,7 @@ class Hdf4Granule(Closing):
             objects=objects,
             lattices=self._lattices(placed.stored),
             sidecars=self._sidecars,
+            read_positions=self.read_layer,
         )
 
     def _axis(self, path: str) -> NDArray[Any]:
