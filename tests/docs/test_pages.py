@@ -18,6 +18,7 @@ import stacaster
 from stacaster.cli import cli
 from stacaster.samples import DEFAULT_SCENES
 from tests.earthdata_twin.granules import serve
+from tests.earthdata_twin.missions import serve_missions
 from tests.earthdata_twin.server import Twin
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ _BLOCK = re.compile(
     r"(?:<!--(?P<note>[^>]*)-->\n)?^```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL
 )
 _SERVICES = "<!-- services -->"
+_MISSIONS = "<!-- services: missions -->"
 _RUN = ("bash", "python")
 
 
@@ -57,9 +59,18 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def services(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def services(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> Iterator[None]:
     """Start the twin of search services and data hosts where a page needs it."""
-    if _SERVICES not in page.read_text(encoding="utf-8"):
+    text = page.read_text(encoding="utf-8")
+    if _MISSIONS in text:
+        with Twin(folder) as twin:
+            serve_missions(twin, folder / "missions", moto)
+            for name, value in twin.environment.items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
+            yield
+        return
+    if _SERVICES not in text:
         yield
         return
     day = replace(DEFAULT_SCENES[1], tir_shape=(4, 5))
@@ -72,7 +83,9 @@ def services(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
-def test_blocks_run(page: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_run(
+    page: Path, originals: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -81,7 +94,9 @@ def test_blocks_run(page: Path, originals: Path, tmp_path: Path, monkeypatch: py
     if "sample-data granules" not in page.read_text(encoding="utf-8"):
         shutil.copytree(originals, work, dirs_exist_ok=True)
     names: dict[str, Any] = {}
-    with services(page, tmp_path, monkeypatch):
+    (tmp_path / "missions").mkdir()
+    endpoint = request.getfixturevalue("moto") if _MISSIONS in page.read_text(encoding="utf-8") else ""
+    with services(page, tmp_path, monkeypatch, endpoint):
         for block in blocks_of(page):
             if block.language in _RUN and not block.skipped:
                 _run(block, names)

@@ -85,7 +85,7 @@ class Cmr:
         """Give the last granule of a page again at the beginning of the next."""
         self.largest_in_time = 10**9
         """Pages larger than this come in part, with the time-out header."""
-        self.collections: list[Mapping[str, Any]] = []
+        self.collections: Sequence[Mapping[str, Any]] = ()
         """Further collections, as records of CMR."""
         self.tokens: set[str] = set()
         """Tokens that are good; others are refused, also for public data."""

@@ -24,6 +24,7 @@ HOSTS = (
     "planetarycomputer.microsoft.com",
     "astersa.blob.core.windows.net",
     "nisar.asf.earthdatacloud.nasa.gov",
+    "data.nsidc.earthdatacloud.nasa.gov",
     "n5eil01u.ecs.nsidc.org",
     "sentinel1.asf.alaska.edu",
     "sentinel1-burst.asf.alaska.edu",
