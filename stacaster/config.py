@@ -90,7 +90,13 @@ def catalog_path(value: str | os.PathLike[str] | None = None) -> Path:
 
 def catalog_place(value: str | os.PathLike[str] | None = None) -> Path | str:
     """Return the folder of the catalog, or the address of a published one, which can only be read."""
-    text = os.fspath(value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG))
+    given: Any = value if value is not None else os.environ.get("STACASTER_CATALOG", DEFAULT_CATALOG)
+    # An opened catalog stands for its folder or address.
+    opened = getattr(given, "objects", None)
+    given = getattr(opened, "address", None) or (getattr(given, "root", given) if hasattr(given, "objects") else given)
+    if not isinstance(given, (str, os.PathLike)):
+        raise UsageError(f"catalog is {given!r}, but a folder or an address is needed")
+    text = os.fspath(given)
     return text if "://" in text else Path(text)
 
 

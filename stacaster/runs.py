@@ -8,18 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
+from stacaster.analysis.composites import check_method
 from stacaster.catalog import ItemSearch, open_catalog
+from stacaster.catalog.conditions import with_cloud_cover
 from stacaster.config import catalog_path
+from stacaster.cube.grid_options import checked_grid
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.executors.cluster import Cluster
 from stacaster.export import export, export_composite, export_index
+from stacaster.export.made import find_indices
 from stacaster.export.writing import check_output
-from stacaster.geo.bbox_datetime import parse_bbox
-from stacaster.geo.regions import region_bbox
+from stacaster.geo.area_input import read_place
+from stacaster.geo.bbox_datetime import interval_text, time_range
 from stacaster.ingest.acquire import ingest_search
 from stacaster.model import Report
 from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.run_options import CubeRunOptions, GlobalRunOptions
+from stacaster.model.values import read_count
 from stacaster.products import all_products
 from stacaster.tiles import collect_tiles, plan_tiles, read_recipe, run_tiles, submit_tiles, wait_tiles
 from stacaster.tiles.ledger import Status
@@ -84,7 +89,10 @@ def run(
     asked = dict[str, Any](options)
     asked["groupby"] = one_of(asked, "groupby", "group_by")
     check_output(output, overwrite)
-    shape = {key: asked.pop(key) for key in _CUBE if key in asked}
+    shape = checked_grid({key: asked.pop(key) for key in _CUBE if key in asked})
+    if composite is not None:
+        check_method(composite)
+    find_indices(index)
     period, progress = asked.pop("period", None), asked.pop("export_progress", None)
     report = ingest_search(product, catalog=catalog, **asked)
     if asked.get("dry_run"):
@@ -159,6 +167,7 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
     array: dict[str, Any] = {"options": dict(sbatch or {}), "window": window, "max_array": max_array}
     array = {key: value for key, value in array.items() if value is not None}
     progress = asked.pop("tile_progress", None)
+    workers, memory_mb = read_count("workers", workers), read_count("memory_mb", memory_mb, low=64)
     given = {key: asked.pop(key) for key in _OF_RECIPE if key in asked} | {"name": asked.pop("result_name", None)}
     wanted = read_recipe(recipe, **given)
     machines: int | Cluster = workers
@@ -221,11 +230,10 @@ def _place(options: Mapping[str, Any], scenes: ItemSearch) -> dict[str, Any]:
     if options.get("intersects") is not None:
         names = ("intersects", "region", "name_column")
         return {key: options[key] for key in names if options.get(key) is not None}
-    if options.get("region") is not None:
-        asked = region_bbox(options["region"])
-    elif options.get("bbox") is not None:
-        asked = parse_bbox(options["bbox"])
-    else:
+    if options.get("point") is not None:
+        return {key: options[key] for key in ("point", "radius") if options.get(key) is not None}
+    asked = read_place(bbox=options.get("bbox"), region=options.get("region")).bbox
+    if asked is None:
         return {}
     boxes = [item.bbox for item in scenes.items() if item.bbox is not None]
     if asked[0] > asked[2] or any(box[0] > box[2] for box in boxes):
@@ -247,11 +255,10 @@ def _bands(collection: str, subsystems: Sequence[str]) -> list[str]:
 def _conditions(recipe: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, str]:
     """Return the conditions of a search that hold for the scenes of a catalog as well."""
     found: dict[str, str] = {}
-    start, end = options.get("start"), options.get("end")
-    moments = options.get("datetime") or (f"{start or '..'}/{end or '..'}" if start or end else None)
-    if moments is not None and "datetime" not in recipe:
-        found["datetime"] = str(moments)
+    interval = time_range(*(options.get(key) for key in ("datetime", "start", "end")))
+    if interval is not None and "datetime" not in recipe:
+        found["datetime"] = interval_text(interval)
     cloud = options.get("cloud_cover_max")
     if cloud is not None and "filter" not in recipe:
-        found["filter"] = f"eo:cloud_cover <= {float(cloud):g}"
+        found["filter"] = str(with_cloud_cover(None, cloud))
     return found

@@ -19,7 +19,7 @@ from stacaster.catalog.findings import Problem
 from stacaster.catalog.item_table import DATABASE
 from stacaster.catalog.remote_catalog import keep_tables
 from stacaster.catalog.search import ItemSearch
-from stacaster.catalog.sql import SqlResult, as_table
+from stacaster.catalog.sql import SqlResult, as_table, check_query
 from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
@@ -243,6 +243,7 @@ class Catalog:
 
         if timeout is not None and not timeout > 0:
             raise UsageError(f"timeout={timeout} (--timeout): a number of seconds above 0 is needed")
+        check_query(text, tables)
         beside = {name: as_table(value, name) for name, value in (tables or {}).items()}
         if self.objects is not None:
             found = item_table.run_sql(self.root / DATABASE, text, tables=beside, timeout_s=timeout)

@@ -18,6 +18,7 @@ from stacaster.catalog.remove import remove_items
 from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key
 from stacaster.errors import CatalogError, ExportError, NothingFoundError, UsageError
+from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch
@@ -47,7 +48,7 @@ def archive_items(
         UsageError: The output exists.
         ExportError: It cannot be written.
     """
-    target = Path(output)
+    target = read_path("output", output)
     keys = [(str(item.collection_id), item.id) for item in search.items()]
     if not keys:
         raise NothingFoundError("the search found nothing to archive")

@@ -20,6 +20,8 @@ def known_collection(name: str, collections: Sequence[str]) -> str:
     Raises:
         UsageError: The catalog has no such collection, or several of that product.
     """
+    if not isinstance(name, str):
+        raise UsageError(f"collection is {name!r}, but a name is needed; there are {', '.join(collections)}")
     if name in collections:
         return name
     word = plain_word(name)

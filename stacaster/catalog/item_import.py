@@ -26,6 +26,7 @@ from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, 
 from stacaster.files.checksums import multihash
 from stacaster.files.names import safe_id
 from stacaster.model import Outcome, Report, as_json, many_documents
+from stacaster.model.values import read_path
 from stacaster.products import of_collection
 
 Progress = Callable[[int, int, Outcome], None]
@@ -72,7 +73,7 @@ def import_items(
     Raises:
         CatalogError: The source is nothing of STAC, or the folder is no catalog of ours.
     """
-    foreign = ForeignCatalog(Path(source), follow, allow_outside)
+    foreign = ForeignCatalog(read_path("source", source), follow, allow_outside)
     taker = AssetTaker(foreign.folder, copy=copy, allow_outside=allow_outside)
     run = _Import(foreign, CatalogStore(catalog_path(catalog)), collection, copy, taker)
     outcomes: list[Outcome] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
@@ -154,6 +154,18 @@ class SqlResult:
 
     def _repr_html_(self) -> str:
         return str(self.to_dataframe().to_html(max_rows=20, escape=True))
+
+
+def check_query(text: Any, tables: Any) -> None:
+    """Refuse a query that is no text, and tables that have no names.
+
+    Raises:
+        UsageError: It is so.
+    """
+    if not isinstance(text, str) or not text.strip():
+        raise UsageError(f"the query is {text!r}, but a text in SQL is needed")
+    if tables is not None and not isinstance(tables, Mapping):
+        raise UsageError(f"tables is {tables!r}, but a table of names and what they stand for is needed")
 
 
 def as_table(value: Any, name: str) -> pa.Table:

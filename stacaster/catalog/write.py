@@ -15,6 +15,7 @@ from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.csv_files import write_csv
 from stacaster.files.vector_files import write_geopackage
+from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
     from stacaster.catalog.item_source import ItemSource
@@ -36,7 +37,7 @@ def write_search(search: ItemSource, output: str | os.PathLike[str]) -> Path:
         NothingFoundError: The search found nothing.
         ExportError: The file cannot be written.
     """
-    path = Path(output)
+    path = read_path("output", output)
     writer = _WRITERS.get(path.suffix.lower())
     if writer is None:
         raise UsageError(f"output is {path.name!r}, but a name ending in {', '.join(_WRITERS)} is needed")

@@ -14,6 +14,7 @@ from stacaster.cube.units import Constants, convert_values
 from stacaster.errors import LoadError, ReadError, UsageError, nearest
 from stacaster.geotiff.opening import open_raster
 from stacaster.model.options import Units
+from stacaster.model.values import read_number
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
 
@@ -44,8 +45,7 @@ def checked(radius: float | None, statistics: Sequence[str] | None) -> tuple[str
         if statistics:
             raise UsageError("statistics need radius=, metres around each point")
         return ()
-    if not radius > 0:
-        raise UsageError(f"radius is {radius:g}, but metres above 0 are needed")
+    read_number("radius", radius, low=0, is_open=True, unit="of metres")
     names = tuple(statistics or ("count", "mean", "std"))
     for name in names:
         if name not in STATISTICS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from stacaster.errors import UsageError, nearest
 from stacaster.files.atomic import complete_file
 from stacaster.files.csv_files import write_csv
 from stacaster.files.vector_files import read_vector_file, write_geopackage
+from stacaster.geo.shapes import is_wkt, read_shape
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -31,13 +33,14 @@ def read_points(points: Any) -> gpd.GeoDataFrame:
     """
     import geopandas
 
-    if isinstance(points, (str, os.PathLike)):
+    if isinstance(points, os.PathLike) or (isinstance(points, str) and _is_file(points)):
         frame = read_vector_file(Path(points), what="points", kind="points")
-    elif hasattr(points, "to_crs"):
-        frame = points
+    elif hasattr(points, "to_crs") and hasattr(points, "geometry"):
+        frame = points if hasattr(points, "columns") else points.to_frame("geometry")
+    elif hasattr(points, "columns"):
+        frame = _of_columns(points)
     else:
-        pairs = np.asarray(points, dtype="float64").reshape(-1, 2)
-        frame = geopandas.GeoDataFrame(geometry=geopandas.points_from_xy(pairs[:, 0], pairs[:, 1]), crs="EPSG:4326")
+        frame = geopandas.GeoDataFrame(geometry=_shapes(points), crs="EPSG:4326")
     if not len(frame):
         raise UsageError("there is no point to sample at")
     if not (frame.geometry.geom_type == "Point").all():
@@ -49,6 +52,50 @@ def read_points(points: Any) -> gpd.GeoDataFrame:
     if not np.isfinite(found.geometry.x).all() or (found.geometry.y.abs() > 90).any():
         raise UsageError("some points are no places on Earth; say the CRS of the points")
     return found
+
+
+_LONGITUDES, _LATITUDES = ("lon", "longitude", "lng", "long", "x"), ("lat", "latitude", "y")
+
+
+def _is_file(text: str) -> bool:
+    """Tell whether a text names a file rather than being points itself."""
+    return not (is_wkt(text) or text.lstrip()[:1] in ("{", "[") or re.fullmatch(r"[-+\d.eE,;\s]+", text))
+
+
+def _of_columns(table: Any) -> gpd.GeoDataFrame:
+    """Return a table of pandas with columns of longitude and latitude as points."""
+    import geopandas
+
+    columns = {str(name).lower(): name for name in table.columns}
+    lon = next((columns[name] for name in _LONGITUDES if name in columns), None)
+    lat = next((columns[name] for name in _LATITUDES if name in columns), None)
+    if lon is None or lat is None:
+        raise UsageError(f"points has the columns {', '.join(columns)}, but longitude and latitude are needed")
+    return geopandas.GeoDataFrame(table, geometry=geopandas.points_from_xy(table[lon], table[lat]), crs="EPSG:4326")
+
+
+def _shapes(points: Any) -> list[Any]:
+    """Return shapely points of pairs, geometries, GeoJSON, WKT, or ``{"lon":, "lat":}``, or lists of these.
+
+    Raises:
+        UsageError: They are none.
+    """
+    import shapely
+
+    if isinstance(points, str) and re.fullmatch(r"[-+\d.eE,;\s]+", points):
+        points = [float(part) for part in re.split(r"[,;\s]+", points.strip()) if part]
+    is_list = isinstance(points, (list, tuple, np.ndarray, set)) and len(points) > 0
+    if is_list and not all(np.isscalar(part) for part in points):
+        return [shape for part in points for shape in _shapes(part)]
+    if is_list and len(points) != 2:
+        raise UsageError(f"points has {points!r}, but pairs of longitude and latitude are needed")
+    if points is None or (isinstance(points, (list, tuple)) and not points):
+        raise UsageError(f"points is {points!r}, but points are needed: pairs, a file, a GeoDataFrame, GeoJSON or WKT")
+    if is_list:
+        longitude, latitude = (float(part) for part in points)
+        return [shapely.Point(longitude, latitude)]
+    shape = read_shape(points, name="points")
+    return list(shapely.get_parts(shape)) if shape.geom_type == "MultiPoint" else [shape]
 
 
 def moments_of(places: gpd.GeoDataFrame, column: str) -> NDArray[np.datetime64]:

@@ -21,6 +21,7 @@ from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError
 from stacaster.geotiff.opening import open_raster
 from stacaster.model.names import Names, as_names, check_known, option_names
 from stacaster.model.options import ConstantOptions, SampleOptions, Units
+from stacaster.model.values import read_number
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
 
@@ -86,12 +87,12 @@ def sample(  # noqa: PLR0913 - as many as a user can choose
     if method not in _METHODS:
         raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
     check_known("sample", options, ConstantOptions, also=option_names(SampleOptions))
+    radius = None if radius is None else read_number("radius", radius)
     asked = Asked(
         method=method, radius=radius, statistics=as_names(statistics, "statistics"), units=check_units(units),
         constants=read_constants(options),
     )  # fmt: skip
-    if isinstance(getattr(items, "dims", None), (tuple, Mapping)):
-        items = as_cube(items)
+    items = as_cube(items) if isinstance(getattr(items, "dims", None), (tuple, Mapping)) else items
     chosen = [] if _is_cube(items) else sorted(read_items(items), key=lambda item: (moment_of(item), item.id))
     if not _is_cube(items) and not chosen:
         raise NothingFoundError("there is no item to sample")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -54,7 +54,9 @@ def find_indices(names: str | Sequence[str]) -> list[Index]:
     Raises:
         UsageError: There is no such index, or they need different units.
     """
-    wanted = [names] if isinstance(names, str) else list(names)
+    if not isinstance(names, (str, Iterable)):
+        raise UsageError(f"index is {names!r}, but names of indices, or formulas, are needed")
+    wanted = [names] if isinstance(names, str) else [str(name) for name in names]
     found = []
     for number, name in enumerate(wanted, start=1):
         is_name = name.strip().replace(":", "_").isidentifier()

@@ -16,6 +16,7 @@ from stacaster.export.netcdf import write_netcdf
 from stacaster.export.results import write_results
 from stacaster.export.tables import write_pixels
 from stacaster.export.zarr_store import write_zarr
+from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -48,6 +49,8 @@ def write_cube(
         ExportError: The file cannot be written.
     """
     cube = as_cube(cube)
+    if not cube.data_vars:
+        raise UsageError("the cube has no variable, so there is nothing to write")
     check_output(output, overwrite)
     made = ProvenancedCube(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
     return write_made(made, output, name=name, title=name, progress=progress)
@@ -70,7 +73,7 @@ def check_output(output: str | os.PathLike[str], overwrite: bool) -> None:
     Raises:
         UsageError: The name says no known format, the file exists, or its folder cannot be made.
     """
-    path = Path(output)
+    path = read_path("output", output)
     is_known = path.suffix.lower() in _WRITERS
     if not is_known and path.suffix and not path.is_dir():
         known = ", ".join(_WRITERS)
@@ -104,6 +107,7 @@ _WRITERS: dict[str, Callable[..., Path]] = {
     ".nc": write_netcdf,
     ".zarr": write_zarr,
     ".tif": write_geotiff,
+    ".tiff": write_geotiff,
     ".csv": write_pixels,
     ".parquet": write_pixels,
     ".png": _draw,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stacaster.errors import UsageError
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import Granule, GranuleFile
 from stacaster.network.remote import choose_file, is_remote
@@ -15,7 +16,10 @@ def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], l
     """Return what lies on this disk, and granules that are read at their provider."""
     local: list[str | os.PathLike[str]] = []
     remote: list[GranuleFiles] = []
-    entries = [files] if isinstance(files, (str, os.PathLike, Granule, GranuleFile)) else list(files)
+    entries = [files] if isinstance(files, (str, os.PathLike, Granule, GranuleFile)) else files
+    if not isinstance(entries, Iterable) or isinstance(entries, Mapping):
+        raise UsageError(f"files is {files!r}, but files, folders or patterns are needed")
+    entries = list(entries)
     for entry in entries:
         if is_remote(entry):
             remote.append(_remote(entry))

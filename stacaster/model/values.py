@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError, nearest
@@ -94,3 +96,14 @@ def _limits(low: float, high: float, is_open: bool) -> str:
     if math.isfinite(low):
         return f" above {low:g}" if is_open else f" of at least {low:g}"
     return f" of at most {high:g}" if math.isfinite(high) else ""
+
+
+def read_path(name: str, value: Any) -> Path:
+    """Return the path that a user names.
+
+    Raises:
+        UsageError: It is neither a text nor a path, or empty.
+    """
+    if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+        raise UsageError(f"{name} is {value!r}, but the path of a file or folder is needed")
+    return Path(os.fspath(value)).expanduser()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.model.values import read_choice, read_path
 from stacaster.samples.scene import AsterScene
 
 __all__ = ["DEFAULT_SCENES", "FULL_SIZE_SCENE", "AsterScene", "sample_data"]
@@ -126,9 +127,8 @@ def sample_data(
     Raises:
         UsageError: The product cannot be simulated, or a file exists.
     """
-    if product not in PRODUCTS:
-        raise UsageError(f"product is {product!r}, but one of {', '.join(PRODUCTS)} is needed")
-    folder = Path(directory)
+    product = read_choice("product", product, PRODUCTS)
+    folder = read_path("directory", directory)
     folder.mkdir(parents=True, exist_ok=True)
     if product == "ICESAT2":
         return _icesat2(folder, full_size=full_size, overwrite=overwrite, progress=progress)

@@ -10,6 +10,7 @@ from typing import Any
 
 from stacaster.errors import UsageError
 from stacaster.files.settings import read_settings
+from stacaster.model.values import read_path
 
 _PLATFORMS = re.compile(r"(?:SENTINEL-?1|S1?)([A-D])")
 
@@ -22,7 +23,7 @@ def read_table(path: str | os.PathLike[str] | None) -> Mapping[str, Any]:
     """
     if path is None:
         return {}
-    table = read_settings(path, what="settings file")
+    table = read_settings(read_path("config", path), what="settings file")
     inner = table.get("stack", table)
     if not isinstance(inner, dict):
         raise UsageError(f"{Path(path).name}: stack is no table")

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from stacaster.files.atomic import complete_file
 from stacaster.geo.area_input import Place, read_place
 from stacaster.tiles.grids import Grid, MgrsGrid, Tile, make_grid
 from stacaster.tiles.ledger import Ledger
-from stacaster.tiles.recipe import Recipe
+from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.scenes import Scenes
 from stacaster.tiles.zarr_region import plan_layout
 from stacaster.version import __version__
@@ -34,6 +34,9 @@ RUN, TASKS, LEDGER, OUTPUTS = "run.json", "tasks.ndjson", "ledger.sqlite", "tile
 
 _RATE = 8e6
 """Input pixels a second and process, from file to written tile: ``scripts/bench tiles``, 780 million in 95 s."""
+_PIXELS_A_DEGREE = 120_000
+"""Pixels of a metre that a degree has in grids of degrees: 30 m are 1/4000 degree, 90 m are 1/1300."""
+_WHOLE = 1e-6
 _WORK_BYTES = 16
 """Bytes that an input pixel takes while a tile is computed."""
 
@@ -153,7 +156,7 @@ def read_tasks(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def plan_tiles(
-    recipe: Recipe,
+    recipe: Recipe | Mapping[str, Any] | str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
     bbox: str | Sequence[float] | None = None,
@@ -163,7 +166,7 @@ def plan_tiles(
     """Say which scenes which tile needs; nothing is read but the item table.
 
     Args:
-        recipe: What is to be computed.
+        recipe: What is to be computed, as for ``read_recipe``.
         catalog: Folder of the catalog.
         bbox: West, south, east, north in degrees.
         region: Named region.
@@ -173,8 +176,11 @@ def plan_tiles(
         NothingFoundError: No scene fits.
         UsageError: An argument is wrong.
     """
+    recipe = read_recipe(recipe)
     opened = open_catalog(catalog_place(catalog))
     scenes = Scenes(opened, recipe)
+    if recipe.resolution is None:
+        recipe = replace(recipe, resolution=_default_pixel(recipe, scenes))
     place = read_place(bbox=bbox, region=region, intersects=intersects, needs_area=True)
     area = place.geometry if place.geometry is not None else scenes.area()
     grid = make_grid(recipe.grid, tile_size=recipe.tile, resolution=recipe.pixel, area=area)
@@ -195,6 +201,19 @@ def plan_tiles(
         recipe=recipe, grid=grid, catalog=address, tasks=tasks, without=len(tiles) - len(tasks), layout=layout,
         asked=_asked(place, region if intersects is None else None),
     )  # fmt: skip
+
+
+def _default_pixel(recipe: Recipe, scenes: Scenes) -> float:
+    """Return the pixel size of a grid; where the coarsest band has larger ones that fill a tile, theirs."""
+    size = scenes.pixel_size()
+    if size is None:
+        return recipe.pixel
+    if recipe.grid == "degree":
+        # A whole number of hundreds of pixels a degree, so that tiles of degrees hold whole pixels.
+        size = 1 / max(100, round(_PIXELS_A_DEGREE / size / 100) * 100)
+    pixels = recipe.tile / size
+    is_whole = recipe.grid == "mercator" or abs(pixels - round(pixels)) < _WHOLE * pixels
+    return max(recipe.pixel, size) if is_whole else recipe.pixel
 
 
 def _asked(place: Place, region: str | None) -> dict[str, Any]:

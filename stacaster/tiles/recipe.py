@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from stacaster.analysis.composites import GREENNESS, check_method
+from stacaster.cube.grid_options import read_groupby
+from stacaster.cube.masking import read_masking
 from stacaster.cube.units import check_units
 from stacaster.errors import UsageError
 from stacaster.export.made import find_indices
 from stacaster.files.settings import read_settings
+from stacaster.geo.bbox_datetime import interval_text, parse_datetime
+from stacaster.geo.grid_input import read_crs, read_resampling, read_resolution
 from stacaster.model.names import as_names, check_known, one_of
 from stacaster.model.run_options import RecipeOptions
+from stacaster.model.values import read_number, read_path
 
 _LISTS = ("bands", "index", "mask")
 _NUMBERS = ("tile_size", "resolution", "greenness")
@@ -93,29 +98,54 @@ class Recipe:
 
 
 def read_recipe(
-    source: str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Unpack[RecipeOptions]
+    source: Recipe | str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Unpack[RecipeOptions]
 ) -> Recipe:
     """Return a recipe.
 
     Args:
-        source: ``.toml`` or ``.json`` file, or a mapping.
+        source: ``.toml`` or ``.json`` file, a mapping, or a recipe.
         **options: Fields of ``Recipe``, which go before those of the file.
 
     Raises:
         UsageError: There is no such file, or a field is unknown or wrong.
     """
-    given = {} if source is None else dict(source) if isinstance(source, Mapping) else _read(Path(source))
+    if isinstance(source, Recipe):
+        source = source.to_dict()
+    given = (
+        {} if source is None else dict(source) if isinstance(source, Mapping) else _read(read_path("recipe", source))
+    )
     given = _by_own_names({key: value for key, value in given.items() if value is not None})
     given |= _by_own_names({key: value for key, value in options.items() if value not in (None, (), [])})
+    recipe = Recipe(**_read_values(given))
+    _check(recipe)
+    return recipe
+
+
+def _read_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a recipe in one form each, as all functions take them.
+
+    Raises:
+        UsageError: One cannot be understood.
+    """
     for key in _NUMBERS:
-        if key in given and (isinstance(given[key], bool) or not isinstance(given[key], (int, float))):
-            raise UsageError(f"{key} of the recipe is {given[key]!r}, but a number is needed")
+        if key in given:
+            given[key] = read_number(f"{key} of the recipe", given[key], low=0, is_open=key != "greenness")
+    if "datetime" in given:
+        interval = parse_datetime(given["datetime"])
+        # A text stays as it was written.
+        given["datetime"] = given["datetime"] if isinstance(given["datetime"], str) else interval_text(interval)
+    if "resampling" in given:
+        given["resampling"] = read_resampling(given["resampling"])
+    if "groupby" in given:
+        given["groupby"] = read_groupby(given["groupby"])
     for key in set(given) - set(_LISTS) - set(_NUMBERS):
         if not isinstance(given[key], str):
             raise UsageError(f"{key} of the recipe is {given[key]!r}, but a text is needed")
-    recipe = Recipe(**given)
-    _check(recipe)
-    return recipe
+    if "resolution" in given:
+        grid = str(given.get("grid", "degree"))
+        crs = {"degree": "EPSG:4326", "mercator": "EPSG:3857", "utm": "utm", "mgrs": "utm"}.get(grid)
+        read_resolution(given["resolution"], crs or read_crs(grid, name="grid"))
+    return given
 
 
 def _by_own_names(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,6 +174,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _check(recipe: Recipe) -> None:
+    if recipe.mask:
+        read_masking(list(recipe.mask))
     if recipe.index:
         units = {index.units for index in find_indices(recipe.index)}
         if recipe.units not in (None, *units):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.catalog import Catalog, item_table
+from stacaster.catalog.cubes import pixel_sizes
 from stacaster.catalog.item_table import DATABASE
 from stacaster.cube.selection import band_names
 from stacaster.errors import NothingFoundError, UsageError
@@ -19,11 +20,15 @@ from stacaster.tiles.recipe import Recipe
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_LEAST_METRES = 0.1
+"""Pixels of degrees are smaller."""
+
 
 class Scenes:
     """Scenes of a catalog that a recipe may use: boxes, keys and fingerprints, without reading an item."""
 
     def __init__(self, catalog: Catalog, recipe: Recipe) -> None:
+        self._catalog = catalog
         names = [recipe.collection] if recipe.collection else list(catalog.collections)
         if len(names) != 1:
             raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
@@ -56,6 +61,13 @@ class Scenes:
         query = item_table.ItemQuery(collections=[self._name], filter=recipe.filter, datetime=moments)
         fitting = {item.id for item in item_table.find_items(catalog.root / DATABASE, query)}
         return [number for number, name in enumerate(ids) if name in fitting]
+
+    def pixel_size(self) -> float | None:
+        """Return the size of the pixels of the coarsest band in metres; None where scenes do not say it in metres."""
+        items = list(self._catalog.search(collections=self._name, ids=self._ids[:3]).items())
+        sizes = pixel_sizes(items, [band for band in self.bands if any(band in item.assets for item in items)])
+        known = [size for size in sizes.values() if _LEAST_METRES <= size < float("inf")]
+        return max(known, default=None)
 
     def key(self, number: int) -> list[str]:
         """Return collection and id of a scene."""

@@ -23,6 +23,7 @@ from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
 from stacaster.files.names import safe_id
 from stacaster.model import Granule, GranuleFile
+from stacaster.model.values import read_count
 from stacaster.network.auth import EarthdataAuth, find_credentials
 from stacaster.network.transport import Signer, Transport
 from stacaster.network.transport.s3 import Buckets
@@ -78,6 +79,7 @@ def fetch(
         UsageError: A number is not positive.
         KeyboardInterrupt: The user stopped; what is there is used the next time.
     """
+    workers, per_host = read_count("workers", workers), read_count("per_host", per_host)
     root = cache_folder(cache_dir)
 
     def folder_of(granule: Granule) -> Path:

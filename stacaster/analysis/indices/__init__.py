@@ -114,7 +114,7 @@ def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequ
     names_or_indices = [indices] if isinstance(indices, (str, Index)) else indices
     if not isinstance(names_or_indices, Iterable):
         raise UsageError(f"indices is {indices!r}, but names of indices are needed; {nearest(str(indices), INDICES)}")
-    wanted = [index if isinstance(index, Index) else get_index(index) for index in names_or_indices]
+    wanted = [index if isinstance(index, Index) else _named_or_own(index) for index in names_or_indices]
     if not wanted:
         raise UsageError("indices is empty, but at least one name is needed")
     places = [_places(cube, index) for index in wanted]
@@ -143,6 +143,12 @@ def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequ
         alive = result if swir is None else drop_dead_swir(result.rename(swir.name).assign_attrs(swir.attrs))
         made[index.name] = _described(alive, index, cube[found[index.bands[0]]])
     return xr.Dataset(made)
+
+
+def _named_or_own(name: Any) -> Index:
+    """Return an index by name, or of a formula of reflectances."""
+    is_formula = isinstance(name, str) and not name.strip().replace(":", "_").isidentifier()
+    return own_index(name, name="own") if is_formula else get_index(name)
 
 
 def _places(cube: xr.Dataset, index: Index) -> dict[str, str]:

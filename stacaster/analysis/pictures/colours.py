@@ -123,7 +123,7 @@ def limits_of(values: NDArray[Any], *, percent: tuple[float, float] = PERCENT) -
     Raises:
         UsageError: The percentiles are not in order between 0 and 100.
     """
-    if not 0 <= percent[0] < percent[1] <= 100:
+    if not isinstance(percent, Sequence) or len(percent) != 2 or not 0 <= percent[0] < percent[1] <= 100:
         raise UsageError(f"percent is {percent}, but two percentiles in order from 0 to 100 are needed")
     valid = values[np.isfinite(values)]
     if not valid.size:

@@ -13,8 +13,9 @@ import numpy as np
 
 from stacaster.analysis.bands import as_cube
 from stacaster.analysis.pictures.colours import PERCENT, limits_of, to_rgb
-from stacaster.errors import ExportError, UsageError
+from stacaster.errors import ExportError, LoadError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,7 +48,10 @@ def draw(
         UsageError: There is no such composite.
         LoadError: The cube lacks a band.
     """
-    thin = _thinned(as_cube(cube))
+    thin = as_cube(cube)
+    if not thin.data_vars or any(band.ndim < 2 for band in thin.data_vars.values() if band.dtype.kind in "fiu"):
+        raise LoadError("a picture needs a cube with variables of dimensions (y, x)")
+    thin = _thinned(thin)
     if composite is not None:
         rgb = to_rgb(thin, composite, percent=percent)
         panels: list[tuple[xr.DataArray, str | None]] = [(rgb, None)]
@@ -117,7 +121,7 @@ def write_picture(
         UsageError: The name does not end in ``.png``.
         ExportError: matplotlib is missing, there is too much to draw, or the file cannot be written.
     """
-    path = Path(output)
+    path = read_path("output", output)
     if path.suffix.lower() != ".png":
         raise UsageError(f"output is {path.name!r}, but a name ending in .png is needed")
     figure = draw(cube, composite, percent=percent)

@@ -10,6 +10,7 @@ from typing import Any
 from stacaster.analysis.stacks.grouping import KEYS, Stack, group
 from stacaster.errors import UsageError, nearest
 from stacaster.model import Granule
+from stacaster.model.values import read_count, read_number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +76,12 @@ def parse_selection(
         raise UsageError("latest and earliest exclude each other; give one of them")
     counts = {"latest": latest, "earliest": earliest, "min_count": min_count, "max_count": max_count,
               "drop_above": drop_above}  # fmt: skip
-    for name, number in counts.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{name} is {number}, but at least 1 is needed")
-    if min_coverage is not None and not 0 <= min_coverage <= 1:
-        raise UsageError(f"min_coverage is {min_coverage}, but a share from 0 to 1 is needed")
+    counts = {name: None if number is None else read_count(name, number) for name, number in counts.items()}
+    latest, earliest, min_count, drop_above = (
+        counts[name] for name in ("latest", "earliest", "min_count", "drop_above")
+    )
+    if min_coverage is not None:
+        min_coverage = read_number("min_coverage, a share", min_coverage, low=0, high=1)
     if min_count is not None and drop_above is not None and drop_above < min_count:
         raise UsageError(f"drop_above is {drop_above}, less than min_count, {min_count}")
     return Selection(group_by=keys, min_coverage=min_coverage, **counts)

@@ -11,7 +11,7 @@ import numpy as np
 
 from stacaster.errors import UsageError
 from stacaster.files.vector_files import read_vector_file
-from stacaster.geo.areas import as_geometry
+from stacaster.geo.area_input import read_place
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -68,21 +68,30 @@ def read_frame(areas: Any) -> gpd.GeoDataFrame:
         UsageError: There is no such file, or it holds something else than polygons.
     """
     import geopandas
-    import shapely
 
     if hasattr(areas, "to_crs"):
         frame = areas if isinstance(areas, geopandas.GeoDataFrame) else areas.to_frame("geometry")
-    elif isinstance(areas, (str, os.PathLike)) and not str(areas).lstrip().startswith("{"):
+    elif isinstance(areas, os.PathLike) or (isinstance(areas, str) and Path(areas).is_file()):
         frame = read_vector_file(Path(areas), what="areas", kind="polygons")
     elif isinstance(areas, dict) and areas.get("type") == "FeatureCollection":
         frame = geopandas.GeoDataFrame.from_features(areas["features"])
     else:
-        frame = geopandas.GeoDataFrame(geometry=[shapely.geometry.shape(dict(as_geometry(areas)))])
+        frame = geopandas.GeoDataFrame(geometry=_geometries(areas))
     kinds = set(frame.geometry.geom_type.dropna()) - {"Polygon", "MultiPolygon"}
     if not len(frame) or kinds or frame.geometry.isna().any():
         there = ", ".join(sorted(kinds)) or "empty geometries"
         raise UsageError(f"areas have to be polygons, but there are {there if len(frame) else 'none'}")
     return frame if frame.crs is not None else frame.set_crs(4326)
+
+
+def _geometries(areas: Any) -> list[Any]:
+    """Return the polygons of what is no file and no table: each of a list for itself."""
+    import shapely
+
+    if isinstance(areas, (list, tuple)) and areas and all(hasattr(part, "geom_type") for part in areas):
+        return [part for area in areas for part in _geometries(area)]
+    place = read_place(intersects=areas)
+    return [shapely.geometry.shape(dict(place.geometry or {}))]
 
 
 def _names(frame: gpd.GeoDataFrame, column: str | None) -> tuple[str, ...]:
