@@ -18,8 +18,9 @@ _LISTS = ("keywords", "stac_extensions")
 def granule_collection(product: Product) -> dict[str, Any]:
     """Return what a granule of a product without a table says of its collection."""
     document = stac.build_collection(product, bboxes=[], interval=("", ""), years=[], ranges={})
-    kept = {key: value for key, value in document.items() if key not in ("links", "assets", "extent")}
-    return {**kept, GENERIC: True}
+    kept = {key: value for key, value in document.items() if key not in ("assets", "extent")}
+    links = [link for link in document["links"] if link["rel"] in ("license", "cite-as")]
+    return {**kept, "links": links, GENERIC: True}
 
 
 def merged_collection(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -363,7 +363,8 @@ def build_collection(
         "links": _collection_links(years),
         "assets": _mirrors(parts),
     }
-    document["links"].append(_license_link(product))  # type: ignore[attr-defined]
+    if product.providers:
+        document["links"].append(_license_link(product))  # type: ignore[attr-defined]
     if product.doi is not None:
         document |= {"sci:doi": product.doi} | ({"sci:citation": product.citation} if product.citation else {})
         document["links"].append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}"})  # type: ignore[attr-defined]
