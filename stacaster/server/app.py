@@ -18,16 +18,15 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from stacaster.access import footprints
 from stacaster.catalog import Catalog, stac
 from stacaster.errors import NothingFoundError
+from stacaster.geo.land import LAND
 from stacaster.server.api import EXPECTED, StacApi, failure
 from stacaster.server.tiles import Tiles
 
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 _RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+)){0,9}")
 _PAGE = Path(__file__).parent / "page"
-_LAND = Path(footprints.__file__).parent / "land.geojson"
 _REQUEST_HEADERS = b"Range, If-None-Match, Content-Type, Accept, Accept-Language, Authorization"
 _SECURITY = {
     b"x-content-type-options": b"nosniff",
@@ -184,7 +183,7 @@ class _Files:
 
     async def _of_page(self, request: Request) -> Response:
         name = request.path_params["path"] or "index.html"
-        path = _LAND if name == "land.geojson" else _inside(_PAGE, name)
+        path = LAND if name == "land.geojson" else _inside(_PAGE, name)
         if path is None or not path.is_file():
             raise NothingFoundError("there is no such file")
         return FileResponse(path)

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pandas as pd
 import pytest
@@ -496,3 +497,34 @@ def test_vegetation_of_other_segments() -> None:
         with pytest.raises(UsageError):
             stacaster.icesat2.vegetation_metrics(table, **wrong)
     assert len(stacaster.icesat2.vegetation_metrics(table.assign(**{"class": np.nan}))) == 0
+
+
+def test_means_along_a_track_and_maps_of_both_poles() -> None:
+    """Rolling means against loops; a map around each pole holds land, and points where the projection has them."""
+    from stacaster.analysis.lidar.views import rolling_means
+
+    chance = np.random.default_rng(2)
+    along = np.sort(chance.random(300) * 1000)
+    values = np.where(chance.random(300) < 0.1, np.nan, chance.normal(5, 1, 300))
+    expected = [np.nanmean(values[np.abs(along - x) <= 25]) for x in along]
+    assert np.allclose(rolling_means(along, values, 50.0), expected, equal_nan=True)
+    table = photons(along, values, beam="gt1l")
+    axes = stacaster.icesat2.plot_profile(table, rolling=50, inset=True)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mean of 50 m"]
+    (small,) = axes.child_axes
+    assert len(small.patches) > 5 and len(small.lines) == 1
+    for pole, latitude, epsg in (("north", 75.0, 3413), ("south", -75.0, 3031)):
+        lon, lat = np.linspace(-50, -40, 5), np.full(5, latitude)
+        frame = geopandas.GeoDataFrame({"height": lat}, geometry=geopandas.points_from_xy(lon, lat), crs=4326)
+        drawn = stacaster.icesat2.plot_map(frame)
+        assert pole in drawn.get_xlabel() and len(drawn.patches) > 3
+        offsets = drawn.collections[0].get_offsets()
+        moved = frame.to_crs(epsg).geometry
+        assert np.allclose(offsets, np.stack([moved.x, moved.y], axis=1) / 1000)
+        assert stacaster.icesat2.plot_map(frame, pole="none").get_xlabel() == "longitude"
+    wrong: Any
+    for wrong in ({"rolling": 0}, {"rolling": -5}):
+        with pytest.raises(UsageError, match="rolling"):
+            stacaster.icesat2.plot_profile(table, **wrong)
+    with pytest.raises(UsageError, match="pole is"):
+        stacaster.icesat2.plot_map(frame, pole="east")

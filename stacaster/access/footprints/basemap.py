@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import UsageError
 from stacaster.files.vector_files import read_vector_file
+from stacaster.geo.land import LAND
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,6 @@ _RASTERS = (".tif", ".tiff", ".vrt")
 _PIXELS = 900
 NO_BASEMAP = "none"
 """Word for a map without anything below."""
-_WORLD = Path(__file__).with_name("land.geojson")
-# Natural Earth, 1:110,000,000, public domain: a coast may be some kilometres beside its place.
 _SUN = (315.0, 45.0)
 
 
@@ -50,7 +49,7 @@ def read_basemap(path: str | os.PathLike[str] | None, bounds: Bounds) -> Basemap
     """
     if path == NO_BASEMAP:
         return Basemap()
-    file = _WORLD if path is None else Path(path)
+    file = LAND if path is None else Path(path)
     if not file.exists():
         raise UsageError(f"basemap is {os.fspath(file)!r}, which is no file")
     return _terrain(file, bounds) if file.suffix.lower() in _RASTERS else _land(file, bounds)

@@ -1,0 +1,24 @@
+"""Land of the Earth, coarse: Natural Earth, 1:110,000,000, public domain. A coast may be some kilometres off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+LAND = Path(__file__).with_name("land.geojson")
+"""File of the polygons, degrees."""
+
+
+def land_rings() -> list[NDArray[np.float64]]:
+    """Return the outer rings of all land, longitudes and latitudes, shape (points, 2)."""
+    import shapely
+
+    features = json.loads(LAND.read_text(encoding="utf-8"))["features"]
+    parts = shapely.get_parts([shapely.geometry.shape(feature["geometry"]) for feature in features])
+    polygons = [part for part in parts if part.geom_type == "Polygon"]
+    return [shapely.get_coordinates(part.exterior) for part in polygons]
