@@ -22,6 +22,7 @@ from typing import Any
 
 from stacaster.errors import StacasterError, UsageError
 from stacaster.executors import slurm
+from stacaster.executors.functions import TaskFunction, name_of
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.files.atomic import complete_file
 
@@ -49,14 +50,14 @@ class ArrayOptions:
 
 
 def write_job(
-    home: Path, tasks: Iterable[tuple[Task, str]], *, function: str, asked: ArrayOptions
+    home: Path, tasks: Iterable[tuple[Task, str]], *, function: TaskFunction, asked: ArrayOptions
 ) -> tuple[Path, list[str]]:
     """Write list and script of an array job.
 
     Args:
         home: Folder for scripts, lists, logs and marks, on a file system that the nodes share.
         tasks: Tasks, each with a fingerprint that its mark repeats. Keys become names of files.
-        function: ``package.module:name``, called with the payload of a task.
+        function: Function of a module, called with the payload of a task at the nodes.
         asked: How the job is asked for.
 
     Returns:
@@ -76,7 +77,7 @@ def write_job(
             length += 1
     count = max(1, min(length, asked.max_array))
     numbers = [str(value) for value in (count, asked.memory_limit_mb, asked.lead_s)]
-    command = [sys.executable, "-m", "stacaster.executors.array_job", str(listed), function, *numbers]
+    command = [sys.executable, "-m", "stacaster.executors.array_job", str(listed), name_of(function), *numbers]
     script = slurm.write_array_script(
         home / f"job-{number}.sh", command, count=count, window=asked.window, lead_s=asked.lead_s, logs=home / _LOGS,
         options=asked.options,
@@ -98,14 +99,16 @@ def forget_mark(home: Path, key: str) -> None:
     (home / _MARKS / f"{key}.json").unlink(missing_ok=True)
 
 
-def run_on_slurm(tasks: Iterable[Task], *, function: str, folder: Path, asked: ArrayOptions) -> Iterator[TaskResult]:
+def run_on_slurm(
+    tasks: Iterable[Task], *, function: TaskFunction, folder: Path, asked: ArrayOptions
+) -> Iterator[TaskResult]:
     """Run a function over tasks as an array job of Slurm and yield results as they finish.
 
     Leaving early, also by Ctrl-C, cancels the job.
 
     Args:
         tasks: Written to a list at once.
-        function: ``package.module:name``, imported at the nodes.
+        function: Function of a module, which the nodes import.
         folder: On a file system that the nodes share; the files of the job stay there when an element died.
         asked: How the job is asked for.
 

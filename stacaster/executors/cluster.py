@@ -9,6 +9,7 @@ from pathlib import Path
 from stacaster.errors import UsageError, nearest
 from stacaster.executors.array_job import ArrayOptions, run_on_slurm
 from stacaster.executors.dask_cluster import run_on_dask
+from stacaster.executors.functions import TaskFunction
 from stacaster.executors.processes import Task, TaskResult
 
 _EXECUTORS = ("dask", "slurm")
@@ -39,13 +40,13 @@ class Cluster:
 
 
 def run_on_cluster(
-    tasks: Iterable[Task], *, function: str, cluster: Cluster, folder: Path, memory_limit_mb: int
+    tasks: Iterable[Task], *, function: TaskFunction, cluster: Cluster, folder: Path, memory_limit_mb: int
 ) -> Iterator[TaskResult]:
     """Run a function over tasks on a cluster and yield results as they finish.
 
     Args:
         tasks: Granules to work on.
-        function: ``package.module:name``, imported at the workers.
+        function: Function of a module, which the workers import.
         cluster: Where.
         folder: Folder for the files of Slurm jobs, unless the cluster names one.
         memory_limit_mb: Memory of the process that works on a task.

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from stacaster.errors import StacasterError, UsageError, nearest
+from stacaster.executors.functions import TaskFunction, name_of
 from stacaster.executors.processes import Task, TaskResult
 from stacaster.executors.threads import call_task, load_function
 
@@ -17,13 +18,13 @@ _QUEUES = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "sge": "SGECluster", "l
 
 
 def run_on_dask(
-    tasks: Iterable[Task], *, function: str, workers: int, address: str | None, memory_limit_mb: int
+    tasks: Iterable[Task], *, function: TaskFunction, workers: int, address: str | None, memory_limit_mb: int
 ) -> Iterator[TaskResult]:
     """Run a function over tasks on a Dask cluster and yield results as they finish.
 
     Args:
         tasks: Drawn one by one; twice as many as there are workers wait at the cluster.
-        function: ``package.module:name``, imported at the workers.
+        function: Function of a module, which the workers import.
         workers: Number of processes of a cluster of our own.
         address: Scheduler of a cluster that runs; ``jobqueue:slurm`` (or ``pbs``, ``sge``, ``lsf``, ``htcondor``,
             ``oar``) starts workers as jobs of that queue, with the settings of the user's ``jobqueue.yaml``; None
@@ -48,7 +49,7 @@ def run_on_dask(
         except OSError as error:
             raise UsageError(f"the Dask scheduler {address} does not answer: {error}") from error
         with client:
-            yield from _run(client, tasks, function)
+            yield from _run(client, tasks, name_of(function))
     finally:
         if cluster is not None:
             cluster.close()

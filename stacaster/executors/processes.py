@@ -26,6 +26,7 @@ from typing import Any
 
 from stacaster.config import cpus
 from stacaster.errors import SpaceError, StacasterError, is_space_error
+from stacaster.executors.functions import TaskFunction, name_of
 from stacaster.executors.memory import trim_heap
 
 _LOG = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class TaskResult:
 def run_isolated(
     tasks: Iterable[Task],
     *,
-    function: str,
+    function: TaskFunction | str,
     workers: int,
     memory_limit_mb: int,
     timeout_s: float,
@@ -75,7 +76,7 @@ def run_isolated(
 
     Args:
         tasks: Drawn one by one, when a worker is free.
-        function: ``package.module:name``, imported in the worker; takes the payload, returns plain data.
+        function: Function of a module, or its name as it was sent to this machine; only the workers need it.
         workers: Number of processes.
         memory_limit_mb: Address space of a worker.
         timeout_s: Longest time that a task may take.
@@ -86,7 +87,8 @@ def run_isolated(
         One result a task. A worker that dies, hangs or runs out of memory gives a result with an error; a new worker
         takes its place.
     """
-    pool = _Pool((function, str(memory_limit_mb), ",".join(hidden)), timeout_s, max(1, cpus() // max(1, workers)))
+    name = function if isinstance(function, str) else name_of(function)
+    pool = _Pool((name, str(memory_limit_mb), ",".join(hidden)), timeout_s, max(1, cpus() // max(1, workers)))
     pending = iter(tasks)
     exhausted = False
     try:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from stacaster.errors import StacasterError
+from stacaster.executors.functions import TaskFunction
 from stacaster.executors.processes import Task, TaskResult
 
 
-def run_in_threads(tasks: Iterable[Task], *, function: str, workers: int) -> Iterator[TaskResult]:
+def run_in_threads(tasks: Iterable[Task], *, function: TaskFunction, workers: int) -> Iterator[TaskResult]:
     """Run a function over tasks in threads and yield results as they finish.
 
     Args:
         tasks: Drawn one by one, when a thread is free.
-        function: ``package.module:name``.
+        function: Takes the payload of a task, and returns plain data.
         workers: Number of threads.
 
     Yields:
         One result a task; an exception gives a result with an error.
     """
-    call = load_function(function)
     pending = iter(tasks)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         running: dict[Future[TaskResult], Task] = {}
@@ -34,7 +34,7 @@ def run_in_threads(tasks: Iterable[Task], *, function: str, workers: int) -> Ite
                 if task is None:
                     exhausted = True
                 else:
-                    running[pool.submit(call_task, call, task.key, dict(task.payload))] = task
+                    running[pool.submit(call_task, function, task.key, dict(task.payload))] = task
             if not running:
                 return
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -42,14 +42,14 @@ def run_in_threads(tasks: Iterable[Task], *, function: str, workers: int) -> Ite
                 yield future.result()
 
 
-def load_function(name: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def load_function(name: str) -> TaskFunction:
     """Return the function that ``package.module:name`` names."""
     module, _, attribute = name.partition(":")
-    found: Callable[[Mapping[str, Any]], dict[str, Any]] = getattr(importlib.import_module(module), attribute)
+    found: TaskFunction = getattr(importlib.import_module(module), attribute)
     return found
 
 
-def call_task(call: Callable[[Mapping[str, Any]], dict[str, Any]], key: str, payload: dict[str, Any]) -> TaskResult:
+def call_task(call: TaskFunction, key: str, payload: dict[str, Any]) -> TaskResult:
     """Call a function; errors become part of the result."""
     started = time.monotonic()
     try:

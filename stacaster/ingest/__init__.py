@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 from typing import Any, Unpack
@@ -14,8 +15,10 @@ from stacaster.errors import CatalogError
 from stacaster.executors.cluster import Cluster
 from stacaster.executors.processes import Task, run_isolated
 from stacaster.ingest.batch import Batch
-from stacaster.ingest.cluster_ingest import collected, run_spread, tasks_of
+from stacaster.ingest.cluster_ingest import collected, ingest_one, run_spread, tasks_of
+from stacaster.ingest.convert import convert
 from stacaster.ingest.convert.ingest_options import OPTIONS, parse_wanted
+from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.ingest.sources import merged, split_sources
 from stacaster.model import Granule, GranuleFile, Outcome, Report
@@ -144,9 +147,8 @@ def _ingest_on(
     granules = [*(discover(local, exclude=store.root) if local or not remote else ()), *remote]
     # The area is read here: a file with polygons need not be where the machines are.
     plain = {key: value for key, value in options.items() if key not in ("bbox", "region", "name_column")}
-    plain |= {"intersects": wanted["area"], "catalog": str(store.root.absolute())}
-    tasks = tasks_of(granules, plain)
-    outcomes = run_spread(tasks, function="stacaster.ingest.cluster_ingest:ingest_one", cluster=cluster, store=store)
+    tasks = tasks_of(granules, catalog=str(store.root.absolute()), options=plain | {"intersects": wanted["area"]})
+    outcomes = run_spread(tasks, function=ingest_one, cluster=cluster, store=store)
     return _report(collected(outcomes, len(granules), progress))
 
 
@@ -230,15 +232,16 @@ def _round(
     workers = min(settings.workers, len(granules))
     # Processors that workers leave write several bands at once.
     threads = max(1, min(4, cpus() // max(1, workers)))
-    options = {"catalog": str(batch.store.root), "threads": threads, **options}
-    payloads = merged(granules, options, s3=options.pop("s3"))
+    wanted = {key: value for key, value in options.items() if key != "s3"}
+    asked = ConvertTask.from_json({"catalog": str(batch.store.root), "threads": threads, **wanted})
+    folders = (None if staging is None else staging / f"{number}-{key}" for key in range(len(granules)))
     tasks = (
-        Task(key=str(key), payload={**payload, "staging": "" if staging is None else str(staging / f"{number}-{key}")})
-        for key, payload in enumerate(payloads)
+        Task(key=str(key), payload=replace(task, staging="" if folder is None else str(folder)).to_json())
+        for key, (task, folder) in enumerate(zip(merged(granules, asked, s3=options["s3"]), folders, strict=True))
     )
     results = run_isolated(
         tasks,
-        function="stacaster.ingest.convert:convert",
+        function=convert,
         workers=workers,
         memory_limit_mb=settings.memory_limit_mb,
         timeout_s=settings.timeout_s,

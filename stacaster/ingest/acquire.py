@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 from stacaster.access.fetch import FetchReport, fetch
 from stacaster.access.search import iter_granules
@@ -24,7 +24,7 @@ from stacaster.ingest.class_download import with_class_granules
 from stacaster.ingest.cluster_ingest import plain_outcomes, run_spread
 from stacaster.ingest.convert.existing_item import read_item
 from stacaster.ingest.convert.ingest_options import AREA, OPTIONS, parse_area, parse_wanted
-from stacaster.ingest.convert.source import options_of
+from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.fingerprint import HAS_IT, has_all
 from stacaster.ingest.register import register
 from stacaster.model import Granule, Outcome, Report
@@ -120,33 +120,60 @@ def ingest_search(
 
 def _on_cluster(missing: Iterable[Granule], root: Path, options: dict[str, Any], counter: _Counter) -> None:
     """Let the machines of a cluster download and ingest, a granule a task."""
-    cluster = options.pop("workers")
+    cluster, discard = options.pop("workers"), bool(options.pop("discard_source"))
     cache = options.pop("cache_dir")
-    payload = {
-        **options, "subsystem": as_names(options.get("subsystem"), "subsystem") or [], "catalog": str(root.absolute()),
-        "cache_dir": None if cache is None else str(Path(cache).absolute()),
-    }  # fmt: skip
-    tasks = ((granule.id, {**payload, "granule": granule.to_dict()}) for granule in missing)
-    outcomes = run_spread(
-        tasks, function="stacaster.ingest.acquire:acquire_one", cluster=cluster, store=CatalogStore(root)
-    )
+    cache_dir = None if cache is None else str(Path(cache).absolute())
+    options["subsystem"] = as_names(options.get("subsystem"), "subsystem") or []
+    tasks = (
+        (
+            granule.id,
+            AcquireTask(
+                granule=granule, catalog=str(root.absolute()), cache_dir=cache_dir, discard_source=discard,
+                options=options,
+            ),
+        )
+        for granule in missing
+    )  # fmt: skip
+    outcomes = run_spread(tasks, function=acquire_one, cluster=cluster, store=CatalogStore(root))
     for outcome in outcomes:
         counter.add(outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcquireTask:
+    """One granule that a machine of a cluster downloads and ingests."""
+
+    granule: Granule
+    """What is downloaded."""
+    catalog: str
+    """Folder of the catalog."""
+    cache_dir: str | None
+    """Folder for the downloads."""
+    discard_source: bool
+    """Delete the files once the catalog has the granule."""
+    options: Mapping[str, Any]
+    """Options of the conversion as plain data."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**vars(self), "granule": self.granule.to_dict(), "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the task that ``to_json`` described."""
+        return cls(**{**data, "granule": Granule.from_dict(data["granule"])})
 
 
 def acquire_one(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Download and ingest one granule; runs at a worker of a cluster.
 
     Args:
-        payload: ``granule``, ``catalog``, ``cache_dir``, ``discard_source``, and the options of a conversion.
+        payload: An ``AcquireTask``.
     """
-    given = dict(payload)
-    granule, root = Granule.from_dict(given.pop("granule")), Path(given.pop("catalog"))
-    counter, discard = _Counter(None), bool(given.pop("discard_source"))
-    cache = given.pop("cache_dir")
-    report = fetch([granule], cache_dir=cache)
-    given = with_class_granules([granule], given, cache)
-    _ingest_batch([granule], report, root, {**given, "workers": 1}, counter, discard_source=discard)
+    task, counter = AcquireTask.from_json(payload), _Counter(None)
+    report = fetch([task.granule], cache_dir=task.cache_dir)
+    given = {**with_class_granules([task.granule], dict(task.options), task.cache_dir), "workers": 1}
+    _ingest_batch([task.granule], report, Path(task.catalog), given, counter, discard_source=task.discard_source)
     return plain_outcomes(counter.outcomes)
 
 
@@ -162,7 +189,7 @@ class _Existing:
         asked = {key: conversion[key] for key in conversion if key in OPTIONS}
         wanted = parse_wanted(conversion.get("subsystem") or (), **asked)
         self._root = root
-        self._options = options_of(wanted | {"keep_swir": bool(conversion.get("keep_swir"))})
+        self._options = ConvertTask.from_json(wanted | {"keep_swir": bool(conversion.get("keep_swir"))}).options
         self._profile = Settings.build(profile=conversion.get("profile")).profile
         self._opened = wanted["classes"] is not None or bool(conversion.get("with_classes"))
         self._products = {product.collection_id: product for product in all_products().values()}

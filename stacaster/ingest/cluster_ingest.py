@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
 
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import Settings
 from stacaster.executors.cluster import Cluster, run_on_cluster
+from stacaster.executors.functions import TaskFunction
 from stacaster.executors.processes import Task
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import GranuleFile, Outcome
@@ -16,14 +18,49 @@ from stacaster.model import GranuleFile, Outcome
 _BASE_MB = 2048
 
 
+class JsonTask(Protocol):
+    """A task that travels as plain data."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestTask:
+    """One granule that a machine of a cluster ingests."""
+
+    files: tuple[str, ...] = ()
+    """Paths; empty for a granule at its provider."""
+    remote: GranuleFile | None = None
+    """The file at its provider."""
+    catalog: str
+    """Folder of the catalog."""
+    options: Mapping[str, Any]
+    """Options of ``ingest`` as plain data."""
+    tables: str = ""
+    """Where the user's tables of products are."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        remote = None if self.remote is None else dict(vars(self.remote))
+        return {**vars(self), "files": list(self.files), "remote": remote, "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the task that ``to_json`` described."""
+        remote = None if data["remote"] is None else GranuleFile(**data["remote"])
+        return cls(**{**data, "files": tuple(data["files"]), "remote": remote})
+
+
 def run_spread(
-    tasks: Iterable[tuple[str, Mapping[str, Any]]], *, function: str, cluster: Cluster, store: CatalogStore
+    tasks: Iterable[tuple[str, JsonTask]], *, function: TaskFunction, cluster: Cluster, store: CatalogStore
 ) -> Iterator[Outcome]:
     """Run tasks that ingest granules on a cluster and yield what became of every granule.
 
     Args:
-        tasks: Name of the granule and payload of each task.
-        function: ``package.module:name``; takes the payload and returns ``outcomes``.
+        tasks: Name of the granule and task of each.
+        function: Takes the task as plain data, and returns ``outcomes``.
         cluster: Where.
         store: Catalog that all of them write into.
 
@@ -34,10 +71,10 @@ def run_spread(
     names: dict[str, str] = {}
 
     def numbered() -> Iterator[Task]:
-        for number, (name, payload) in enumerate(tasks):
+        for number, (name, task) in enumerate(tasks):
             key = f"{number:07d}"
             names[key] = name
-            yield Task(key=key, payload=payload)
+            yield Task(key=key, payload=task.to_json())
 
     store.prepare()
     limit = 2 * Settings.build().memory_limit_mb + _BASE_MB
@@ -63,17 +100,15 @@ def ingest_one(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Ingest the files of one granule; runs at a worker.
 
     Args:
-        payload: ``files``, ``catalog``, and the options of ``ingest``.
+        payload: An ``IngestTask``.
     """
     from stacaster.ingest import ingest
     from stacaster.instruments.generic.registry import use_tables
 
-    given = dict(payload)
-    use_tables(given.pop("tables", ""))
-    files = given.pop("files")
-    remote = given.pop("remote", None)
-    sources = files if remote is None else [GranuleFile(**remote)]
-    return plain_outcomes(ingest(sources, workers=1, **given).outcomes)
+    task = IngestTask.from_json(payload)
+    use_tables(task.tables)
+    sources = task.files if task.remote is None else [task.remote]
+    return plain_outcomes(ingest(sources, catalog=task.catalog, workers=1, **task.options).outcomes)
 
 
 def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., None] | None) -> list[Outcome]:
@@ -86,15 +121,15 @@ def collected(outcomes: Iterable[Outcome], count: int, progress: Callable[..., N
     return found
 
 
-def tasks_of(granules: Iterable[GranuleFiles], options: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def tasks_of(
+    granules: Iterable[GranuleFiles], *, catalog: str, options: Mapping[str, Any]
+) -> Iterator[tuple[str, IngestTask]]:
     """Yield name and task of each granule."""
     from stacaster.instruments.generic.registry import named_tables
 
     for granule in granules:
-        payload = {"files": [str(path) for path in granule.files], **options}
-        if named_tables():
-            # Machines that run already do not inherit where the tables of the user are.
-            payload["tables"] = named_tables()
-        if granule.remote is not None:
-            payload["remote"] = granule.remote["file"]
-        yield granule.name, payload
+        files = tuple(str(path) for path in granule.files)
+        remote = None if granule.remote is None else granule.remote.file
+        # Machines that run already do not inherit where the tables of the user are.
+        tables = named_tables()
+        yield granule.name, IngestTask(files=files, remote=remote, catalog=catalog, options=options, tables=tables)

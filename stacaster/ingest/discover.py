@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from stacaster.errors import NothingFoundError
 from stacaster.formats.granule_files import image_parts
+from stacaster.ingest.convert.task import RemoteSource
 from stacaster.products import file_sets
 
 _SINGLE = (".hdf", ".hdf4", ".h5", ".he5", ".hdf5", ".nc", ".nc4")
@@ -31,8 +31,8 @@ class GranuleFiles:
     """File name, or the name that a file set shares."""
     files: tuple[Path, ...]
     """Absolute paths, sorted; empty for a granule that stays at its provider."""
-    remote: Mapping[str, Any] | None = None
-    """Its ``file`` and where ``credentials`` are given out, as plain data."""
+    remote: RemoteSource | None = None
+    """Where it lies."""
 
 
 def discover(files: Iterable[str | os.PathLike[str]], *, exclude: Path) -> list[GranuleFiles]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.ingest.convert.task import ConvertTask, RemoteSource
 from stacaster.ingest.discover import GranuleFiles
 from stacaster.model import Granule, GranuleFile
 from stacaster.network.remote import choose_file, is_remote
@@ -30,18 +32,24 @@ def split_sources(files: Iterable[Any]) -> tuple[list[str | os.PathLike[str]], l
 
 def _remote(entry: Granule | GranuleFile | str) -> GranuleFiles:
     file, credentials = choose_file(entry)
-    return GranuleFiles(name=file.name, files=(), remote={"file": dict(vars(file)), "credentials": credentials})
+    return GranuleFiles(name=file.name, files=(), remote=RemoteSource(file=file, credentials=credentials))
 
 
-def merged(granules: Sequence[GranuleFiles], options: Mapping[str, Any], *, s3: bool) -> list[dict[str, Any]]:
-    """Return what a worker has to know of each granule: its files, or its place at the provider."""
-    found = []
-    pool = [str(path) for granule in granules for path in granule.files if "ATL08_" in path.name]
-    for granule in granules:
-        payload: dict[str, Any] = {"files": [str(path) for path in granule.files], **options}
-        if pool and "ATL03_" in granule.name:
-            payload["pool"] = pool
-        if granule.remote is not None:
-            payload["remote"] = {**granule.remote, "s3": s3}
-        found.append(payload)
-    return found
+def merged(granules: Sequence[GranuleFiles], asked: ConvertTask, *, s3: bool) -> list[ConvertTask]:
+    """Return the task of each granule: its files, or its address at the provider.
+
+    Args:
+        granules: What is to be converted.
+        asked: What is wanted of each.
+        s3: Read granules at their provider from their bucket.
+    """
+    pool = tuple(str(path) for granule in granules for path in granule.files if "ATL08_" in path.name)
+    return [
+        replace(
+            asked,
+            files=tuple(str(path) for path in granule.files),
+            pool=pool if "ATL03_" in granule.name else (),
+            remote=None if granule.remote is None else replace(granule.remote, s3=s3),
+        )
+        for granule in granules
+    ]

@@ -14,9 +14,10 @@ from stacaster.errors import StacasterError, UsageError, nearest
 from stacaster.executors.dask_cluster import run_on_dask
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.executors.threads import run_in_threads
+from stacaster.tiles.grids import Tile
 from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
-from stacaster.tiles.task import make_region_store
+from stacaster.tiles.task import TileTask, make_region_store, run_tile
 from stacaster.tiles.zarr_region import STORE
 
 EXECUTORS = ("processes", "threads", "dask")
@@ -25,7 +26,7 @@ EXECUTORS = ("processes", "threads", "dask")
 CATALOG = "catalog"
 """Folder of the catalog of results, inside the folder of a run."""
 
-FUNCTION = "stacaster.tiles.task:run_tile"
+FUNCTION = run_tile
 
 _SMALL_MB = 256
 _BEAT_S = 20.0
@@ -122,22 +123,18 @@ def _tasks(folder: Path, run: dict[str, Any], ledger: Ledger, marks: dict[str, s
             known = {str(entry["tile"]["id"]): entry for entry in read_tasks(folder)}
             run = read_run(folder)
         marks[key] = mark
-        yield Task(key=key, payload=payload_of(folder, run, known[key], memory_mb))
+        yield Task(key=key, payload=task_of(folder, run, known[key], memory_mb).to_json())
 
 
-def payload_of(folder: Path, run: Mapping[str, Any], task: Mapping[str, Any], memory_mb: int) -> dict[str, Any]:
-    """Return the argument of ``tiles.task.run_tile``."""
+def task_of(folder: Path, run: Mapping[str, Any], task: Mapping[str, Any], memory_mb: int) -> TileTask:
+    """Return the task of ``tiles.task.run_tile``."""
     catalog = str(run["catalog"])
-    return {
-        "catalog": catalog if "://" in catalog else os.path.normpath(folder / catalog),
-        "output": str(folder / OUTPUTS),
-        "home": str(folder / CATALOG),
-        "recipe": run["recipe"],
-        "tile": task["tile"],
-        "items": task["items"],
-        "memory": memory_mb << 20,
-        **({"layout": run["layout"], "store": str(folder / STORE)} if "layout" in run else {}),
-    }
+    return TileTask(
+        catalog=catalog if "://" in catalog else os.path.normpath(folder / catalog), output=str(folder / OUTPUTS),
+        home=str(folder / CATALOG), recipe=run["recipe"], tile=Tile.from_dict(task["tile"]),
+        items=tuple((str(collection), str(name)) for collection, name in task["items"]), memory=memory_mb << 20,
+        layout=run.get("layout"), store=str(folder / STORE) if "layout" in run else None,
+    )  # fmt: skip
 
 
 def prepare_store(folder: Path, run: Mapping[str, Any]) -> None:
@@ -151,14 +148,14 @@ def prepare_store(folder: Path, run: Mapping[str, Any]) -> None:
         return
     first = next(read_tasks(folder), None)
     if first is not None:
-        make_region_store(payload_of(folder, run, first, memory_mb=_SMALL_MB))
+        make_region_store(task_of(folder, run, first, memory_mb=_SMALL_MB))
 
 
 def read_payloads(folder: Path, keys: Sequence[str], memory_mb: int) -> dict[str, dict[str, Any]]:
     """Return the arguments of some tiles by key, from the present plan."""
     run, wanted = read_run(folder), set(keys)
     tasks = (task for task in read_tasks(folder) if task["tile"]["id"] in wanted)
-    return {str(task["tile"]["id"]): payload_of(folder, run, task, memory_mb) for task in tasks}
+    return {str(task["tile"]["id"]): task_of(folder, run, task, memory_mb).to_json() for task in tasks}
 
 
 def status_of(result: TaskResult) -> Status:

@@ -9,9 +9,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -39,12 +39,51 @@ _SMALLEST = 256
 _BYTES = 16
 
 
+@dataclass(frozen=True, kw_only=True)
+class TileTask:
+    """One tile to compute."""
+
+    catalog: str
+    """Folder or address of the catalog of scenes."""
+    output: str
+    """Folder of the tiles."""
+    home: str
+    """Folder of the catalog of results."""
+    recipe: Mapping[str, Any]
+    """What is computed, as plain data."""
+    tile: Tile
+    """The tile."""
+    items: tuple[tuple[str, str], ...]
+    """Collection and id of its scenes."""
+    memory: int
+    """Bytes that the work may take."""
+    layout: Mapping[str, Any] | None = None
+    """Layout of the Zarr that the tile is a region of."""
+    store: str | None = None
+    """Folder of that Zarr."""
+
+    @property
+    def zarr(self) -> tuple[Path, Any]:
+        """Folder and layout of the Zarr that the tile is a region of."""
+        assert self.store is not None and self.layout is not None
+        return Path(self.store), self.layout
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {**vars(self), "tile": self.tile.to_dict(), "items": [list(key) for key in self.items]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Return the task that ``to_json`` described."""
+        items = tuple((str(collection), str(name)) for collection, name in data["items"])
+        return cls(**{**data, "tile": Tile.from_dict(data["tile"]), "items": items})
+
+
 def run_tile(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Compute one tile.
 
     Args:
-        payload: ``catalog``, ``output`` (folder of the tiles), ``home`` (folder of the catalog of results), ``recipe``,
-            ``tile``, ``items``, ``memory`` (bytes that the work may take); of a Zarr also ``store`` and ``layout``.
+        payload: A ``TileTask``.
 
     Returns:
         ``status`` (``done`` or ``empty``), ``peak_memory`` of the process in bytes, and ``files`` with sizes and
@@ -55,28 +94,28 @@ def run_tile(payload: Mapping[str, Any]) -> dict[str, Any]:
         WriteError: A file is not what it should be.
     """
     try:
-        return _run(payload)
+        return _run(TileTask.from_json(payload))
     finally:
         # Cubes lie in circles of references; workers look for such rarely, and a tile must not wait for the last one's.
         gc.collect()
 
 
-def _run(payload: Mapping[str, Any]) -> dict[str, Any]:
+def _run(task: TileTask) -> dict[str, Any]:
     import dask
 
-    recipe, tile = read_recipe(payload["recipe"]), Tile.from_dict(payload["tile"])
-    items = _items(str(payload["catalog"]), payload["items"])
-    target = Path(payload["output"]) / tile.id
+    recipe, tile = read_recipe(task.recipe), task.tile
+    items = _items(task.catalog, task.items)
+    target = Path(task.output) / tile.id
     # One thread a worker: workers are as many as the user said.
     with dask.config.set(scheduler="synchronous"):
-        made, report = _made(items, recipe, tile, int(payload["memory"]))
+        made, report = _made(items, recipe, tile, task.memory)
         made = replace(made, cube=made.cube.compute())
     for failed in report.of("failed"):
         raise LoadError(f"a file cannot be read: {failed.item_id} {failed.band}: {failed.reason}")
     has_values = _has_values(made.cube)
     if recipe.format == "zarr":
-        store = Path(payload["store"])
-        files = write_region(made.cube if has_values else None, tile, store, payload["layout"])
+        store, layout = task.zarr
+        files = write_region(made.cube if has_values else None, tile, store, layout)
         return {"status": "done" if has_values else "empty", "files": files, "peak_memory": peak_memory()}
     if not has_values:
         shutil.rmtree(target, ignore_errors=True)
@@ -86,7 +125,7 @@ def _run(payload: Mapping[str, Any]) -> dict[str, Any]:
     staged = Path(tempfile.mkdtemp(prefix=f".{tile.id}.", dir=target.parent))
     staged.chmod(0o777 & ~_umask())
     try:
-        files = _write(made, recipe, tile, staged, str(payload["home"]))
+        files = _write(made, recipe, tile, staged, task.home)
         _put(staged, target)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -99,21 +138,21 @@ def _umask() -> int:
     return found
 
 
-def make_region_store(payload: Mapping[str, Any]) -> None:
+def make_region_store(task: TileTask) -> None:
     """Make the Zarr that a task writes into, unless it is there.
 
     Args:
-        payload: As for ``run_tile``.
+        task: Task of one of its tiles.
 
     Raises:
         LoadError: A scene of the plan is gone.
         ExportError: The store cannot be written.
     """
-    if has_layout(Path(payload["store"]), payload["layout"]):
+    store, layout = task.zarr
+    if has_layout(store, layout):
         return
-    recipe, tile = read_recipe(payload["recipe"]), Tile.from_dict(payload["tile"])
-    made, _ = _made(_items(str(payload["catalog"]), payload["items"]), recipe, tile, int(payload["memory"]))
-    make_store(Path(payload["store"]), payload["layout"], made.cube)
+    made, _ = _made(_items(task.catalog, task.items), read_recipe(task.recipe), task.tile, task.memory)
+    make_store(store, layout, made.cube)
 
 
 def _items(catalog: str, keys: Sequence[Sequence[str]]) -> list[pystac.Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -14,9 +15,17 @@ from typing import Any
 
 import pytest
 
+from stacaster.errors import UsageError
+from stacaster.executors.functions import name_of
 from stacaster.executors.processes import Task, TaskResult, run_isolated
-
-FUNCTION = "tests.executors.tasks:run"
+from stacaster.executors.threads import load_function
+from stacaster.ingest.acquire import AcquireTask
+from stacaster.ingest.cluster_ingest import IngestTask
+from stacaster.ingest.convert.task import ConvertTask, RemoteSource
+from stacaster.model import Granule, GranuleFile
+from stacaster.tiles.grids import Tile
+from stacaster.tiles.task import TileTask
+from tests.executors.tasks import run
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +36,7 @@ def _importable(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def results(*payloads: dict[str, Any], workers: int = 1, **limits: Any) -> dict[str, TaskResult]:
     tasks = [Task(key=str(number), payload=payload) for number, payload in enumerate(payloads)]
     options = {"memory_limit_mb": 2048, "timeout_s": 60.0} | limits
-    return {found.key: found for found in run_isolated(tasks, function=FUNCTION, workers=workers, **options)}
+    return {found.key: found for found in run_isolated(tasks, function=run, workers=workers, **options)}
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -90,7 +99,7 @@ def test_tasks_are_drawn_when_a_worker_is_free() -> None:
             drawn += 1
             yield Task(key=str(number), payload={"kind": "ok"})
 
-    running: Any = run_isolated(many(), function=FUNCTION, workers=2, memory_limit_mb=2048, timeout_s=60)
+    running: Any = run_isolated(many(), function=run, workers=2, memory_limit_mb=2048, timeout_s=60)
     next(running)
     assert drawn <= 4
     running.close()
@@ -110,8 +119,9 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, repository: Path, how: si
     mark = tmp_path / "pid"
     script = (
         "from stacaster.executors.processes import Task, run_isolated\n"
+        "from tests.executors.tasks import run\n"
         f"task = Task(key='a', payload={{'kind': 'sleep', 'seconds': 600, 'file': {str(mark)!r}}})\n"
-        f"list(run_isolated([task], function={FUNCTION!r}, workers=1, memory_limit_mb=2048, timeout_s=600))\n"
+        f"list(run_isolated([task], function=run, workers=1, memory_limit_mb=2048, timeout_s=600))\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], cwd=repository, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
@@ -136,7 +146,7 @@ def test_a_worker_that_loses_its_parent_says_nothing(tmp_path: Path, repository:
         "stacaster.executors.processes",
         str(task_read),
         str(result_write),
-        FUNCTION,
+        name_of(run),
         "2048",
         "",
     ]
@@ -162,3 +172,41 @@ def test_ctrl_c_does_not_reach_workers() -> None:
     """Not even while they start, when Python would print a traceback."""
     (found,) = results({"kind": "ok"}).values()
     assert found.value is not None and found.value["group"] != os.getpgid(0)
+
+
+def test_functions_travel_by_their_names() -> None:
+    assert name_of(run) == "tests.executors.tasks:run" and load_function(name_of(run)) is run
+
+    def inner(payload: Any) -> dict[str, Any]:
+        return dict(payload)
+
+    for wrong in (inner, lambda payload: payload, json.dumps({}).join):
+        with pytest.raises(UsageError, match="cannot be sent to another process"):
+            name_of(wrong)  # type: ignore[arg-type]
+
+
+FILE = GranuleFile(name="a.h5", href="https://x/a.h5", size=3, checksum="00", checksum_kind="MD5")
+GRANULE = Granule(
+    id="a", source="cmr", product="ATL03", version="006", collection="C1", geometry=None, files=(FILE,),
+    start=dt.datetime(2022, 1, 1, tzinfo=dt.UTC), end=dt.datetime(2022, 1, 2, tzinfo=dt.UTC),
+)  # fmt: skip
+AREA = {"type": "Point", "coordinates": [1.5, -2.0]}
+TASKS: list[Any] = [
+    ConvertTask(files=("a", "b"), catalog="c", staging="s", subsystems=("VNIR",), bands=("B01",), area=AREA, threads=2,
+                split_complex=True, variables=("canopy/*",), classes=(), pool=("p",), keep_swir=True, known_only=True),
+    ConvertTask(remote=RemoteSource(file=FILE, credentials="https://x/s3", s3=True), profile="deflate", dry_run=True),
+    IngestTask(files=("a",), catalog="c", options={"bands": ["B01"], "intersects": AREA}),
+    IngestTask(remote=FILE, catalog="c", options={}),
+    AcquireTask(granule=GRANULE, catalog="c", cache_dir=None, discard_source=True, options={"subsystem": []}),
+    TileTask(catalog="c", output="o", home="h", recipe={"grid": "degree"}, items=(("a", "b"),), memory=5,
+             tile=Tile("t", "EPSG:4326", (1.0, 2.0, 3.0, 4.0), 8), layout={"x": 1}, store="z"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+def test_tasks_are_the_same_after_the_way(task: Any) -> None:
+    assert type(task).from_json(json.loads(json.dumps(task.to_json()))) == task
+    with pytest.raises((AttributeError, TypeError)):
+        task.catalog = "other"
+    with pytest.raises(TypeError):
+        type(task).from_json({**task.to_json(), "of_another_version": 1})

@@ -21,6 +21,8 @@ import rasterio
 
 import stacaster
 from stacaster.executors.processes import Task, run_isolated
+from stacaster.ingest.convert import convert
+from stacaster.ingest.convert.task import ConvertTask
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
 
@@ -62,21 +64,12 @@ def test_mutated_granules(tmp_path: Path, part: int) -> None:
                 changed[chance.randrange(limit)] = chance.randrange(256)
             path = folder / f"{number}.hdf"
             path.write_bytes(changed)
-            options = {
-                "subsystems": [],
-                "keep_swir": False,
-                "profile": "zstd",
-                "threads": 1,
-                "dry_run": False,
-                "known_only": False,
-            }
-            places = {"catalog": str(tmp_path / "c"), "staging": str(tmp_path / "s" / str(number))}
-            yield Task(key=str(number), payload={"files": [str(path)], **places, **options})
+            staging = str(tmp_path / "s" / str(number))
+            task = ConvertTask(files=(str(path),), catalog=str(tmp_path / "c"), staging=staging)
+            yield Task(key=str(number), payload=task.to_json())
 
     counts = {"ready": 0, "failed": 0, "died": 0}
-    for result in run_isolated(
-        tasks(), function="stacaster.ingest.convert:convert", workers=1, memory_limit_mb=4096, timeout_s=60
-    ):
+    for result in run_isolated(tasks(), function=convert, workers=1, memory_limit_mb=4096, timeout_s=60):
         (folder / f"{result.key}.hdf").unlink()
         if result.value is None:
             killed = "was killed by signal" in (result.error or "")

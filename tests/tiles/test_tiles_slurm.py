@@ -20,6 +20,7 @@ from stacaster.executors.array_job import ArrayOptions, run_on_slurm
 from stacaster.executors.processes import Task
 from stacaster.tiles import cancel_tiles, plan_tiles, read_recipe, retry_tiles, run_tiles, submit_tiles, tiles_status
 from stacaster.tiles.ledger import Ledger
+from tests.executors.tasks import run as run_kind
 
 RECIPE: dict[str, Any] = {
     "index": ["ndvi"], "composite": "median", "grid": "EPSG:32754", "tile_size": 1920, "resolution": 30,
@@ -246,7 +247,7 @@ def test_elements_that_die(cluster: None, tmp_path: Path) -> None:
     """A task that kills its process comes back as died, others with their results."""
     tasks = [Task(key=name, payload={"kind": kind}) for name, kind in (("a", "fine"), ("b", "abort"), ("c", "raise"))]
     asked = ArrayOptions(max_array=3, options={"partition": "work"})
-    found = {r.key: r for r in run_on_slurm(tasks, function="tests.executors.tasks:run", folder=tmp_path, asked=asked)}
+    found = {r.key: r for r in run_on_slurm(tasks, function=run_kind, folder=tmp_path, asked=asked)}
     assert found["a"].value is not None and found["c"].error_class == "ReadError" and not found["c"].died
     assert found["b"].died and "ended: COMPLETED" in str(found["b"].error)
     (home,) = tmp_path.iterdir()

@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from stacaster.ingest.convert.source import describe_sources
+from stacaster.ingest.convert.task import ConvertTask
 
 
-def convert(task: Mapping[str, Any]) -> dict[str, Any]:
+def convert(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Convert one granule; runs in a worker process, so that argument and result are plain data.
 
     Args:
-        task: ``files`` (paths), ``catalog`` (root, only read), ``staging`` (folder for the result), ``subsystems``,
-            ``keep_swir``, ``profile``, ``threads``, ``dry_run``; may have ``bands``, ``area`` (GeoJSON),
-            ``split_complex``, and ``remote`` (a ``file`` of a granule, ``s3``, ``credentials``) instead of files.
+        payload: A ``ConvertTask``.
 
     Returns:
         ``status`` (``ready``, ``skipped`` or ``planned``), ``product``, ``collection``, ``item_id``, ``notes``; for
@@ -25,6 +24,7 @@ def convert(task: Mapping[str, Any]) -> dict[str, Any]:
         ReadError: The granule cannot be read or has no product.
         WriteError: A COG is not what it should be.
     """
+    task = ConvertTask.from_json(payload)
     with ThreadPoolExecutor(1) as pool:
         # Hashing needs no package: it runs while a new worker imports the raster packages.
         sources = pool.submit(describe_sources, task)

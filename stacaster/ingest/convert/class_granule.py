@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stacaster.errors import UsageError
+from stacaster.ingest.convert.task import ConvertTask
 from stacaster.instruments.icesat2 import pass_of, release_of
 
 if TYPE_CHECKING:
@@ -15,15 +16,14 @@ if TYPE_CHECKING:
 _PATTERN = "*ATL08_*.h5"
 
 
-def companion(task: Mapping[str, Any], product: Product) -> Path | None:
+def companion(task: ConvertTask, product: Product) -> Path | None:
     """Return the ATL08 granule of the pass of an ATL03 granule; None where none is at hand and none was asked for.
 
     Time, track, cycle and region are the same; release and revision need not be. Of several, the release of the ATL03
     granule goes first, then its revision, then what is newest.
 
     Args:
-        task: ``files`` or ``remote``; ``classes`` has folders and files that the user named, None without any;
-            ``pool`` the ATL08 granules of the same ingest.
+        task: What is converted.
         product: What the granule is.
 
     Raises:
@@ -31,11 +31,11 @@ def companion(task: Mapping[str, Any], product: Product) -> Path | None:
     """
     if product.short_name != "ATL03":
         return None
-    own = Path(task["files"][0] if task["files"] else task["remote"]["file"]["name"])
-    named: Sequence[str] | None = task.get("classes")
+    own = Path(task.name)
+    named = task.classes
     candidates = [] if named is None else [path for name in named for path in _granules_in(Path(name))]
-    candidates += [Path(name) for name in task.get("pool", ())]
-    if task["files"]:
+    candidates += [Path(name) for name in task.pool]
+    if task.files:
         candidates += sorted(own.parent.glob(_PATTERN))
     wanted = pass_of(own.name)
     fitting = [path for path in candidates if wanted is not None and pass_of(path.name) == wanted]

@@ -31,7 +31,8 @@ from stacaster.ingest.convert import existing_item
 from stacaster.ingest.convert.band_selection import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
 from stacaster.ingest.convert.class_granule import companion
 from stacaster.ingest.convert.native_files import keep_files
-from stacaster.ingest.convert.source import describe_source, open_source, options_of
+from stacaster.ingest.convert.source import describe_source, open_source
+from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.fingerprint import FINGERPRINT, HAS_IT, Origin, band_fingerprints, item_fingerprint, plan_bands
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
 from stacaster.version import __version__
@@ -50,7 +51,7 @@ def _preload() -> None:
     import rio_cogeo  # noqa: F401
 
 
-def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]]]) -> dict[str, Any]:
+def convert_granule(task: ConvertTask, sources: Future[list[dict[str, Any]]]) -> dict[str, Any]:
     """Convert one granule; see ``stacaster.ingest.convert.convert``.
 
     Args:
@@ -58,7 +59,7 @@ def convert_granule(task: Mapping[str, Any], sources: Future[list[dict[str, Any]
         sources: Names, sizes and checksums of the files, when they are there.
     """
     Thread(target=_preload, daemon=True).start()
-    options = options_of(task)
+    options = task.options
     with open_source(task) as granule:
         product = products.recognise(granule.content)
         if options.keep_files and not product.files:
@@ -77,7 +78,7 @@ class Conversion:
     """The open granule."""
     product: Product
     """What it is."""
-    task: Mapping[str, Any]
+    task: ConvertTask
     """What to convert and where to put it."""
     options: ReadOptions
     """What is wanted of it."""
@@ -95,17 +96,15 @@ class Conversion:
         names = {band.band.name for band in asked.bands}
         folder = self._folder(described)
         item = existing_item.read_item(folder / f"{result['item_id']}.json")
-        if item is None and self.task["known_only"]:
+        if item is None and self.task.known_only:
             return result | {"status": "skipped", "reason": HAS_NONE}
-        if self.task["known_only"] and not (self.options.bands or self.options.subsystems):
+        if self.task.known_only and not (self.options.bands or self.options.subsystems):
             names = set(band_fingerprints(item)) or names
         origin = Origin.of(product, self.sources, self.options.area)
-        plan = plan_bands(item, origin, names, profile=str(self.task["profile"]), profiles=tuple(PROFILES))
+        plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES))
         if plan.keep and plan.make:
             whole = existing_item.whole_assets(item, folder)
-            plan = plan_bands(
-                item, origin, names, profile=str(self.task["profile"]), profiles=tuple(PROFILES), usable=whole
-            )
+            plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES), usable=whole)
         base = None if item is None else item["properties"].get(FINGERPRINT)
         result |= {"change": plan.change, "base": base}
         if plan.change == "skipped":
@@ -115,7 +114,7 @@ class Conversion:
             return result | {"status": "skipped", "reason": OUTSIDE}
         scene = replace(scene, absent=self._absent(scene))
         result["notes"] = list(scene.notes)
-        if self.task["dry_run"]:
+        if self.task.dry_run:
             return result | {
                 "status": "planned",
                 "bands": [name for name in [band.band.name for band in scene.bands] if name in plan.make],
@@ -123,7 +122,7 @@ class Conversion:
         target = self._target(result["item_id"])
         kept = existing_item.take_over(plan.keep, item or {}, folder, target)
         assets = {name: dict((item or {})["assets"][name]) for name in kept}
-        prints = {name: origin.band(name, str(self.task["profile"])) for name in plan.make}
+        prints = {name: origin.band(name, self.task.profile) for name in plan.make}
         parts = [*prints.values(), *(str(asset[FINGERPRINT]) for asset in assets.values())]
         parts += [origin.files(ReadOptions())] if scene.files else []
         made = {"item_id": result["item_id"], "provenance": self._provenance(item_fingerprint(parts), self.sources)}
@@ -145,9 +144,9 @@ class Conversion:
         item = existing_item.read_item(self._folder(described) / f"{result['item_id']}.json")
         base = None if item is None else item["properties"].get(FINGERPRINT)
         result |= {"change": "ingested" if item is None else "replaced", "base": base}
-        if base == fingerprint or (item is None and self.task["known_only"]):
+        if base == fingerprint or (item is None and self.task.known_only):
             return result | {"status": "skipped", "reason": HAS_IT if base == fingerprint else HAS_NONE}
-        if self.task["dry_run"]:
+        if self.task.dry_run:
             names = [*(band.band.name for band in scene.bands), *(table.name for table in product.tables), *scene.files]
             return result | {"status": "planned", "bands": names}
         target = self._target(result["item_id"])
@@ -169,10 +168,10 @@ class Conversion:
     def _folder(self, scene: Scene) -> Path:
         """Return where the catalog has the item."""
         folder = store.item_folder(self.product.collection_id, scene.datetime, store.safe_id(scene.id))
-        return Path(self.task["catalog"]) / folder
+        return Path(self.task.catalog) / folder
 
     def _target(self, item_id: str) -> Path:
-        target = Path(self.task["staging"]) / item_id
+        target = Path(self.task.staging) / item_id
         if target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
@@ -180,7 +179,7 @@ class Conversion:
 
     def _absent(self, scene: Scene) -> dict[str, str]:
         """Return the bands that the granule cannot give, whatever is asked of it."""
-        if self.task.get("remote") is not None:
+        if self.task.remote is not None:
             # Only the groups that are asked for were looked at.
             return {name: reason for name, reason in scene.absent.items() if "asked for" not in reason}
         swir = any(band.band.group == "SWIR" for band in scene.bands)
@@ -256,7 +255,7 @@ class Conversion:
             try:
                 for name, path in kept.items():
                     bands.add(name, path)
-                threads, profile = int(self.task["threads"]), str(self.task["profile"])
+                threads, profile = self.task.threads, self.task.profile
                 written = write_cogs(jobs, threads=threads, profile=profile, done=bands.add)
                 if scene.footprint is None:
                     for band in scene.bands:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.geo.hulls import HullOf
 from stacaster.ingest.convert.band_selection import OUTSIDE, chosen, reading
 from stacaster.ingest.convert.ingest_options import parse_wanted
-from stacaster.ingest.convert.source import open_source, options_of
+from stacaster.ingest.convert.source import open_source
+from stacaster.ingest.convert.task import ConvertTask, RemoteSource
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.granule_options import ReadAreaOptions
 from stacaster.model.names import Names, check_known
@@ -59,13 +61,13 @@ def read_area(
 
     check_known("read_area", options, ReadAreaOptions, also=("bands", "s3"))
     wanted = parse_wanted(bands=bands, **options)
-    task: dict[str, Any] = {"files": [], **wanted}
+    task = ConvertTask.from_json(wanted)
     if is_remote(source):
         file, credentials = choose_file(source)  # type: ignore[arg-type]
-        task["remote"] = {"file": dict(vars(file)), "credentials": credentials, "s3": s3}
+        task = replace(task, remote=RemoteSource(file=file, credentials=credentials, s3=s3))
     else:
-        task["files"] = [str(Path(source))]  # type: ignore[arg-type]
-    asked = options_of(task)
+        task = replace(task, files=(str(Path(source)),))  # type: ignore[arg-type]
+    asked = task.options
     with open_source(task) as granule:
         product = products.recognise(granule.content)
         scene = chosen(product.describe(granule.content, asked), granule.content, asked)

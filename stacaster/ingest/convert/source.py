@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError
 from stacaster.files.checksums import digest_file, multihash
-from stacaster.model import PARTS, ReadOptions
+from stacaster.ingest.convert.task import ConvertTask
+from stacaster.model import PARTS
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule
@@ -18,20 +18,7 @@ _BLOCK_BYTES = 1 << 17
 _LARGE_BYTES = 64 << 20
 
 
-def options_of(task: Mapping[str, Any]) -> ReadOptions:
-    """Return what a task wants of a granule."""
-    return ReadOptions(
-        subsystems=tuple(task["subsystems"]),
-        include_swir_after_cutoff=bool(task.get("keep_swir")),
-        bands=tuple(task.get("bands", ())),
-        area=task.get("area"),
-        split_complex=bool(task.get("split_complex")),
-        variables=tuple(task.get("variables", ())),
-        keep_files=bool(task.get("keep_files")),
-    )
-
-
-def open_source(task: Mapping[str, Any]) -> OpenGranule:
+def open_source(task: ConvertTask) -> OpenGranule:
     """Open what a task converts: files, or a file at its provider, of which only what is read is moved.
 
     Raises:
@@ -40,17 +27,16 @@ def open_source(task: Mapping[str, Any]) -> OpenGranule:
     """
     from stacaster.formats import readers
 
-    remote = task.get("remote")
+    remote = task.remote
     if remote is None:
-        files = tuple(Path(name) for name in task["files"])
-        is_whole = task.get("keep_files") and files[0].suffix.lower() == ".h5"
+        files = tuple(Path(name) for name in task.files)
+        is_whole = task.keep_files and files[0].suffix.lower() == ".h5"
         return readers.open_granule(files, reader="hdf5_whole" if is_whole else None)
-    from stacaster.model import GranuleFile
     from stacaster.network.remote import open_remote
 
-    file = GranuleFile(**remote["file"])
+    file = remote.file
     return readers.open_remote_granule(
-        open_remote(file, s3=bool(remote["s3"]), credentials=remote.get("credentials"), block_bytes=_block(file.size)),
+        open_remote(file, s3=remote.s3, credentials=remote.credentials, block_bytes=_block(file.size)),
         groups=_groups(task),
     )
 
@@ -60,31 +46,30 @@ def _block(size: int | None) -> int:
     return _BLOCK_BYTES if size is None or size > _LARGE_BYTES else _BLOCK_BYTES // 2
 
 
-def _groups(task: Mapping[str, Any]) -> tuple[str, ...]:
+def _groups(task: ConvertTask) -> tuple[str, ...]:
     """Return the groups of the file that have to be looked at; empty for all."""
     from stacaster.products import all_products
 
-    wanted = tuple(task.get("subsystems", ()))
-    if wanted or not task.get("bands"):
+    wanted = task.subsystems
+    if wanted or not task.bands:
         return wanted
-    names = {name.removesuffix(part) for name in task["bands"] for part in ("", *PARTS)}
+    names = {name.removesuffix(part) for name in task.bands for part in ("", *PARTS)}
     return tuple(sorted({band.group for product in all_products().values() for band in product.bands
                          if band.name in names}))  # fmt: skip
 
 
-def describe_sources(task: Mapping[str, Any]) -> list[dict[str, Any]]:
+def describe_sources(task: ConvertTask) -> list[dict[str, Any]]:
     """Return name, size and checksum of what a task converts; of a file at its provider what the provider states.
 
     Raises:
         ReadError: A file cannot be read.
     """
-    remote = task.get("remote")
-    if remote is None:
-        return [describe_source(Path(name)) for name in sorted(task["files"])]
-    file = remote["file"]
-    described = {"name": file["name"], "href": file["href"], "size": file.get("size")}
-    if file.get("checksum"):
-        described["provider_checksum"] = f"{file.get('checksum_kind')}:{file['checksum']}"
+    if task.remote is None:
+        return [describe_source(Path(name)) for name in sorted(task.files)]
+    file = task.remote.file
+    described = {"name": file.name, "href": file.href, "size": file.size}
+    if file.checksum:
+        described["provider_checksum"] = f"{file.checksum_kind}:{file.checksum}"
     # Nothing of the whole file was seen: what names this version of it stands for its content.
     named = repr(sorted((key, str(value)) for key, value in described.items()))
     return [described | {"checksum": multihash(hashlib.sha256(named.encode()).hexdigest())}]
