@@ -108,6 +108,8 @@ def content(root: Path) -> dict[str, str]:
             data = json.dumps(json.loads(data), sort_keys=True).encode()
         if path.suffix == ".nc":
             data = _values(path)  # threads write the chunks of HDF5 in any order
+        if path.suffix == ".tar":
+            data = _members(path)  # its database has an id of its own, its members times
         opaque = path.suffix in (".duckdb", ".sqlite") or ".stacaster" in path.parts
         found[name] = "" if opaque else hashlib.sha256(data).hexdigest()
     return found
@@ -122,6 +124,19 @@ def _values(path: Path) -> bytes:
             lambda name, node: parts.append(name.encode() + (node[()].tobytes() if getattr(node, "shape", ()) else b""))
         )
     return b"".join(parts)
+
+
+def _members(path: Path) -> bytes:
+    import tarfile
+
+    parts: list[str] = []
+    with tarfile.open(path) as archive:
+        for member in sorted(archive.getmembers(), key=lambda entry: entry.name):
+            stream = archive.extractfile(member) if member.isfile() else None
+            is_plain = stream is not None and not member.name.endswith(".duckdb")
+            digest = hashlib.sha256(stream.read()).hexdigest() if stream is not None and is_plain else ""
+            parts.append(f"{member.name} {digest}")
+    return "\n".join(parts).encode()
 
 
 def rows(root: Path) -> list[str]:

@@ -127,7 +127,7 @@ _WANTED: tuple[Decorator, ...] = (
     click.option("--keep-files", is_flag=True, help="Radar: take granules in as they come, without COGs."),
     click.option("--clip", is_flag=True, help="With --product: cut granules to the area. Files are always cut to it."),
     click.option("--remote", is_flag=True, help="With --product: read HDF5 granules where they lie, only the area."),
-    click.option("--s3", is_flag=True, help="With --remote: from the providers' buckets; needs stacaster[s3]."),
+    click.option("--s3", is_flag=True, help="With --remote: from the providers' buckets."),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
 from stacaster.errors import SearchError, StacasterError
 from stacaster.version import __version__
@@ -110,6 +110,43 @@ class RetryPolicy:
     """Waits; tests replace it to see the waits."""
 
 
+class Budget(Protocol):
+    """How often and how long something is tried."""
+
+    @property
+    def attempts(self) -> int:
+        """Attempts in all."""
+
+    @property
+    def budget_s(self) -> float:
+        """Longest time for all attempts and waits together."""
+
+
+class Patience:
+    """Decides for every retry loop of the package whether something is tried again, and when.
+
+    Args:
+        budget: Attempts and time.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self._started = budget, time.monotonic()
+        self.failures = 0
+        """Failures without progress in between."""
+
+    def wait_after(self, headers: Mapping[str, str], *, is_progress: bool = False) -> float | None:
+        """Return the seconds to wait after a failure, or None when it was the last attempt.
+
+        Args:
+            headers: Headers of the answer, which may say how long to wait.
+            is_progress: Something came before the failure, so that attempts count anew.
+        """
+        self.failures = 1 if is_progress else self.failures + 1
+        wait = retry_wait(self.failures, headers)
+        is_over = time.monotonic() - self._started + wait > self._budget.budget_s
+        return None if is_over or self.failures >= self._budget.attempts else wait
+
+
 SHORT_PATIENCE = RetryPolicy(attempts=4, budget_s=60.0)
 """For small questions, such as a login, on whose answer more waits."""
 
@@ -193,10 +230,8 @@ def request(
     import requests
 
     rules = policy or RetryPolicy()
-    started = time.monotonic()
-    attempt = 0
+    patience = Patience(rules)
     while True:
-        attempt += 1
         headers: Mapping[str, str] = {}
         try:
             answer = session.request(method, url, timeout=TIMEOUT, **arguments)
@@ -211,9 +246,9 @@ def request(
             headers = answer.headers
             if answer.status_code not in RETRIED:
                 raise error(problem, href=url)
-        wait = retry_wait(attempt, headers)
-        if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
-            raise error(f"{problem} (tried {attempt} times); try again later", href=url)
+        wait = patience.wait_after(headers)
+        if wait is None:
+            raise error(f"{problem} (tried {patience.failures} times); try again later", href=url)
         rules.sleep(wait)
 
 

@@ -51,6 +51,20 @@ def table() -> pd.DataFrame:
     return pd.DataFrame({"area": ["a"] * 20_000, "mean": np.random.default_rng(6).normal(size=20_000)})
 
 
+def granules(path: Path) -> None:
+    from stacaster.access.search.granule_files import write_granules
+    from stacaster.model import Granule
+
+    day = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
+    shape = {"type": "Polygon", "coordinates": [[[138, -32], [139, -32], [139, -31], [138, -31], [138, -32]]]}
+    every = [
+        Granule(id=f"scene-{number}", source="cmr", product="P", version="1", collection="C", geometry=shape,
+                start=day, end=day, files=())
+        for number in range(200)
+    ]  # fmt: skip
+    write_granules(every, path)
+
+
 def pairs(path: Path) -> None:
     from stacaster.access.search.baselines import write_pairs
     from stacaster.analysis.stacks import Pair
@@ -85,6 +99,7 @@ def writer(name: str, folder: Path) -> tuple[str, Callable[[Path], Any]]:
         ).to_parquet
     writers: dict[str, Callable[[Path], Any]] = {
         "points": partial(write_points, points()), "series": partial(write_series, table()), "pairs": pairs,
+        "granules": granules,
         "report": partial(write_report, catalog=catalog, overwrite=True),
     }  # fmt: skip
     return end, writers[kind]

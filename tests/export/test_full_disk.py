@@ -18,6 +18,7 @@ OUTPUTS = [
     "cube .tif", "lazy .tif", "cube .nc", "lazy .nc", "cube .zarr", "lazy .zarr", "cube .csv", "cube .parquet",
     "cube .png", "points .parquet", "points .gpkg", "points .csv", "series .csv", "series .parquet", "pairs .csv",
     "items .json", "items .geojson", "items .parquet", "items .csv", "items .gpkg", "sql .parquet", "report .html",
+    "granules .json", "granules .parquet", "granules .gpkg",
 ]  # fmt: skip
 
 

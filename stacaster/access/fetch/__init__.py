@@ -67,8 +67,8 @@ def fetch(
         workers: Files at a time.
         per_host: Files at a time from one host.
         token: Earthdata token; default is what ``auth.find_credentials`` finds.
-        s3: Read from the providers' buckets with temporary credentials; works within us-west-2 and needs
-            ``stacaster[s3]``. Files that lie only in a bucket are read from it in any case.
+        s3: Read from the providers' buckets with temporary credentials; works within us-west-2.
+            Files that lie only in a bucket are read from it in any case.
         rules: Limits of a transfer.
         progress: Called whenever bytes arrive, from several threads.
 

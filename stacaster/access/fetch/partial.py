@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from stacaster.access.fetch.check import Digests, check_file, write_receipt
 from stacaster.access.fetch.control import Control, TransferRules
 from stacaster.errors import FetchError, IntegrityError
 from stacaster.model import GranuleFile
-from stacaster.network.http import retry_wait
+from stacaster.network.http import Patience
 from stacaster.network.transport import PassingTrouble, Transport
 from stacaster.network.transport.s3 import Buckets
 
@@ -67,7 +66,7 @@ class Partial:
 
     def run(self) -> str:
         """Get the whole file under its temporary name; return its SHA-256."""
-        started, failures = time.monotonic(), 0
+        patience = Patience(self._rules)
         state = self._read_state()
         while True:
             before = self._size()
@@ -83,12 +82,10 @@ class Partial:
                 continue
             except PassingTrouble as error:
                 problem, headers = str(error), error.headers
-            failures = 1 if self._size() > before else failures + 1
-            wait = retry_wait(failures, headers)
-            if failures >= self._rules.attempts or time.monotonic() - started + wait > self._rules.budget_s:
-                raise FetchError(
-                    f"{problem}; tried {failures} times, the same command goes on there", href=self._file.href
-                )
+            wait = patience.wait_after(headers, is_progress=self._size() > before)
+            if wait is None:
+                text = f"{problem}; tried {patience.failures} times, the same command goes on there"
+                raise FetchError(text, href=self._file.href)
             self._control.wait(wait)
 
     def _attempt(self, state: State) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from stacaster.errors import UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.files.vector_files import write_geopackage
 from stacaster.model import Granule
 
 SUFFIXES = (".json", ".geojson", ".parquet", ".gpkg")
@@ -40,9 +41,10 @@ def write_granules(granules: Iterable[Granule], output: str | os.PathLike[str]) 
             features = [{**granule.to_feature(), _GRANULE: granule.to_dict()} for granule in listed]
             document = {"type": "FeatureCollection", "features": features}
             part.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        elif suffix == ".parquet":
+            _frame(listed).to_parquet(part, write_page_checksum=True)
         else:
-            frame = _frame(listed)
-            frame.to_parquet(part) if suffix == ".parquet" else frame.to_file(part, driver="GPKG", layer="granules")
+            write_geopackage(_frame(listed), part, layer="granules")
     return path
 
 

@@ -121,7 +121,7 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
 @conditions.search_options
 @options.cache_option
 @click.option("--workers", type=click.IntRange(min=1), default=8, show_default=True, help="Files at a time.")
-@click.option("--s3", is_flag=True, help="From the providers' buckets; works within us-west-2, needs stacaster[s3].")
+@click.option("--s3", is_flag=True, help="From the providers' buckets; works within us-west-2.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be downloaded.")
 @options.json_option
 def fetch(

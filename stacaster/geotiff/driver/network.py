@@ -147,10 +147,8 @@ def _is_unsigned(env: Mapping[str, Any]) -> bool:
 @lru_cache(maxsize=64)
 def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None, ...]) -> Any:
     del said  # another environment is another store
-    try:
-        from obstore.store import HTTPStore, S3Store
-    except ImportError:
-        raise UnsupportedError("the package obstore is not there: pip install 'stacaster[s3]'") from None
+    from obstore.store import HTTPStore, S3Store
+
     client: dict[str, Any] = {"allow_http": True, "connect_timeout": "20s", "timeout": "120s"}
     if scheme != "s3":
         return HTTPStore.from_url(f"{scheme}://{place}/", client_options=client, retry_config=_RETRIES)

@@ -19,10 +19,8 @@ class BucketObjects:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        try:
-            from obstore.store import from_url
-        except ImportError as error:
-            raise UsageError(f"{self._scheme}:// needs the package obstore: pip install 'stacaster[s3]'") from error
+        from obstore.store import from_url
+
         endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
         is_local = (self.address if self._scheme == "http" else endpoint).startswith(_LOOPBACK)
         options: dict[str, Any] = {"client_options": {"allow_http": True}} if is_local else {}

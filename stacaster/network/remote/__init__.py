@@ -38,7 +38,7 @@ def open_remote(
         granule: From ``stacaster.search``, one of its files, or an https or s3 address.
         file: Name of the file, where the granule has several with data.
         token: Earthdata token; default is what ``auth.find_credentials`` finds.
-        s3: Read from the bucket; works within us-west-2 and needs ``stacaster[s3]``.
+        s3: Read from the bucket; works within us-west-2.
         credentials: Where keys for the bucket are given out, when neither the granule nor the bucket says it.
         block_bytes: Smallest piece that is read and kept; for HDF5 with pages, a multiple of the page size is best.
         cache_bytes: What is kept in memory.

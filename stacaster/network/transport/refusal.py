@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError, FetchError
 from stacaster.network.auth import HOW_TO, may_see_token
-from stacaster.network.http import RETRIED, RetryPolicy, error_text, retry_wait
+from stacaster.network.http import RETRIED, Patience, RetryPolicy, error_text
 
 if TYPE_CHECKING:
     import requests
@@ -42,15 +41,15 @@ def persist(act: Callable[[], _T], href: str, *, policy: RetryPolicy | None = No
     Raises:
         FetchError: It did not work within the budget; the message says what went wrong last.
     """
-    rules, started, attempt = policy or RetryPolicy(), time.monotonic(), 0
+    rules = policy or RetryPolicy()
+    patience = Patience(rules)
     while True:
-        attempt += 1
         try:
             return act()
         except PassingTrouble as error:
-            wait = retry_wait(attempt, error.headers)
-            if attempt >= rules.attempts or time.monotonic() - started + wait > rules.budget_s:
-                raise FetchError(f"{error}; tried {attempt} times", href=href) from error
+            wait = patience.wait_after(error.headers)
+            if wait is None:
+                raise FetchError(f"{error}; tried {patience.failures} times", href=href) from error
         rules.sleep(wait)
 
 

@@ -38,7 +38,6 @@ ENDPOINTS = {
 """Where credentials are given out, by the beginning of the bucket's name; for records that do not say it."""
 
 _BEFORE_EXPIRY = dt.timedelta(minutes=5)
-_HOW_TO = "s3:// needs the package obstore: pip install 'stacaster[s3]'"
 
 
 def credentials_endpoint(href: str, stated: str | None) -> str | None:
@@ -87,7 +86,7 @@ class Buckets:
             credentials_href: Where the credentials of the bucket are given out.
 
         Raises:
-            FetchError: obstore is missing, or the address is none of S3.
+            FetchError: The address is none of S3.
         """
         parts = urlsplit(href)
         if parts.scheme != "s3" or not is_bucket_name(parts.netloc) or not parts.path.strip("/"):
@@ -176,10 +175,8 @@ class S3Object:
 
     def _opened(self) -> Any:
         if self._store is None:
-            try:
-                from obstore.store import S3Store
-            except ImportError as error:
-                raise FetchError(_HOW_TO, href=self.href) from error
+            from obstore.store import S3Store
+
             self._store = S3Store(self._bucket, **self._access(), client_options=_client_options())
         return self._store
 
