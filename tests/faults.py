@@ -200,11 +200,13 @@ def main(name: str, folder: Path, share: int) -> None:
     for module in _HEAVY:
         importlib.import_module(module)
     trials = Trials(name, folder)
+    before = trials.state()
     started = time.monotonic()
     code, calls = run(trials.command)
     seconds = time.monotonic() - started
     assert code in _FINE, f"ended with {code}: {(folder / 'log').read_text()[-1500:]}"
     truth, chance, wrong = trials.state(), random.Random(name), []
+    assert truth != before, "the command changed nothing"
     places: list[dict[str, Any]] = [{"kill_at": number} for number in range(1, calls + 1)]
     chosen = places if not share else [places[(2 * n + 1) * len(places) // (2 * share)] for n in range(share) if places]
     moments = [{"after_s": chance.uniform(0, seconds)} for _ in range(share or 50)]

@@ -29,7 +29,7 @@ def test_a_command_that_is_killed_is_finished_by_the_same_command(tmp_path: Path
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])
-    assert result["wrong"] == [] and result["trials"] >= 2
+    assert result["wrong"] == [] and result["trials"] >= 1
 
 
 def test_the_page_names_tests_that_exist(repository: Path) -> None:
