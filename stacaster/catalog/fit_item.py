@@ -72,7 +72,7 @@ def fit_item(document: Any, *, collection: str, item_id: str) -> Document:
     return {
         "type": "Feature",
         "stac_version": STAC_VERSION,
-        "stac_extensions": sorted(str(address) for address in document.get("stac_extensions") or ()),
+        "stac_extensions": sorted(_texts(document.get("stac_extensions"))),
         "id": item_id,
         "geometry": footprint.geometry,
         "bbox": footprint.bbox,
@@ -130,7 +130,8 @@ def _texts(value: Any) -> list[str]:
 
 def _links(document: Document) -> list[Document]:
     """Return the links that lead somewhere from our catalog, too."""
-    links = [link for link in document.get("links") or () if isinstance(link, dict)]
+    given = document.get("links")
+    links = [link for link in given if isinstance(link, dict)] if isinstance(given, list) else []
     return [
         present(as_plain(link))
         for link in links

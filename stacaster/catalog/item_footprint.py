@@ -52,7 +52,8 @@ def footprint_of(geometry: Any, bbox: Any) -> Footprint:
     fixed = _fixed(shape)
     if fixed is not None and geometry is not None:
         notes.append("the geometry was brought into the form of RFC 7946: longitudes from -180 to 180, cut at 180")
-    document = dict(geometry) if fixed is None and geometry is not None else _mapping(shape if fixed is None else fixed)
+    # Rings are closed, and members that are no GeoJSON left out: what a table holds is what the item says.
+    document = _mapping(shape if fixed is None else fixed)
     own = _box_of(shape if fixed is None else fixed)
     if own[2] - own[0] >= _WORLD - _TOLERANCE:
         notes.append("the footprint is a belt around the whole world; searches by place find it everywhere there")

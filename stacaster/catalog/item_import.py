@@ -172,7 +172,11 @@ class _Import:
         document = entry.document
         told = document.get("collection") if isinstance(document, dict) else None
         name = self.collection or str(told or "imported")
-        return fit_item(document, collection=self._collection(name), item_id=safe_id(name_of(document, whole=True)))
+        try:
+            return fit_item(document, collection=self._collection(name), item_id=safe_id(name_of(document, whole=True)))
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
+            # What nobody thought of costs the item, not the others.
+            raise ReadError(f"it is no usable STAC item: {error}", granule=name_of(document)) from error
 
     def _collection(self, name: str) -> str:
         """Return the id under which a collection is kept: a folder name that no other collection has."""

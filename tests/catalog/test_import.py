@@ -90,6 +90,31 @@ def test_numbers_that_strict_json_does_not_know(tmp_path: Path) -> None:
     assert json.loads(item.properties["stacaster:original"])["properties"] == {"x": "nan", "eo:cloud_cover": "nan"}
 
 
+def test_whatever_stands_in_place_of_an_item_costs_itself(tmp_path: Path) -> None:
+    deep: dict[str, Any] = {"end": 1}
+    for _ in range(150):
+        deep = {"a": deep}
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.tif").write_bytes(b"x")
+    fine = [
+        foreign("a", collection=5), foreign("b", links={"a": 1}), foreign("c", links=[None, 5, {"rel": "via"}]),
+        foreign("d", stac_extensions=5), foreign("e", properties={"deep": deep, "k" * 3000: 1, "a\0b": "x\0y"}),
+        foreign("f", properties={"datetime": "0001-01-01T00:00:00Z"}), foreign("g", stac_version="9.9"),
+        foreign("h", properties={"datetime": "2020-01-01T05:30:00.123456789+05:30", "t": "\ud800"}),
+        foreign("i", properties={"title": {"en": "x"}, "stacaster:notes": "mine", "stacaster:fingerprint": 5}),
+        foreign("j", assets={"a/b": {"href": "x.tif"}, "A/B": {"href": "./x.tif"}, "": {"href": "x.tif"}}),
+        foreign("k", collection="../../x"), foreign("l", collection="CON"), foreign(7),  # type: ignore[arg-type]
+        foreign("m", geometry=polygon([[1, 2, 3], [2, 2, 3], [2, 3, 3], [1, 3, 3]]), bbox=None),
+    ]  # fmt: skip
+    bad: list[Any] = [None, 5, "x", [], {}, foreign("y", properties={"datetime": 1577836800})]
+    report, catalog = take(tmp_path / "in", [*fine, *bad])
+    assert (len(report.ingested), len(report.failed)) == (len(fine), len(bad)), report.failed
+    assert check_catalog(catalog.root) == []
+    assert len(list(catalog.search().items())) == len(fine) == catalog.sql("select * from items").table.num_rows
+    (item,) = catalog.search(ids=["e"]).items()
+    assert item.properties["deep"] == deep
+
+
 def test_poison_costs_itself(tmp_path: Path) -> None:
     good = [foreign(f"g{n}", properties={"eo:cloud_cover": n, "view:sun_elevation": 40.5}) for n in (10, 9, 100)]
     bad = foreign(

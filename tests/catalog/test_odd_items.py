@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from stacaster.catalog import item_table
 from tests.catalog.made_items import made_item
 
+DEEP: dict[str, Any] = {"end": 1}
+for _ in range(150):
+    DEEP = {"a": DEEP}
+
 ODD: list[dict[str, Any]] = [
     {"eo:cloud_cover": "abc"},
     {"eo:cloud_cover": [1]},
@@ -29,6 +33,7 @@ ODD: list[dict[str, Any]] = [
     {"deep": {"a": {"b": 5, "c": [1.5]}}},
     {"deep": {"a": "text"}},
     {"proj:geometry": {"type": "Polygon", "coordinates": "none"}},
+    {"deepest": DEEP},
     {"bare": [{}], "barer": {"a": {}}, "mixed": [[], [{}]]},
     {"": "empty name", "a.b": 1, 'quo"te': 2, "ünïcode": 3, "a b": 4},
     {"year": "x", "href": 1, "xmin": "x", "curve": 2, "assets_": 3},

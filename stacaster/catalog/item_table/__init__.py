@@ -7,6 +7,7 @@ from stacaster.catalog.item_table.connections import close_databases
 from stacaster.catalog.item_table.cql2 import column_of
 from stacaster.catalog.item_table.database import append_recent, build_database, is_unsettled, refresh_database
 from stacaster.catalog.item_table.find import FoundItem, ItemQuery, find_items
+from stacaster.catalog.item_table.hrefs import rebase_hrefs, year_of
 from stacaster.catalog.item_table.parts import (
     FIRST_PART,
     has_small_parts,
@@ -27,10 +28,8 @@ from stacaster.catalog.item_table.rows import (
     join,
     merge_items,
     parse_items,
-    rebase_hrefs,
     shapes_of,
     table_to_items,
-    year_of,
 )
 from stacaster.catalog.item_table.summary import TableSummary, count_items, ids_of_year, known_items, summarise
 from stacaster.catalog.item_table.unions import quoted

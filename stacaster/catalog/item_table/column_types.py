@@ -41,6 +41,8 @@ STAC_TYPES: Mapping[str, pa.DataType] = {
 }
 """Types of properties by the schemas of STAC and its extensions; a column of whole numbers may hold integers."""
 
+# Readers of parquet refuse a hundred levels, of which a list takes two.
+_DEEPEST = 24
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -78,8 +80,10 @@ class _Seen:
             for part in value:
                 self.parts.add(part)
 
-    def type(self) -> pa.DataType:
+    def type(self, depth: int = 0) -> pa.DataType:
         """Return the type that most values have; of as many, the first of numbers, text, truth values and the rest."""
+        if depth > _DEEPEST:
+            return pa.null()
         counts = dict.fromkeys(("number", "text", "bool", "list", "struct", "bytes"), 0)
         for kind, count in self.kinds.items():
             counts[{"int": "number", "float": "number"}.get(kind, kind)] += count
@@ -89,10 +93,10 @@ class _Seen:
         if most == "number":
             return pa.float64() if self.kinds["float"] else pa.int64()
         if most == "list":
-            return pa.list_(pa.null() if self.parts is None else self.parts.type())
+            return pa.list_(pa.null() if self.parts is None else self.parts.type(depth + 1))
         if most == "struct":
             # Parquet knows no object without fields.
-            fields = [(name, part.type()) for name, part in self.fields.items()]
+            fields = [(name, part.type(depth + 1)) for name, part in self.fields.items()]
             return pa.struct(fields) if fields else pa.null()
         return {"text": pa.string(), "bool": pa.bool_(), "bytes": pa.binary()}[most]
 
@@ -117,11 +121,13 @@ def common_type(rows: Iterable[Mapping[str, Any]]) -> pa.StructType:
     return pa.struct(list(fields.items()))
 
 
-def has_bare_objects(kind: pa.DataType) -> bool:
-    """Tell whether a type has an object without fields inside, which parquet cannot hold."""
+def is_storable(kind: pa.DataType, depth: int = 0) -> bool:
+    """Tell whether parquet can hold a type: no object without fields inside, and not too many levels."""
+    if depth > _DEEPEST:
+        return False
     if pa.types.is_struct(kind):
-        return not kind.num_fields or any(has_bare_objects(part.type) for part in kind)
-    return pa.types.is_list(kind) and has_bare_objects(kind.value_type)
+        return bool(kind.num_fields) and all(is_storable(part.type, depth + 1) for part in kind)
+    return not pa.types.is_list(kind) or is_storable(kind.value_type, depth + 1)
 
 
 def merged_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,10 +17,11 @@ from stacaster.catalog.item_table.column_types import (
     STAC_TYPES,
     TIMES,
     common_type,
-    has_bare_objects,
     is_of_type,
+    is_storable,
     merged_schema,
 )
+from stacaster.catalog.item_table.hrefs import rebase_hrefs, year_of
 from stacaster.catalog.item_table.remainder import as_text, fit_rows, put_back
 from stacaster.errors import CatalogError
 from stacaster.model import ITEM_FIELDS, format_datetime
@@ -125,9 +125,6 @@ def _parse(items: Sequence[Mapping[str, Any]], *, schema: pa.Schema | None = Non
         shapes.append(item["geometry"])
     try:
         table = _columns(rows, schema)
-        for name in sorted(TIMES & set(table.column_names)):
-            place = table.schema.get_field_index(name)
-            table = table.set_column(place, name, table[name].cast(pa.string()).cast(_TIME_TYPE))
         table = table.append_column("geometry", pa.array(_wkb(shapes), pa.binary()))
         return table.append_column("bbox", _box(boxes))
     except (pa.ArrowException, ValueError, TypeError, shapely.errors.ShapelyError) as error:
@@ -179,9 +176,7 @@ _RESERVED = ITEM_FIELDS | {REMAINDER, "properties"}
 def _is_sound(field: pa.Field) -> bool:
     """Tell whether a column has the type that STAC gives it, and one that parquet can hold."""
     is_bare = field.type.num_fields == 0 and field.name == "assets"
-    return is_of_type(field.type, STAC_TYPES.get(field.name, field.type)) and (
-        is_bare or not has_bare_objects(field.type)
-    )
+    return is_of_type(field.type, STAC_TYPES.get(field.name, field.type)) and (is_bare or is_storable(field.type))
 
 
 def _columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.Table:
@@ -189,7 +184,7 @@ def _columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.
         try:
             table = pa.Table.from_struct_array(pa.array(rows))
             if all(_is_sound(kind) for kind in table.schema):
-                return table
+                return _with_times(table)
         except (pa.ArrowException, OverflowError, TypeError, ValueError):
             pass  # The rows contradict each other, or one holds what no column can.
         kind = common_type(rows)
@@ -198,7 +193,14 @@ def _columns(rows: Sequence[Mapping[str, Any]], schema: pa.Schema | None) -> pa.
     fitted = fit_rows(rows, kind)
     types = {part.name: pa.string() if pa.types.is_timestamp(part.type) else part.type for part in kind}
     types |= {REMAINDER: pa.string()} if any(REMAINDER in row for row in fitted) else {}
-    return pa.Table.from_struct_array(pa.array(fitted, type=pa.struct(list(types.items()))))
+    return _with_times(pa.Table.from_struct_array(pa.array(fitted, type=pa.struct(list(types.items())))))
+
+
+def _with_times(table: pa.Table) -> pa.Table:
+    for name in sorted(TIMES & set(table.column_names)):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].cast(pa.string()).cast(_TIME_TYPE))
+    return table
 
 
 def _wkb(shapes: Sequence[Any]) -> list[bytes]:
@@ -222,40 +224,6 @@ def shapes_of(documents: Sequence[Any]) -> Any:
 def _box(boxes: Sequence[Sequence[float]]) -> pa.Array:
     numbers = np.asarray(boxes, dtype=np.float64)
     return pa.StructArray.from_arrays(list(map(pa.array, numbers.T)), names=_BOX[numbers.shape[1]])
-
-
-def year_of(item: Mapping[str, Any]) -> str:
-    """Return the year in whose folder an item lies.
-
-    Raises:
-        KeyError: The item has no time.
-    """
-    properties = item["properties"]
-    return str(properties.get("datetime") or properties["start_datetime"])[:4]
-
-
-# Relative paths are taken apart below so many folders: those of this process may be too few for hrefs far up.
-_DEEP = "/-" * 200 + "/"
-
-
-def rebase_hrefs(item: Mapping[str, Any], folder: str, *, inward: bool) -> dict[str, Any]:
-    """Move the base of relative hrefs, of links and assets, between an item's folder and that of the collection.
-
-    Args:
-        item: STAC item.
-        folder: Folder of the item relative to the collection, ending in ``/``.
-        inward: True from collection to item, False from item to collection.
-    """
-
-    def moved(part: Mapping[str, Any]) -> dict[str, Any]:
-        href = str(part["href"])
-        if not href.startswith(("./", "../")):
-            return dict(part)
-        place = posixpath.relpath(_DEEP + href, _DEEP + folder) if inward else posixpath.normpath(folder + href)
-        return {**part, "href": place if place.startswith("../") else f"./{place}"}
-
-    assets = {key: moved(asset) for key, asset in item["assets"].items()}
-    return {**item, "assets": assets, "links": [moved(link) for link in item.get("links", ())]}
 
 
 def _plain_items(table: pa.Table) -> Iterator[dict[str, Any]]:
