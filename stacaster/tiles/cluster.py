@@ -12,7 +12,7 @@ from stacaster.executors.array_job import ArrayOptions, forget_mark, read_mark, 
 from stacaster.executors.processes import Task
 from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, read_run
-from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, status_of, tell
+from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, require_fit, status_of, tell
 
 FOLDER = "slurm"
 """Scripts, lists, logs and marks of Slurm jobs, inside the folder of a run."""
@@ -50,6 +50,7 @@ def submit_tiles(
     """
     folder = Path(output).absolute()
     ledger = Ledger(folder / LEDGER)
+    require_fit(folder, memory_mb)
     absorb(folder, ledger)
     prepare_store(folder, read_run(folder))
     claimed = ledger.claim_all(_NEW) if submit else ledger.waiting()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,6 +72,7 @@ def run_tiles(
     folder = Path(output).absolute()
     run = read_run(folder)
     ledger = Ledger(folder / LEDGER)
+    require_fit(folder, memory_mb)
     marks: dict[str, str] = {}
     results = _results(
         executor, _tasks(folder, run, ledger, marks, memory_mb), workers=workers, memory_mb=memory_mb, address=address
@@ -92,6 +94,33 @@ def run_tiles(
     # A cluster gives the task of a worker that died to another one; what the first left half written is nobody's.
     sweep(folder, ledger)
     return ledger.counts()
+
+
+def require_fit(folder: Path, memory_mb: int) -> None:
+    """Refuse tiles whose results do not fit into the memory of a worker, before anything is computed.
+
+    Scenes are worked on in pieces; the result of a tile is held as a whole until it is written.
+
+    Args:
+        folder: Folder of the run.
+        memory_mb: Memory for the pixels of a tile.
+
+    Raises:
+        UsageError: There is such a tile; the message says what it needs.
+    """
+    recipe = read_run(folder)["recipe"]
+    if recipe.get("period") or recipe.get("groupby", "time") not in ("time", "id"):
+        return  # how many times come out is known only when the scenes are joined
+    is_float = bool(recipe.get("composite") or recipe.get("index") or recipe.get("units", "dn") != "dn")
+    worst = max(read_tasks(folder), key=lambda task: int(task["bytes"]), default=None)
+    # Planned are four bytes a value; stored numbers may have one.
+    needed = 0 if worst is None else math.ceil(int(worst["bytes"]) / 1e6 / (1 if is_float else 4))
+    if worst is not None and needed > memory_mb:
+        side = int(worst["tile"]["pixels"])
+        raise UsageError(
+            f"the result of tile {worst['tile']['id']}, {side} x {side} pixels, takes {needed} MB, more than "
+            f"memory_mb={memory_mb}; plan smaller tiles, coarser pixels or a composite, or give memory_mb={needed}"
+        )
 
 
 def tell(progress: Progress, counts: Mapping[Status, int], last: str) -> None:

@@ -35,7 +35,7 @@ COLLECTION = "collection.json"
 """What the results of a tile want their collection to say."""
 
 _TRIES = 100
-_SMALLEST = 256
+_SMALLEST = 64
 _BYTES = 16
 
 

@@ -80,7 +80,7 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
 
 
 @tiles.command(epilog="\b\nExamples:\n  stacaster tiles submit run --option partition=work --option time=2:00:00\n"
-               "  stacaster tiles submit run --script-only")  # fmt: skip
+               "  stacaster tiles submit run --partition work --time 2:00:00 --memory 8G --script-only")  # fmt: skip
 @click.argument("output", metavar="DIR")
 @options.array_options
 @click.option(
