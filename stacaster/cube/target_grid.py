@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster import config
 from stacaster.cube.area import require_no_edge
 from stacaster.cube.lattice import asset_geobox, native_geobox, outline
 from stacaster.errors import LoadError, UsageError
@@ -27,7 +27,6 @@ _POLE = 89.9999
 _TURN = 360.0
 _FINER = 100
 _MOST_BLOCKS = 20_000_000
-_SHARE_OF_MEMORY = 1.0
 
 
 def target_geobox(
@@ -208,10 +207,10 @@ def require_sane_size(
     unit = "degrees" if geobox.crs is not None and geobox.crs.geographic else "units of the CRS (mostly metres)"
     said = f"{times} x {rows} x {cols} pixels of {len(layers)} variables, {words_of(size)}"
     if chunks is None:
-        memory = total_memory()
-        if memory is not None and size > _SHARE_OF_MEMORY * memory:
+        memory = config.free_memory()
+        if size > memory:
             raise UsageError(
-                f"the cube would be {said}, more than the {words_of(memory)} of memory here; resolution is in {unit} "
+                f"the cube would be {said}, more than the {words_of(memory)} of free memory; resolution is in {unit} "
                 f"of {geobox.crs}; give chunks= for a lazy cube, a smaller box or coarser pixels, or allow_large=True"
             )
     else:
@@ -231,14 +230,6 @@ def require_sane_size(
 def _largest(items: Sequence[pystac.Item], keys: Sequence[str]) -> int:
     boxes = [box for item in items[:20] for key in keys[:1] if (box := asset_geobox(item, key)) is not None]
     return max((box.shape.x * box.shape.y for box in boxes), default=0)
-
-
-def total_memory() -> int | None:
-    """Return the bytes of memory of this machine; None where it does not say."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return None
 
 
 def words_of(size: float) -> str:

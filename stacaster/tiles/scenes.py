@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from stacaster.catalog import Catalog, item_table
 from stacaster.catalog.cubes import pixel_sizes
 from stacaster.catalog.item_table import DATABASE
-from stacaster.cube.selection import band_names
+from stacaster.cube.band_model import BandTable, assets_of
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.export.made import find_indices
 from stacaster.geo.bbox_datetime import parse_datetime
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LEAST_METRES = 0.1
 """Pixels of degrees are smaller."""
+_LOOKED_AT = 100
+"""Items whose assets count where the collection lists none."""
 
 
 class Scenes:
@@ -34,8 +37,13 @@ class Scenes:
             raise UsageError(f"the catalog has several collections, name one: {', '.join(names)}")
         document = catalog.collection(names[0])
         assets = {key: {"roles": ["data"], **asset} for key, asset in document.get("item_assets", {}).items()}
+        if not assets:
+            # Of catalogs that others wrote.
+            assets = assets_of(islice(catalog.search(collections=[names[0]]).items(), _LOOKED_AT))
         wanted = list(dict.fromkeys([*recipe.bands, *(band for i in find_indices(recipe.index) for band in i.bands)]))
-        self.bands = list(band_names(wanted or None, assets).values())
+        bands = BandTable(assets)
+        # Assets that hold the bands: the item table knows those.
+        self.bands = sorted({bands.bands[key].asset for key in bands.resolve(wanted or None).values()})
         self._name = names[0]
         table = item_table.run_sql(
             catalog.root / DATABASE,

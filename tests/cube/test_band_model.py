@@ -36,6 +36,16 @@ def test_scale_offset_and_nodata_wherever_they_stand(tmp_path: Path, version: st
     assert np.allclose(red, [[0.1, np.nan], [0.2, 0.3]], equal_nan=True)
 
 
+def test_an_offset_that_is_applied_already(tmp_path: Path) -> None:
+    """Earth Search left the offset of Sentinel-2 in its items where it had shifted the pixels."""
+    path = write_tif(tmp_path / "a.tif", np.full((2, 2), 2000, "uint16"), nodata=0)
+    fields = {"red": {"raster:bands": [{"scale": SCALE, "offset": OFFSET}]}}
+    for flag, expected in ((True, 0.2), (False, 0.1)):
+        item = plain_item("a", {"red": path}, version="1.0.0", fields=fields,
+                          properties={"earthsearch:boa_offset_applied": flag})  # fmt: skip
+        assert np.allclose(load([item], native=True, units="physical").red, expected)
+
+
 def test_scale_and_offset_of_the_file_count_where_the_item_says_none(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "a.tif", np.full((2, 2), 500, "int16"), nodata=-9999)
     with rasterio.open(path, "r+") as dataset:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stacaster import config
 from stacaster.errors import ReadError
 from stacaster.geotiff.driver.files import opened
 from stacaster.geotiff.driver.network import is_remote
@@ -77,7 +78,8 @@ def facts_of_all(addresses: Iterable[tuple[str, bool]]) -> dict[str, FileFacts |
     pairs = list(wanted.items())
     if len(pairs) < _FEW:
         return {pair[0]: work(pair) for pair in pairs}
-    threads = _OVER_THE_NETWORK if any(is_remote(address) for address in wanted) else _THREADS
+    is_far = any(is_remote(address) for address in wanted)
+    threads = config.requests_at_once(_OVER_THE_NETWORK) if is_far else config.threads(_THREADS)
     with ThreadPoolExecutor(threads) as pool:
         return {pair[0]: facts for pair, facts in zip(pairs, pool.map(work, pairs), strict=True)}
 

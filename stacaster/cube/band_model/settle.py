@@ -22,6 +22,9 @@ KIND = "stacaster:kind"
 HAS_MASK = "stacaster:has_mask"
 """Field of prepared assets: true where the file has a mask or an alpha band."""
 
+_OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+# Of Sentinel-2 on Earth Search: the stored numbers were shifted, and the offset of the bands was left as it was.
+
 NO_CRS = "stacaster:file_without_crs"
 """Field of prepared assets: true where the CRS of the item has to do."""
 
@@ -42,6 +45,11 @@ def settled(
     elif "raster:scale" in fields or "raster:offset" in fields:
         fields.setdefault("raster:scale", 1.0)
         fields.setdefault("raster:offset", 0.0)
+    if fields.get("raster:offset") and any(item.properties.get(name) is True for name in _OFFSET_APPLIED):
+        said.append(
+            f"the offset {fields['raster:offset']:g} is applied to the file already, as the item says, so it is 0"
+        )
+        fields["raster:offset"] = 0.0
     if config.get("unit") not in (None, "1"):
         fields.setdefault("unit", config["unit"])
     if facts is not None:
