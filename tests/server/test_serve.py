@@ -31,7 +31,7 @@ def running(catalog: Catalog, **options: Any) -> Iterator[stacaster.server.Catal
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         token = {"Authorization": f"Bearer {options['token']}"} if options.get("token") else {}
-        requests.get(f"{server.address}conformance", headers=token, timeout=30)
+        requests.get(f"{server.address}conformance", headers=token, timeout=300)
         yield server
         server.shutdown()
         thread.join(20)
@@ -53,33 +53,33 @@ def test_parts_of_files(server: stacaster.server.CatalogServer, catalog: Catalog
         ("bytes=-50", len(content) - 50, len(content)),
         (f"bytes=10-{len(content) + 5}", 10, len(content)),
     ):
-        answer = requests.get(address, headers={"Range": asked}, timeout=10)
+        answer = requests.get(address, headers={"Range": asked}, timeout=300)
         assert (answer.status_code, answer.content) == (206, content[start:end])
         assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(content)}"
-    whole = requests.get(address, headers={"Range": "bytes=a-b"}, timeout=10)
+    whole = requests.get(address, headers={"Range": "bytes=a-b"}, timeout=300)
     assert (whole.status_code, whole.content) == (200, content), "a range of no known form is none"
-    beyond = requests.get(address, headers={"Range": f"bytes={len(content)}-"}, timeout=10)
+    beyond = requests.get(address, headers={"Range": f"bytes={len(content)}-"}, timeout=300)
     assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(content)}")
-    head = requests.head(address, timeout=10)
+    head = requests.head(address, timeout=300)
     assert head.headers["content-type"].startswith("image/tiff") and head.headers["accept-ranges"] == "bytes"
     assert int(head.headers["content-length"]) == len(content)
     # In a process of its own: rasterio may hold the lock of the interpreter while the server here has to answer.
     code = "import sys, rasterio; print([int(rasterio.open(name).read().sum()) for name in sys.argv[1:]])"
     command = [sys.executable, "-c", code, f"/vsicurl/{address}", str(path)]
-    far, near = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    far, near = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=600).stdout)
     assert far == near > 0
 
 
 def test_pages_of_named_origins_may_read(catalog: Catalog) -> None:
     with running(catalog, cors=["https://example.com"]) as server:
         for origin, allowed in (("https://example.com", True), ("https://evil.example", False)):
-            answer = requests.get(server.catalog_address, headers={"Origin": origin}, timeout=10)
+            answer = requests.get(server.catalog_address, headers={"Origin": origin}, timeout=300)
             assert ("access-control-allow-origin" in answer.headers) == allowed
             assert answer.json()["type"] == "Catalog"
-        asked = requests.options(server.catalog_address, headers={"Origin": "https://example.com"}, timeout=10)
+        asked = requests.options(server.catalog_address, headers={"Origin": "https://example.com"}, timeout=300)
         assert asked.status_code == 204 and "Range" in asked.headers["access-control-allow-headers"]
     with running(catalog) as server:
-        answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=10)
+        answer = requests.get(server.address, headers={"Origin": "https://example.com"}, timeout=300)
         assert "access-control-allow-origin" not in answer.headers
 
 
@@ -100,13 +100,13 @@ def test_a_client_that_hangs_up_is_no_event(
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             asked = f"GET /catalog/{path.relative_to(catalog.root).as_posix()} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
             client.sendall(asked.encode() * 50)
-    assert requests.get(server.address, timeout=10).ok
+    assert requests.get(server.address, timeout=300).ok
     assert "Traceback" not in capfd.readouterr().err
 
 
 def test_media_types(server: stacaster.server.CatalogServer) -> None:
     (item, *_) = pystac.Catalog.from_file(server.catalog_address).get_items(recursive=True)
-    document = requests.get(item.get_self_href() or "", timeout=10)
+    document = requests.get(item.get_self_href() or "", timeout=300)
     assert document.headers["content-type"] == "application/geo+json"
 
 
@@ -117,22 +117,22 @@ def test_media_types(server: stacaster.server.CatalogServer) -> None:
      "/catalog/..%5c"],
 )  # fmt: skip
 def test_nothing_but_the_catalog(server: stacaster.server.CatalogServer, place: str) -> None:
-    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=300) as connection:
         connection.sendall(f"GET {place} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 404"), answer[:80]
-    assert requests.post(server.catalog_address, data=b"x", timeout=10).status_code == 405
+    assert requests.post(server.catalog_address, data=b"x", timeout=300).status_code == 405
 
 
 def test_a_page_elsewhere_cannot_come_in_by_another_name(
     server: stacaster.server.CatalogServer, catalog: Catalog
 ) -> None:
-    answer = requests.get(server.address, headers={"Host": "evil.example.com"}, timeout=10)
+    answer = requests.get(server.address, headers={"Host": "evil.example.com"}, timeout=300)
     assert (answer.status_code, answer.content) == (403, b"")
     with running(catalog, token="secret") as closed:
-        assert requests.get(closed.address, timeout=10).status_code == 401
+        assert requests.get(closed.address, timeout=300).status_code == 401
         headers = {"Authorization": "Bearer secret", "Host": "other.example"}
-        assert requests.get(closed.address, headers=headers, timeout=10).status_code == 200
+        assert requests.get(closed.address, headers=headers, timeout=300).status_code == 200
     with pytest.raises(UsageError, match="token="):
         stacaster.server.CatalogServer(catalog.root, port=0, host="0.0.0.0")
 
@@ -142,7 +142,7 @@ def test_a_link_out_of_the_catalog_is_not_followed(catalog: Catalog, tmp_path: P
     (tmp_path / "secret.json").write_text("{}")
     (tmp_path / "c" / "x.json").symlink_to(tmp_path / "secret.json")
     with running(stacaster.open_catalog(tmp_path / "c")) as server:
-        assert requests.get(f"{server.catalog_address.rpartition('/')[0]}/x.json", timeout=10).status_code == 404
+        assert requests.get(f"{server.catalog_address.rpartition('/')[0]}/x.json", timeout=300).status_code == 404
 
 
 def test_wrong_arguments(catalog: Catalog, tmp_path: Path, server: stacaster.server.CatalogServer) -> None:
@@ -159,7 +159,7 @@ def test_the_command_ends_with_ctrl_c(catalog: Catalog) -> None:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     address = process.stdout.readline().strip()
-    assert requests.get(address, timeout=10).json()["id"] == "stacaster"
+    assert requests.get(address, timeout=300).json()["id"] == "stacaster"
     process.send_signal(signal.SIGINT)
     _, words = process.communicate(timeout=20)
     assert process.returncode == 130 and "Traceback" not in words

@@ -118,12 +118,12 @@ def test_mosaics_of_a_collection(server: Server, item: Any, catalog: Catalog) ->
         )
         assert answer.status_code == 200, answer.text
     lon, lat = (item.bbox[0] + item.bbox[2]) / 2, (item.bbox[1] + item.bbox[3]) / 2
-    series = requests.get(f"{base}/point/{lon},{lat}", params={"assets": "B13"}, timeout=60).json()["series"]
+    series = requests.get(f"{base}/point/{lon},{lat}", params={"assets": "B13"}, timeout=600).json()["series"]
     assert len(series) >= 2 and [entry["datetime"] for entry in series] == sorted(entry["datetime"] for entry in series)
-    description = requests.get(f"{base}/tilejson.json", params={"assets": "B13"}, timeout=60).json()
+    description = requests.get(f"{base}/tilejson.json", params={"assets": "B13"}, timeout=600).json()
     address = description["tiles"][0].format(z=z, x=x, y=y)
-    assert requests.get(address, timeout=60).status_code == 200
-    assert "TileMatrixSet" in requests.get(f"{base}/WMTSCapabilities.xml", timeout=60).text
+    assert requests.get(address, timeout=600).status_code == 200
+    assert "TileMatrixSet" in requests.get(f"{base}/WMTSCapabilities.xml", timeout=600).text
 
 
 def test_statistics(server: Server, item: Any) -> None:
@@ -142,15 +142,15 @@ def test_wrong_parameters(server: Server, item: Any, parameters: dict[str, Any])
     asked = {"assets": "B01"} | parameters if "index" not in parameters else parameters
     path = f"tiles/WebMercatorQuad/{z}/{x}/{y}.png"
     base = f"{server.address}collections/{item.collection_id}/" if "composite" in parameters else None
-    answer = get(server, item, path, **asked) if base is None else requests.get(base + path, params=asked, timeout=60)
+    answer = get(server, item, path, **asked) if base is None else requests.get(base + path, params=asked, timeout=600)
     assert answer.status_code in (400, 500) and answer.json()["description"], answer.text
     assert "Traceback" not in answer.text
     assert get(server, item, "tiles/WebMercatorQuad/3/9/0.png").status_code == 404
 
 
 def test_the_map_page_asks_no_other_host(server: Server) -> None:
-    answer = requests.get(f"{server.address}map/", timeout=10)
+    answer = requests.get(f"{server.address}map/", timeout=300)
     assert answer.status_code == 200 and "default-src 'self'" in answer.headers["content-security-policy"]
     for name in ("map.js", "map.css", "leaflet.js", "leaflet.css"):
-        assert requests.get(f"{server.address}map/{name}", timeout=10).status_code == 200
-    assert "ndvi" in requests.get(f"{server.address}indices", timeout=10).json()
+        assert requests.get(f"{server.address}map/{name}", timeout=300).status_code == 200
+    assert "ndvi" in requests.get(f"{server.address}indices", timeout=300).json()
