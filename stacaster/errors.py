@@ -42,6 +42,13 @@ class StacasterError(Exception):
         granule: Name of the granule or file at fault, if there is one.
         product: Name of the product, if one is known.
         href: File or address at fault, if there is one.
+
+    Example:
+        >>> try:
+        ...     stacaster.open_catalog("nowhere").search()
+        ... except stacaster.StacasterError as error:
+        ...     print(type(error).__name__, error.exit_code)
+        CatalogError 7
     """
 
     exit_code = 1

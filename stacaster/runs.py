@@ -84,6 +84,11 @@ def run(
         SearchError: The search service refuses or does not answer.
         LoadError: The scenes do not share one grid: name ``crs`` and ``resolution``.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> stacaster.run(  # doctest: +SKIP
+        ...     "AST_L1T", "vnir.nc", region="south_australia", datetime="2003", subsystem=["VNIR"], resolution=90
+        ... )
     """
     check_known("run", options, CubeRunOptions, also=("catalog", "bands", "index", "composite", "overwrite"))
     asked = dict[str, Any](options)
@@ -158,6 +163,11 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
         UsageError: An argument is wrong, or the cluster cannot be reached.
         SearchError: The search service refuses or does not answer.
         CatalogError: The folder holds something else, or tiles of another recipe.
+
+    Example:
+        >>> stacaster.global_run(  # doctest: +SKIP
+        ...     "AST_L1T", "run", region="south_australia", index=["ga_kaolin"], composite="median", tile_size=1
+        ... )
     """
     if executor not in EXECUTORS:
         raise UsageError(f"{executor!r} is no executor; {nearest(executor, EXECUTORS)}")

@@ -30,9 +30,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full-size", action="store_true", help="also run the tests that make a 133 MB granule")
+    parser.addoption("--quick", action="store_true", help="only the tests of tests/quick.txt: some of every room")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        quick = set((REPOSITORY / "tests/quick.txt").read_text(encoding="utf-8").split())
+        left_out = [item for item in items if item.nodeid.partition("[")[0] not in quick]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.nodeid.partition("[")[0] in quick]
     if config.getoption("--full-size"):
         return
     skip = pytest.mark.skip(reason="makes a 133 MB granule: run with --full-size")

@@ -89,6 +89,11 @@ def composite(
         UsageError: There is no such method or period, or a band holds codes of classes, which only ``first`` and
             ``count`` take.
         LoadError: The cube has no times, or lacks red or near infrared for ``bare_earth``.
+
+    Example:
+        >>> cube = stacaster.open_catalog("catalogs/demo").load(bands=["red"], crs="EPSG:32754", resolution=300)
+        >>> "time" in stacaster.composite(cube, "median").sizes
+        False
     """
     if check_method(method) not in _OF_CODES:
         refuse_codes(as_cube(cube), check_method(method), f"take {' or '.join(_OF_CODES)}")

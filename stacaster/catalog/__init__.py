@@ -88,7 +88,13 @@ if not TYPE_CHECKING:  # these modules import this one
 
 @dataclass(frozen=True)
 class Catalog:
-    """A local static STAC catalog; open one with ``stacaster.open_catalog``."""
+    """A local static STAC catalog; open one with ``stacaster.open_catalog``.
+
+    Example:
+        >>> catalog = stacaster.open_catalog("catalogs/demo")
+        >>> catalog.collections
+        ['aster-l1t-003']
+    """
 
     root: Path
     """Folder of the catalog, or of what is kept here of a published one."""
@@ -348,6 +354,10 @@ def open_catalog(path: str | os.PathLike[str] | Catalog, *, damaged: bool = Fals
         CatalogError: There is no catalog, or not one of ours.
         AuthError: The place refuses the credentials of the environment.
         FetchError: The place does not answer.
+
+    Example:
+        >>> len(stacaster.open_catalog("catalogs/demo").search(datetime="2003"))
+        2
     """
     if isinstance(path, Catalog):
         return path

@@ -72,6 +72,10 @@ def import_items(
 
     Raises:
         CatalogError: The source is nothing of STAC, or the folder is no catalog of ours.
+
+    Example:
+        >>> stacaster.import_items("catalogs/demo/catalog.json", catalog="copy").failed
+        ()
     """
     foreign = ForeignCatalog(read_path("source", source), follow, allow_outside)
     taker = AssetTaker(foreign.folder, copy=copy, allow_outside=allow_outside)

@@ -72,6 +72,12 @@ def load(
         LoadError: The selection does not fit together, an item lacks what ``units`` needs, or a file cannot be read;
             the message names the items.
         UsageError: An argument is wrong; the message lists the bands there are.
+
+    Example:
+        >>> items = stacaster.open_catalog("catalogs/demo").search(bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").items()
+        >>> cube = stacaster.load(items, bands=["nir", "red"], units="reflectance", native=True)
+        >>> sorted(cube.data_vars)
+        ['nir', 'red']
     """
     request = read_request(read_items(items), report=report, **checked_options(options))
     cube = carry_out(request)

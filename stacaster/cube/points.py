@@ -83,6 +83,12 @@ def sample(  # noqa: PLR0913 - as many as a user can choose
         NothingFoundError: There is no item, or no point lies in one.
         LoadError: A file cannot be read.
         UsageError: An argument is wrong.
+
+    Example:
+        >>> items = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12").items()
+        >>> values = stacaster.sample(items, [(138.53, -31.0)], bands=["B13"], units="brightness_temperature")
+        >>> len(values)
+        1
     """
     if method not in _METHODS:
         raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")

@@ -62,6 +62,10 @@ def export(
         UsageError: The file exists, or an argument is wrong.
         LoadError: The items do not share one grid.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> stacaster.export("red.nc", catalog="catalogs/demo", bands=["red"], bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").name
+        'red.nc'
     """
     check_known("export", options, ExportOptions, also=_EXPORT)
     check_output(output, overwrite)
@@ -99,6 +103,10 @@ def export_index(
         UsageError: The file exists, an argument is wrong, or the indices need different units.
         LoadError: The items do not share one grid.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> stacaster.export_index("ndvi", "ndvi.nc", catalog="catalogs/demo", bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").name
+        'ndvi.nc'
     """
     check_known("export_index", options, ExportOptions, also=_EXPORT)
     indices = find_indices(name)
@@ -148,6 +156,12 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
         UsageError: The file exists, or an argument is wrong.
         LoadError: The items do not share one grid, or lack a band that is needed.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> stacaster.export_composite(
+        ...     "median", "median.tif", catalog="catalogs/demo", bands=["red"], crs="EPSG:32754", resolution=300
+        ... ).name
+        'median.tif'
     """
     check_known("export_composite", options, ExportOptions, also=(*_EXPORT, "index", "period", "mads", "greenness"))
     weight = GREENNESS if greenness is None else float(greenness)
@@ -215,6 +229,11 @@ def export_timeseries(  # noqa: PLR0913 - as many as a user can choose
         UsageError: A file exists, or an argument is wrong.
         LoadError: The items do not share one grid.
         ExportError: A file cannot be written.
+
+    Example:
+        >>> table = stacaster.export_timeseries("ndvi.csv", catalog="catalogs/demo", index=["ndvi"], bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12")
+        >>> len(table)
+        1
     """
     check_known("export_timeseries", options, ExportOptions, also=(*_EXPORT, *_SERIES))
     indices = find_indices(index)

@@ -62,6 +62,12 @@ def write_points(
         UsageError: The file exists, or an argument is wrong.
         NothingFoundError: No item fits.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> tracks = stacaster.sample_data("tracks", product="ICESAT2")
+        >>> report = stacaster.ingest(tracks, catalog="catalogs/tracks")
+        >>> stacaster.write_points("atl08_segments", "trees.csv", catalog="catalogs/tracks").name
+        'trees.csv'
     """
     check_known(
         "write_points", conditions, PointOptions, also=("catalog", "columns", "process", "parameters", "overwrite")
@@ -151,6 +157,15 @@ def write_point_grid(
         UsageError: The file exists, or an argument is wrong.
         NothingFoundError: No point lies on the grid.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> tracks = stacaster.sample_data("tracks", product="ICESAT2")
+        >>> report = stacaster.ingest(tracks, catalog="catalogs/tracks")
+        >>> stacaster.write_point_grid(
+        ...     "atl03_photons", "terrain.tif", catalog="catalogs/tracks", value="height", where="class = 1",
+        ...     crs="EPSG:32754", resolution=100,
+        ... ).name
+        'terrain.tif'
     """
     check_known("write_point_grid", conditions, PointOptions, also=("catalog", "statistics", "overwrite"))
     check_output(output, overwrite)

@@ -47,6 +47,11 @@ def write_cube(
     Raises:
         UsageError: The file exists, or its name ends in something unknown.
         ExportError: The file cannot be written.
+
+    Example:
+        >>> cube = stacaster.open_catalog("catalogs/demo").load(bands=["red"], native=True, datetime="2003-12")
+        >>> stacaster.write_cube(cube, "red.tif").name
+        'red.tif'
     """
     cube = as_cube(cube)
     if not cube.data_vars:

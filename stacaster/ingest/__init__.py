@@ -74,6 +74,10 @@ def ingest(
         NothingFoundError: No file was found.
         UsageError: An argument is wrong.
         CatalogError: The folder is not a catalog of ours.
+
+    Example:
+        >>> stacaster.ingest(["granules"], catalog="mine", bands=["B01"])
+        <Report: ... ingested, 0 added, 0 replaced, 0 skipped, ...>
     """
     if isinstance(workers, Cluster):
         if not dry_run:
@@ -126,6 +130,10 @@ def update(
         NothingFoundError: No file was found.
         UsageError: An argument is wrong.
         CatalogError: The folder is not a catalog of ours.
+
+    Example:
+        >>> stacaster.update(["granules"], catalog="catalogs/demo")
+        <Report: 0 ingested, 0 added, 0 replaced, ... skipped, ...>
     """
     root = catalog_path(catalog)
     if not (root / "catalog.json").is_file():

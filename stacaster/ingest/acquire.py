@@ -77,6 +77,11 @@ def ingest_search(
         UsageError: An option cannot be understood.
         SearchError: The search service refuses or does not answer.
         CatalogError: The folder is not a catalog of ours.
+
+    Example:
+        >>> stacaster.ingest_search(  # doctest: +SKIP
+        ...     "AST_L1T", region="south_australia", datetime="2003", catalog="catalogs/sa", limit=5
+        ... )
     """
     check_known("ingest_search", options, IngestSearchOptions, also=_OWN)
     asked = dict[str, Any](options)

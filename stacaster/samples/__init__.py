@@ -126,6 +126,10 @@ def sample_data(
 
     Raises:
         UsageError: The product cannot be simulated, or a file exists.
+
+    Example:
+        >>> len(stacaster.sample_data("simulated")) > 3
+        True
     """
     product = read_choice("product", product, PRODUCTS)
     folder = read_path("directory", directory)

@@ -49,15 +49,6 @@ def blocks_of(page: Path) -> list[Block]:
 RUN = [page for page in PAGES if any(block.language in _RUN and not block.skipped for block in blocks_of(page))]
 
 
-@pytest.fixture(scope="session")
-def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Granules and a catalog that pages start from."""
-    folder = tmp_path_factory.mktemp("docs")
-    stacaster.sample_data(folder / "granules")
-    stacaster.ingest([folder / "granules"], catalog=folder / "catalogs/demo")
-    return folder
-
-
 @contextlib.contextmanager
 def services(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, moto: str) -> Iterator[None]:
     """Start the twin of search services and data hosts where a page needs it."""

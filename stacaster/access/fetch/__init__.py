@@ -78,6 +78,11 @@ def fetch(
     Raises:
         UsageError: A number is not positive.
         KeyboardInterrupt: The user stopped; what is there is used the next time.
+
+    Example:
+        >>> scenes = stacaster.search("AST_L1T", region="south_australia", datetime="2003")  # doctest: +SKIP
+        >>> stacaster.fetch(scenes, cache_dir="downloads")  # doctest: +SKIP
+        <FetchReport: ...>
     """
     workers, per_host = read_count("workers", workers), read_count("per_host", per_host)
     root = cache_folder(cache_dir)

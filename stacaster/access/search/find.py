@@ -43,6 +43,13 @@ def search(product: Names | None = None, **conditions: Unpack[SearchOptions]) ->
     Raises:
         UsageError: A condition cannot be understood, or the service cannot be asked so.
         SearchError: The service refuses or does not answer.
+
+    Example:
+        >>> scenes = stacaster.search(
+        ...     "aster-l1t-003", source="catalogs/demo", bbox=(138.4, -31.2, 138.7, -30.8), datetime="2003"
+        ... )
+        >>> len(scenes)
+        2
     """
     queries, rules, service = _split(product, conditions)
     found = _merged(queries, rules, **service)

@@ -101,13 +101,26 @@ def compute_index(cube: xr.Dataset | xr.DataArray, index: str | Index) -> xr.Dat
     Raises:
         UsageError: There is no such index.
         LoadError: The cube lacks a band, or holds stored numbers where the index needs physical units.
+
+    Example:
+        >>> search = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12")
+        >>> cube = search.load(bands=["red", "nir"], units="reflectance", native=True)
+        >>> stacaster.compute_index(cube, "ndvi").name
+        'ndvi'
     """
     (result,) = compute_indices(cube, [index]).data_vars.values()
     return result
 
 
 def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequence[str | Index]) -> xr.Dataset:
-    """Compute several indices in one pass over the bands; see ``compute_index``."""
+    """Compute several indices in one pass over the bands; see ``compute_index``.
+
+    Example:
+        >>> search = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12")
+        >>> cube = search.load(bands=["red", "nir", "green"], units="reflectance", native=True)
+        >>> sorted(stacaster.compute_indices(cube, ["ndvi", "ga_ferric_oxide_composition"]).data_vars)
+        ['ga_ferric_oxide_composition', 'ndvi']
+    """
     import xarray as xr
 
     cube = as_cube(cube)

@@ -120,6 +120,11 @@ def write_picture(
     Raises:
         UsageError: The name does not end in ``.png``.
         ExportError: matplotlib is missing, there is too much to draw, or the file cannot be written.
+
+    Example:
+        >>> cube = stacaster.open_catalog("catalogs/demo").load(bands=["red"], native=True, datetime="2003-12")
+        >>> stacaster.write_picture(cube, "red.png").name
+        'red.png'
     """
     path = read_path("output", output)
     if path.suffix.lower() != ".png":

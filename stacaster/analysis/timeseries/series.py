@@ -55,6 +55,12 @@ def time_series(
     Raises:
         LoadError: The cube has no times or no CRS.
         UsageError: The areas cannot be understood.
+
+    Example:
+        >>> search = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12")
+        >>> cube = search.load(bands=["B13"], units="brightness_temperature", native=True)
+        >>> len(stacaster.time_series(cube))
+        1
     """
     import odc.geo.xr  # noqa: F401 - cubes say their grid by it
     import pandas as pd

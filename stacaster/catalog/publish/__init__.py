@@ -89,6 +89,10 @@ def publish(
         UsageError: The target holds what no publish put there.
         AuthError: The target refuses the credentials.
         FetchError: The target does not answer.
+
+    Example:
+        >>> stacaster.publish("published", catalog="catalogs/demo")
+        <PublishReport: ...>
     """
     store = CatalogStore(catalog_path(catalog))
     if not (store.root / "catalog.json").is_file():

@@ -52,6 +52,10 @@ def read_area(
         NothingFoundError: The granule has no pixel in the area.
         UsageError: An option cannot be understood, or the bands lie on several grids.
         AuthError, FetchError: The provider refuses.
+
+    Example:
+        >>> granule = stacaster.search("NISAR_L2_GCOV", region="south_australia", latest=1)[0]  # doctest: +SKIP
+        >>> area = stacaster.read_area(granule, "HHHH", bbox=(138.62, -31.15, 138.66, -31.12))  # doctest: +SKIP
     """
     import numpy as np
     import odc.geo.xr

@@ -64,6 +64,10 @@ def register(
 
     Raises:
         CatalogError: The folder is not a catalog of ours.
+
+    Example:
+        >>> scenes = stacaster.search("aster-l1t", source="planetary-computer", datetime="2003")  # doctest: +SKIP
+        >>> stacaster.register(scenes, catalog="catalogs/pc")  # doctest: +SKIP
     """
     root = CatalogStore(catalog_path(catalog))
     options = ReadOptions(subsystems=tuple(as_names(subsystem, "subsystem") or ()), include_swir_after_cutoff=keep_swir)
