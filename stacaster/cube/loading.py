@@ -74,7 +74,7 @@ def load(
         UsageError: An argument is wrong; the message lists the bands there are.
 
     Example:
-        >>> items = stacaster.open_catalog("catalogs/demo").search(bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").items()
+        >>> items = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12").items()
         >>> cube = stacaster.load(items, bands=["nir", "red"], units="reflectance", native=True)
         >>> sorted(cube.data_vars)
         ['nir', 'red']

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from stacaster.cube.lattice import asset_geobox
 from stacaster.errors import LoadError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pystac
     from numpy.typing import NDArray
 
@@ -55,3 +56,11 @@ def read_window(dataset: Any, window: Any, fields: Mapping[str, Any]) -> NDArray
     if fields.get(HAS_MASK):
         pixels[dataset.read_masks(number, window=window) == 0] = np.nan
     return pixels
+
+
+def closest_in_time(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Return of each point the row with a value that lies nearest in time."""
+    having = table[table[list(names)].notna().any(axis=1)]
+    keys = ["point", "distance", *(["item_id"] if "item_id" in having.columns else ["datetime"])]
+    order = having.assign(distance=having["time_gap"].abs()).sort_values(keys)
+    return order.drop_duplicates("point").drop(columns="distance")

@@ -15,7 +15,7 @@ from stacaster.cube.cube_points import rows_of_cube
 from stacaster.cube.grouping import moment_of
 from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
-from stacaster.cube.point_pixels import crs_of_file, is_code, read_window, turned
+from stacaster.cube.point_pixels import closest_in_time, crs_of_file, is_code, read_window, turned
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError, nearest
 from stacaster.geotiff.opening import open_raster
@@ -85,9 +85,8 @@ def sample(  # noqa: PLR0913 - as many as a user can choose
         UsageError: An argument is wrong.
 
     Example:
-        >>> items = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12").items()
-        >>> values = stacaster.sample(items, [(138.53, -31.0)], bands=["B13"], units="brightness_temperature")
-        >>> len(values)
+        >>> search = stacaster.open_catalog("catalogs/demo").search(datetime="2003-12")
+        >>> len(stacaster.sample(search, [(138.53, -31.0)], bands=["B13"]))
         1
     """
     if method not in _METHODS:
@@ -175,7 +174,7 @@ def _joined(
     import geopandas
 
     if closest:
-        table = _closest(table, columns)
+        table = closest_in_time(table, columns)
     order = [name for name in ("point", "datetime", "item_id") if name in table.columns]
     table = table.sort_values(order, ignore_index=True)
     kept = places.reset_index(drop=True).iloc[table["point"].to_numpy()].reset_index(drop=True)
@@ -297,10 +296,3 @@ def _table(parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]], name
     for name in names:
         table[name] = np.concatenate([part[name] for _, part in parts])
     return table
-
-
-def _closest(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    having = table[table[list(names)].notna().any(axis=1)]
-    keys = ["point", "distance", *(["item_id"] if "item_id" in having.columns else ["datetime"])]
-    order = having.assign(distance=having["time_gap"].abs()).sort_values(keys)
-    return order.drop_duplicates("point").drop(columns="distance")

@@ -64,7 +64,7 @@ def export(
         ExportError: The file cannot be written.
 
     Example:
-        >>> stacaster.export("red.nc", catalog="catalogs/demo", bands=["red"], bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").name
+        >>> stacaster.export("red.nc", catalog="catalogs/demo", bands=["red"], datetime="2003-12").name
         'red.nc'
     """
     check_known("export", options, ExportOptions, also=_EXPORT)
@@ -105,7 +105,7 @@ def export_index(
         ExportError: The file cannot be written.
 
     Example:
-        >>> stacaster.export_index("ndvi", "ndvi.nc", catalog="catalogs/demo", bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12").name
+        >>> stacaster.export_index("ndvi", "ndvi.nc", catalog="catalogs/demo", datetime="2003-12").name
         'ndvi.nc'
     """
     check_known("export_index", options, ExportOptions, also=_EXPORT)
@@ -231,7 +231,7 @@ def export_timeseries(  # noqa: PLR0913 - as many as a user can choose
         ExportError: A file cannot be written.
 
     Example:
-        >>> table = stacaster.export_timeseries("ndvi.csv", catalog="catalogs/demo", index=["ndvi"], bbox=[138.5, -31.02, 138.57, -30.97], datetime="2003-12")
+        >>> table = stacaster.export_timeseries("ndvi.csv", catalog="catalogs/demo", index=["ndvi"], datetime="2003-12")
         >>> len(table)
         1
     """

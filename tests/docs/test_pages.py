@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import stacaster
 from stacaster.cli import cli
 from stacaster.samples import DEFAULT_SCENES
 from tests.earthdata_twin.granules import serve
