@@ -170,7 +170,7 @@ def test_what_cannot_be_sampled(tmp_path: Path) -> None:
             stacaster.sample([item], inside, **arguments)
     with pytest.raises(UsageError, match="Polygon"):
         stacaster.sample([item], inside.to_crs(32754).set_geometry(inside.to_crs(32754).buffer(1)))
-    with pytest.raises(UsageError, match="which is no file"):
+    with pytest.raises(UsageError, match="there is no such file"):
         stacaster.sample([item], tmp_path / "none.gpkg")
     with pytest.raises(NothingFoundError, match="none of the points"):
         stacaster.sample([item], at([500], [500]))
