@@ -103,7 +103,7 @@ def build_item(
         The item, with every band that exists and only bands that exist.
     """
     rasters = {"projection", "raster"} if scene.bands else set()
-    extensions = {"file", "processing", "version", *rasters, *scene.extensions}
+    extensions = {"file", "processing", *rasters, *scene.extensions, *({"version"} if product.version else ())}
     properties: dict[str, Any] = {"datetime": format_datetime(scene.datetime)}
     for key, value in (("start_datetime", scene.start_datetime), ("end_datetime", scene.end_datetime)):
         if value is not None:
@@ -335,7 +335,9 @@ def build_collection(
         ranges: Smallest and largest value of numeric item properties.
         parts: Names of the parquet files with all items.
     """
-    extensions = {"processing", "version"} | ({"raster"} if product.bands else set())
+    extensions = {"raster"} if product.bands else set()
+    extensions |= {"processing"} if product.processing_level else set()
+    extensions |= {"version"} if product.version else set()
     extensions |= {"table"} if product.tables else set()
     for band in product.bands:
         extensions |= _band_extensions(band)

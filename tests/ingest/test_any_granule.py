@@ -16,6 +16,7 @@ from pyhdf.SD import SD, SDC
 import stacaster
 from stacaster.formats.readers import open_granule
 from stacaster.products import recognise
+from tests.stac_schemas import check
 
 ROWS, COLS = 4, 6
 
@@ -284,3 +285,19 @@ def test_a_swath_over_a_pole_has_every_longitude(tmp_path: Path) -> None:
     assert (box[0], box[2], box[3]) == (-180, 180, 90) and box[1] == pytest.approx(
         90 - np.hypot(9.5, 14.5) / 4, abs=0.1
     )
+
+
+def test_bands_of_a_file_without_a_table_are_chosen_by_name(tmp_path: Path) -> None:
+    write_cf(tmp_path / "mine.nc")
+    report = stacaster.ingest([tmp_path / "mine.nc"], catalog=tmp_path / "catalog", bands=["rain_level500"])
+    assert [outcome.status for outcome in report.outcomes] == ["ingested"]
+    assert [path.name for path in (tmp_path / "catalog").glob("*/*/*/*.tif")] == ["rain_level500.tif"]
+    wrong = stacaster.ingest([tmp_path / "mine.nc"], catalog=tmp_path / "catalog", bands=["no_such_thing"])
+    assert "none of the bands no_such_thing is in it" in str(wrong.failed[0].reason)
+
+
+def test_documents_of_a_file_without_a_table_are_valid(cf_item: dict[str, Any], shared: Path) -> None:
+    for path in cf_item["catalog"].glob("**/*.json"):
+        if ".stacaster" not in path.parts:
+            assert check(json.loads(path.read_text()), shared / "schemas") == [], path.name
+    assert stacaster.catalog.check_catalog(cf_item["catalog"]) == []

@@ -91,14 +91,21 @@ def _granules_of_classes(value: Any) -> list[str] | None:
     return [str(Path(entry).absolute()) for entry in named]
 
 
+_LIKE = 0.75
+"""How like a known band a name has to be to be taken for a misspelt one."""
+
+
 def _bands(parts: Sequence[str], *, split: bool) -> list[str]:
     known = {band.name for product in all_products().values() for band in product.bands}
     for name in parts:
         if name not in known and not any(name.removesuffix(part) in known for part in PARTS):
             import difflib
 
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            near = difflib.get_close_matches(name, known, n=1, cutoff=_LIKE)
+            if not near:
+                # Files that no table knows have bands of any name; whether one is there is seen in the file.
+                continue
+            hint = f"did you mean {near[0]}? "
             raise UsageError(f"no product has a band {name!r}; {hint}'stacaster products --json' lists them")
         if name not in known and not split:
             whole = name.rpartition("_")[0]
