@@ -23,7 +23,8 @@ FILES: dict[str, dict[str, Any]] = {
     "strips": {"driver": "GTiff", "compress": "deflate", "blockysize": 3},
     "tiles": {"driver": "GTiff", "compress": "zstd", "tiled": True, "blockxsize": 64, "blockysize": 64},
     # GDAL reads the pixels of these.
-    "24 bits": {"driver": "GTiff", "dtype": "uint32", "NBITS": 24}, "img": {"driver": "HFA"},
+    "24 bits": {"driver": "GTiff", "dtype": "uint32", "NBITS": 24},
+    "jp2": {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES"},
 }  # fmt: skip
 
 
