@@ -25,7 +25,7 @@ from stacaster.geotiff.cog.profiles import PROFILES, CogProfile, get_profile
 from stacaster.geotiff.cog.strips import BandWriter
 from stacaster.geotiff.cog.tiff import copied_tags
 from stacaster.geotiff.cog.verify import GDAL_OPTIONS, control_points, pixel_hash, verify_cog
-from stacaster.model import CogAsset, SceneBand
+from stacaster.model import BandStatistics, CogAsset, SceneBand
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -159,7 +159,9 @@ def write_cog(
         with closing(writer), staged.open("wb") as file, ThreadPoolExecutor(1) as beside:
             writer.take(iter((pixels,)) if isinstance(pixels, np.ndarray) else pixels)
             # Python reports a full disk; GDAL's own writer can leave a damaged file without an error.
-            written = writer.spool.finish(file)
+            statistics = writer.statistics.result()
+            of_band = {} if statistics is None else _statistics_tags(statistics)
+            written = writer.spool.finish(file, copied_tags(_template(scene_band, tags or {}, of_band)))
             file.flush()
             # The disk takes its time: meanwhile the file is read again.
             synced = beside.submit(os.fsync, file.fileno())
@@ -168,7 +170,7 @@ def write_cog(
             if size != written:
                 raise WriteError(f"{path.name} has {size} bytes instead of {written}", href=path.name)
             spread = map if pool is None else pool.map
-            verify_cog(staged, scene_band, writer.levels, spread=spread)
+            verify_cog(staged, scene_band, writer.levels, tags=of_band, spread=spread)
             synced.result()
         staged.replace(path)
     except (OSError, MemoryError, RasterioError) as error:
@@ -181,7 +183,7 @@ def write_cog(
         size=size,
         checksum=multihash(digest.hexdigest()),
         pixel_checksum=multihash(writer.levels[0].digest or ""),
-        statistics=writer.statistics.result(),
+        statistics=statistics,
     )
 
 
@@ -214,7 +216,7 @@ def _can_hold(data_type: np.dtype[Any], nodata: int | float | None) -> bool:
     return float(nodata).is_integer() and limits.min <= nodata <= limits.max
 
 
-def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
+def _template(scene_band: SceneBand, tags: Mapping[str, str], of_band: Mapping[str, str] | None = None) -> bytes:
     """Return a GeoTIFF of one pixel with the georeferencing and metadata of the band, written by GDAL."""
     band, geobox = scene_band.band, scene_band.geobox
     fields = {
@@ -237,4 +239,17 @@ def _template(scene_band: SceneBand, tags: Mapping[str, str]) -> bytes:
                     dataset.units = (band.unit,)
             if tags:
                 dataset.update_tags(**tags)
+            if of_band:
+                dataset.update_tags(1, **of_band)
         return bytes(memory.read())
+
+
+def _statistics_tags(statistics: BandStatistics) -> dict[str, str]:
+    """Return exact statistics under the names by which GDAL and QGIS look for them."""
+    return {
+        "STATISTICS_MINIMUM": repr(statistics.minimum),
+        "STATISTICS_MAXIMUM": repr(statistics.maximum),
+        "STATISTICS_MEAN": repr(statistics.mean),
+        "STATISTICS_STDDEV": repr(statistics.stddev),
+        "STATISTICS_VALID_PERCENT": repr(statistics.valid_percent),
+    }

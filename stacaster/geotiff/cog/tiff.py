@@ -130,11 +130,12 @@ class TiffSpool:
             place[0] += 1
             place[1] += len(packed) + 8
 
-    def finish(self, file: BinaryIO) -> int:
+    def finish(self, file: BinaryIO, tags: Mapping[int, RawTag] | None = None) -> int:
         """Write all that was added as a COG.
 
         Args:
             file: Empty seekable file.
+            tags: Of the first directory, in place of those that were known before its pixels were.
 
         Returns:
             Size of the file in bytes.
@@ -142,6 +143,7 @@ class TiffSpool:
         Raises:
             OSError: The file cannot be written.
         """
+        self._directories[0].replace_tags(tags or {})
         position = len(_file_header(self._directories, self._is_big))
         for directory, (_, size) in zip(reversed(self._directories), reversed(self._places), strict=True):
             directory.offsets += position
@@ -223,6 +225,10 @@ class _Directory:
             339: _number(_SHORT, _SAMPLE_FORMATS[data_type.kind]),
         }
         self._tags |= {tag: raw for tag, raw in tags.items() if index == 0 or tag == _NODATA_TAG}
+
+    def replace_tags(self, tags: Mapping[int, RawTag]) -> None:
+        """Take tags in place of those of the same numbers."""
+        self._tags |= tags
 
     def encode(self, start: int, *, is_last: bool) -> bytes:
         """Return the directory and its values as bytes that begin at ``start``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,14 @@ class ExpectedLevel:
         )
 
 
-def verify_cog(path: Path, scene_band: SceneBand, expected: Sequence[ExpectedLevel], *, spread: Spread = map) -> None:
+def verify_cog(
+    path: Path,
+    scene_band: SceneBand,
+    expected: Sequence[ExpectedLevel],
+    *,
+    tags: Mapping[str, str] | None = None,
+    spread: Spread = map,
+) -> None:
     """Check that a file is a valid COG that decodes, bit by bit, to the pixels and fields it was made from.
 
     All tiles are decoded here. GDAL reads the fields of all files; of the first file of each layout also the smallest
@@ -107,6 +114,7 @@ def verify_cog(path: Path, scene_band: SceneBand, expected: Sequence[ExpectedLev
         path: The file.
         scene_band: What the band is and where it lies.
         expected: What the image and its overviews have to be.
+        tags: GDAL metadata that the band has to have.
         spread: ``map`` of a pool, when tiles are to be decoded by several threads.
 
     Raises:
@@ -125,7 +133,7 @@ def verify_cog(path: Path, scene_band: SceneBand, expected: Sequence[ExpectedLev
         layout = tuple((level.shape, level.block, level.data_type, level.compress) for level in levels)
         with rasterio.Env(**GDAL_OPTIONS):
             with rasterio.open(path, driver="GTiff") as dataset:
-                wrong = _differences(dataset, scene_band)
+                wrong = _differences(dataset, scene_band, tags or {})
             if not wrong and layout not in _known_layouts:
                 wrong = _seen_by_others(path, expected)
     except ValueError as error:
@@ -223,7 +231,7 @@ def _strips(dataset: Any) -> Iterator[Any]:
         yield dataset.read(1, window=((top, min(top + rows, dataset.height)), (0, dataset.width)))
 
 
-def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
+def _differences(dataset: Any, scene_band: SceneBand, tags: Mapping[str, str]) -> list[str]:
     """Return what the fields of an open file say otherwise than they should."""
     band, geobox = scene_band.band, scene_band.geobox
     has_crs = bool(scene_band.gcps) or (dataset.crs is not None and _is_same_crs(dataset.crs, str(geobox.crs)))
@@ -232,6 +240,7 @@ def _differences(dataset: Any, scene_band: SceneBand) -> list[str]:
     found = {
         "data type": (dataset.dtypes[0], band.data_type),
         "description": (dataset.descriptions[0], band.name),
+        "metadata": ({key: dataset.tags(1).get(key) for key in tags}, dict(tags)),
         "CRS": (has_crs, True),
         "scale": (dataset.scales[0], 1.0 if scene_band.scale is None else scene_band.scale),
         "offset": (dataset.offsets[0], 0.0 if scene_band.offset is None else scene_band.offset),

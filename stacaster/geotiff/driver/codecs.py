@@ -25,6 +25,13 @@ class DamagedTileError(Exception):
     """A block that cannot be unpacked, or is not there."""
 
 
+class WrongChecksumError(OSError):
+    """A block whose pixels are not those that its checksum was made of.
+
+    GDAL does not look at the checksum and would give them all the same.
+    """
+
+
 def scratch(name: str, size: int) -> NDArray[np.uint8]:
     """Return memory of this thread that stays warm; whoever asks for the same name again overwrites it."""
     kept: NDArray[np.uint8] | None = getattr(_scratch, name, None)
@@ -53,6 +60,8 @@ def unpack(data: Any, level: Level, rows: int) -> NDArray[Any]:
             return _picture(data, level, rows)
         return _numbers(data, level, rows)
     except (RuntimeError, ValueError, TypeError) as error:
+        if "checksum" in str(error):
+            raise WrongChecksumError("a tile does not match its checksum: its bytes were changed") from None
         raise DamagedTileError(f"a tile cannot be unpacked: {error}") from None
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from rasterio.errors import RasterioError
 
 from stacaster.geotiff.driver.by_gdal import opened_by_gdal
-from stacaster.geotiff.driver.codecs import DamagedTileError
+from stacaster.geotiff.driver.codecs import DamagedTileError, WrongChecksumError
 from stacaster.geotiff.driver.files import Opened, Source, opened
 from stacaster.geotiff.driver.render import Block, covered_part, render
 from stacaster.geotiff.driver.unsupported import UnsupportedError
@@ -103,6 +103,11 @@ class Reader:
         self.left_to_rasterio = None
         try:
             return self._read(self._open, cfg, dst_geobox, dst, selection)
+        except WrongChecksumError as error:
+            if cfg.fail_on_error:
+                raise
+            _log.warning("Ignoring %s: %s", self.src.uri, error)
+            return (slice(0, 0), slice(0, 0)), np.empty((0, 0), dtype=cfg.dtype)
         except _LEFT as reason:
             self._leave(reason)
         return self._by_rasterio(cfg, dst_geobox, dst, selection)
@@ -127,6 +132,7 @@ class Reader:
 
         Raises:
             DamagedTileError: A part cannot be read, and the target holds some of the others; ``is_damaged`` is set.
+            WrongChecksumError: Bytes were changed; nothing else had better read them.
         """
         cube = self.ctx.cube
         assert cube is not None
@@ -139,6 +145,8 @@ class Reader:
                 return self._render(self._open, cfg, block, self.src.band, table=table, keep=keep) is not None
             except UnsupportedError as reason:
                 self._leave(reason)
+            except WrongChecksumError:
+                raise
             except (DamagedTileError, OSError) as reason:
                 self._leave(reason)
                 self.is_damaged = True

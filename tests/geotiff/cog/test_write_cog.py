@@ -20,6 +20,7 @@ import rasterio
 import tifffile
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from odc.loader import RasterLoadParams, RasterSource
 from rasterio.enums import Resampling
 from rio_cogeo import cog_info, cog_validate
 
@@ -29,6 +30,8 @@ from stacaster.geotiff.cog import CogJob, tiff, write_cog, write_cogs
 from stacaster.geotiff.cog.layout import read_layout
 from stacaster.geotiff.cog.overviews import halve
 from stacaster.geotiff.cog.verify import ExpectedLevel, verify_cog
+from stacaster.geotiff.driver.codecs import DamagedTileError
+from stacaster.geotiff.driver.reader import Context, Reader
 from stacaster.model import Band, BandKind, SceneBand
 
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -266,8 +269,8 @@ def test_a_file_that_changes_on_its_way_is_never_put_into_place(
     """Flip bits between writing and reading back: pixels, overviews, directories."""
     write = tiff.TiffSpool.finish
 
-    def corrupted(spool: tiff.TiffSpool, file: Any) -> int:
-        size = write(spool, file)
+    def corrupted(spool: tiff.TiffSpool, file: Any, tags: Any) -> int:
+        size = write(spool, file, tags)
         file.flush()
         position = int(size * where)
         with Path(file.name).open("r+b") as again:
@@ -286,8 +289,8 @@ def test_a_file_that_changes_on_its_way_is_never_put_into_place(
 def test_a_short_file_is_never_put_into_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = tiff.TiffSpool.finish
 
-    def shortened(spool: tiff.TiffSpool, file: Any) -> int:
-        size = write(spool, file)
+    def shortened(spool: tiff.TiffSpool, file: Any, tags: Any) -> int:
+        size = write(spool, file, tags)
         file.truncate(size - 4)
         return size
 
@@ -479,3 +482,42 @@ def test_what_readers_may_rely_on_in_a_cog_is_checked(tmp_path: Path, place: str
     levels[1].add(halve(pixels, kind="continuous", nodata=0))
     with pytest.raises(WriteError, match=words):
         verify_cog(path, described, levels)
+
+
+@pytest.mark.parametrize("data_type", ["uint8", "int16", "float32"])
+def test_a_flipped_byte_is_found_when_it_is_read(tmp_path: Path, data_type: str) -> None:
+    """Frames have checksums. GDAL does not look at them, so what does not match them is never left to GDAL."""
+    path = tmp_path / "a.tif"
+    band = scene_band((300, 300), data_type)
+    write_cog(noise((300, 300), data_type), path, scene_band=band)
+    whole = path.read_bytes()
+    with path.open("rb") as file:
+        level = read_layout(file.fileno())[0]
+    start, size = int(level.offsets[0]), int(level.sizes[0])
+    chance, cfg = np.random.default_rng(1), RasterLoadParams(dtype=data_type, fill_value=0)
+    for at in chance.integers(start, start + size, 20):
+        broken = bytearray(whole)
+        broken[at] ^= 1 << int(chance.integers(8))
+        path.write_bytes(broken)
+        with pytest.raises(ValueError):
+            level.codec().unpack(bytes(broken[start : start + size]), np.empty((level.block,) * 2, level.data_type))
+        reader = Reader(RasterSource(str(path)), Context({}, band.geobox))
+        with pytest.raises(OSError):
+            reader.read(cfg, band.geobox)
+        with pytest.raises((OSError, DamagedTileError)):
+            reader.fill(cfg, np.empty((300, 300), data_type), slice(0, 300), table=None, keep=False, by_rasterio=False)
+
+
+def test_statistics_stand_in_the_file(tmp_path: Path) -> None:
+    pixels = noise((300, 270), "int16")
+    written = write_cog(pixels, tmp_path / "a.tif", scene_band=scene_band((300, 270), "int16", scale=2.0, offset=1.0))
+    assert written.statistics is not None
+    with rasterio.open(tmp_path / "a.tif") as dataset:
+        tags = {key: float(value) for key, value in dataset.tags(1).items() if key.startswith("STATISTICS_")}
+        assert dataset.scales == (2.0,) and dataset.descriptions == ("B01",)
+    valid = pixels[pixels != 0].astype("float64")
+    assert tags["STATISTICS_MINIMUM"] == valid.min() and tags["STATISTICS_MAXIMUM"] == valid.max()
+    assert tags["STATISTICS_MEAN"] == pytest.approx(valid.mean())
+    assert tags["STATISTICS_STDDEV"] == pytest.approx(valid.std())
+    assert tags["STATISTICS_VALID_PERCENT"] == pytest.approx(100 * valid.size / pixels.size)
+    assert not (tmp_path / "a.tif.aux.xml").exists()
