@@ -211,6 +211,7 @@ _SHAPE: tuple[Decorator, ...] = (
     click.option("--resolution", type=float, metavar="N", help="Pixel size, with --crs."),
     click.option("--source", is_flag=True, help="Add the scene of each pixel."),
     click.option("--n-obs", is_flag=True, help="Add the number of scenes with a value."),
+    click.option("--allow-large", is_flag=True, help="Make the cube however much memory it needs."),
 )  # fmt: skip
 
 _CUBE: tuple[Decorator, ...] = (

@@ -22,6 +22,7 @@ from stacaster.tiles import Recipe
 NO_TEXT = {
     "anchor", "chunks", "driver", "dtype", "geobox", "like", "name_column", "native", "patch_url", "pool", "policy",
     "preserve_original_order", "progress", "export_progress", "tile_progress", "rules", "stac_cfg", "with_properties",
+    "min_valid", "nodata", "use_overviews", "lon", "lat", "geopolygon", "align", "fuse_func", "fail_on_error",
     "x", "y", "cloud", "keep_masks", "strict", "resampling", "sky_irradiance", "platforms", "ids",
 }  # fmt: skip
 """Options that a command line has no words for, or that few need there; a new option is either here or on commands."""
