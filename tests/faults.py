@@ -110,6 +110,8 @@ def content(root: Path) -> dict[str, str]:
             data = _values(path)  # threads write the chunks of HDF5 in any order
         if path.suffix == ".tar":
             data = _members(path)  # its database has an id of its own, its members times
+        if path.suffix == ".gpkg":
+            data = _features(path)  # the file holds the time at which it was written
         opaque = path.suffix in (".duckdb", ".sqlite") or ".stacaster" in path.parts
         found[name] = "" if opaque else hashlib.sha256(data).hexdigest()
     return found
@@ -124,6 +126,15 @@ def _values(path: Path) -> bytes:
             lambda name, node: parts.append(name.encode() + (node[()].tobytes() if getattr(node, "shape", ()) else b""))
         )
     return b"".join(parts)
+
+
+def _features(path: Path) -> bytes:
+    import sqlite3
+    from contextlib import closing
+
+    with closing(sqlite3.connect(path)) as database:
+        names = [name for (name,) in database.execute("select table_name from gpkg_contents order by 1")]
+        return repr([database.execute(f'select * from "{name}"').fetchall() for name in names]).encode()
 
 
 def _members(path: Path) -> bytes:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from _typeshed import ReadableBuffer, WriteableBuffer
 
 
 class CapturedFile(io.RawIOBase):
@@ -79,7 +77,7 @@ class CapturedFile(io.RawIOBase):
         """Return the position."""
         return self._file.tell()
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """Read; what was lost reads as zeros."""
         view = memoryview(buffer).cast("B")
         count = self._file.readinto(view) or 0
@@ -88,7 +86,7 @@ class CapturedFile(io.RawIOBase):
             return len(view)
         return count
 
-    def write(self, data: ReadableBuffer, /) -> int:
+    def write(self, data: Any, /) -> int:
         """Write all of it, or keep the error."""
         view = memoryview(data).cast("B")
         size = len(view)
