@@ -59,5 +59,6 @@ def test_what_cannot_be_drawn(tmp_path: Path) -> None:
         stacaster.access.draw_footprints([replace(granules()[0], geometry=None)], tmp_path / "x.html")
     with pytest.raises(UsageError, match=r"\.html or \.png"):
         stacaster.access.draw_footprints(granules(), tmp_path / "x.pdf")
+    (tmp_path / "file").write_text("no folder")
     with pytest.raises(ExportError, match="cannot be written"):
-        stacaster.access.draw_footprints(granules(), tmp_path / "nowhere" / "x.html")
+        stacaster.access.draw_footprints(granules(), tmp_path / "file" / "x.html")
