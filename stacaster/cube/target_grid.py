@@ -52,6 +52,8 @@ def target_geobox(
         given["crs"] = read_crs(given["crs"])
     if "resolution" in given and not allow_large:
         given["resolution"] = read_resolution(given["resolution"], given.get("crs"))
+    if place.bbox is not None and "crs" not in given and not _FIXED & set(given):
+        _require_polar(items, keys, place.bbox)
     if native:
         refused = [
             name for name in ("crs", "resolution", "anchor", "geobox", "like", "x", "y", "lon", "lat") if name in given
@@ -67,6 +69,29 @@ def target_geobox(
     if _is_unusual(place.bbox):
         return _own_geobox(items, keys, given, (west, south, east if east >= west else east + _TURN, north))
     return _by_odc(items, keys, {**given, "bbox": place.bbox})
+
+
+def _require_polar(items: Sequence[pystac.Item], keys: Sequence[str], bbox: Sequence[float]) -> None:
+    """Refuse a box with a pole on scenes whose CRS is none of poles.
+
+    Raises:
+        UsageError: It is so; the message names a CRS.
+    """
+    south, north = bbox[1], bbox[3]
+    if max(abs(south), abs(north)) <= _POLE:
+        return
+    boxes = (asset_geobox(item, key) for item in items for key in keys)
+    crs = next((box.crs for box in boxes if box is not None), None)
+    if crs is None or crs.geographic:
+        return
+    operation = crs.proj.coordinate_operation
+    method = "" if operation is None else operation.method_name.lower()
+    if not any(word in method for word in ("polar", "stereographic", "azimuthal", "orthographic")):
+        name = "EPSG:3413" if north > _POLE else "EPSG:3031"
+        raise UsageError(
+            f"the box {tuple(bbox)} holds a pole, which the CRS of the scenes ({crs}) does not; give crs={name!r} and "
+            "resolution="
+        )
 
 
 def _is_unusual(bbox: Sequence[float]) -> bool:

@@ -251,6 +251,21 @@ def test_boxes_across_180_degrees_in_degrees(tmp_path: Path) -> None:
     assert whole.sizes["longitude"] == 100, "without a box, too, the cube does not go around the Earth"
 
 
+def test_a_box_around_a_pole(tmp_path: Path) -> None:
+    polar = plain_item("p", {"b": write_tif(tmp_path / "p.tif", np.ones((50, 50), "uint8"), nodata=0, crs="EPSG:3413",
+                       transform=Affine(10000, 0, -250000, 0, -10000, 250000))})  # fmt: skip
+    utm = plain_item("u", {"b": write_tif(tmp_path / "u.tif", np.ones((50, 50), "uint8"))})
+    box = (-180, 88, 180, 90)
+    for extra in EXTRAS:
+        cube = load([polar], bbox=box, **extra)
+        assert min(cube.b.shape[1:]) > 40 and (cube.b.values == 1).all()
+    degrees = load([polar], bbox=box, crs="EPSG:4326", resolution=0.5)
+    assert degrees.b.shape[1:] == (4, 720) and (degrees.b == 1).all()
+    for native in (True, False):
+        with pytest.raises(UsageError, match="crs='EPSG:3413'"):
+            load([utm], bbox=box, native=native)
+
+
 def test_scenes_of_one_pass_across_180_degrees_are_one_slice(tmp_path: Path) -> None:
     """Local times of the two sides are a day apart; odc-stac counts them at the middle of the cube, and so do we."""
     items = [plain_item(name, {"b": write_tif(tmp_path / f"{name}.tif", np.full((30, 30), 5, "uint8"), nodata=0,
