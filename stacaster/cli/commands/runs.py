@@ -100,7 +100,16 @@ def global_run(product: str, output: str, as_json: bool, **rest: Any) -> int:
         rest["progress"] = stack.enter_context(show.ingest_progress())
         rest["tile_progress"] = stack.enter_context(show.count_progress("tiles"))
         result = stacaster.global_run(product, output, **rest)
-    return _told(result, as_json=as_json, dry_run=rest["dry_run"])
+    code = _told(result, as_json=as_json, dry_run=rest["dry_run"])
+    if result.counts is not None and result.counts["failed"]:
+        # The reasons last, where a terminal shows them.
+        _, failed = stacaster.tiles.tiles_status(output)
+        for entry in failed[:_SHOWN]:
+            click.echo(f"failed {entry.key}: {entry.reason}", err=True)
+    return code
+
+
+_SHOWN = 10
 
 
 def _told(result: RunResult, *, as_json: bool, dry_run: bool) -> int:
