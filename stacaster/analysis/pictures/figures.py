@@ -154,9 +154,19 @@ def _draw_panel(figure: Any, axis: Any, values: xr.DataArray, name: str | None, 
     title = str(values.attrs.get("long_name", name or ""))
     moment = f"{np.datetime_as_string(values['time'].values, unit='m')}Z" if "time" in values.coords else ""
     axis.set_title("\n".join(part for part in (title[:60], moment) if part), fontsize=9)
+    axis.set_xlabel(_axis_label(values, str(across), with_crs=True), fontsize=7)
+    axis.set_ylabel(_axis_label(values, str(down)), fontsize=7)
     axis.tick_params(labelsize=7)
     axis.ticklabel_format(style="plain", useOffset=False)
     axis.locator_params(nbins=4)
+
+
+def _axis_label(values: xr.DataArray, name: str, *, with_crs: bool = False) -> str:
+    """Return what stands on an axis: its unit and, once, the CRS."""
+    attrs = values[name].attrs
+    unit = {"metre": "m", "degrees_east": "°", "degrees_north": "°"}.get(str(attrs.get("units")), attrs.get("units"))
+    crs = attrs.get("crs") if with_crs else None
+    return f"{name}{f' [{unit}]' if unit else ''}{f', {crs}' if crs else ''}"
 
 
 def _valid(values: xr.DataArray) -> NDArray[Any]:
