@@ -160,14 +160,14 @@ def has_all(
     sources = item.get("properties", {}).get("stacaster:sources")
     if product is None or not sources:
         return True
-    origin = Origin.of(product, sources, options.area)
-    if product.tables or options.keep_files:
-        stored = item["properties"].get(FINGERPRINT)
-        return bool(stored == item_fingerprint([origin.files(options)]))
     prints, asked = band_fingerprints(item), asked_of(product, options)
-    if not prints:
+    if not all("checksum" in source for source in sources):
         # Registered in place: its bands are the provider's files.
         return asked <= set(item.get("assets", {})) | set(absent_bands(item, product, options))
+    origin = Origin.of(product, sources, options.area)
+    if product.tables or options.keep_files or not prints:
+        stored = item["properties"].get(FINGERPRINT)
+        return bool(stored == item_fingerprint([origin.files(options)]))
     missing = asked - set(prints) - set(absent_bands(item, product, options))
     plan = plan_bands(item, origin, asked & set(prints), profile=profile, profiles=profiles)
     return not missing and plan.change == "skipped"

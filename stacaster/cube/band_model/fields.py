@@ -160,7 +160,8 @@ def is_raster(asset: Mapping[str, Any]) -> bool:
         return False
     media = str(asset.get("type") or "").lower()
     if media:
-        return not any(word in media for word in _NO_RASTER)
+        # The description of a raster by GDAL is XML; what it may lead to is checked when it is opened.
+        return "vrt" in media or not any(word in media for word in _NO_RASTER)
     name = str(asset.get("href") or "").partition("?")[0].lower().rstrip("/")
     return not name.endswith(_NO_RASTER_NAMES)
 

@@ -88,23 +88,22 @@ class Conversion:
     def with_bands(self) -> dict[str, Any]:
         """Write the bands that the catalog lacks; what it has of the item stays."""
         content, product = self.granule.content, self.product
-        described = product.describe(content, self.options)
-        asked = chosen(described, content, self.options)
-        result = self._result(described)
-        if asked is None:
-            return result | {"status": "skipped", "reason": OUTSIDE}
-        names = {band.band.name for band in asked.bands}
-        folder = self._folder(described)
+        whole = product.describe(content, ReadOptions(include_swir_after_cutoff=self.options.include_swir_after_cutoff))
+        result, folder = self._result(whole), self._folder(whole)
         item = existing_item.read_item(folder / f"{result['item_id']}.json")
         if item is None and self.task.known_only:
             return result | {"status": "skipped", "reason": HAS_NONE}
+        asked = chosen(product.describe(content, self.options), content, self.options)
+        if asked is None:
+            return result | {"status": "skipped", "reason": OUTSIDE}
+        names = {band.band.name for band in asked.bands}
         if self.task.known_only and not (self.options.bands or self.options.subsystems):
             names = set(band_fingerprints(item)) or names
         origin = Origin.of(product, self.sources, self.options.area)
         plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES))
         if plan.keep and plan.make:
-            whole = existing_item.whole_assets(item, folder)
-            plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES), usable=whole)
+            usable = existing_item.whole_assets(item, folder)
+            plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES), usable=usable)
         base = None if item is None else item["properties"].get(FINGERPRINT)
         result |= {"change": plan.change, "base": base}
         if plan.change == "skipped":
