@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from stacaster.errors import NothingFoundError, ReadError, UsageError
@@ -16,6 +15,7 @@ from stacaster.ingest.convert.task import ConvertTask, RemoteSource
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.granule_options import ReadAreaOptions
 from stacaster.model.names import Names, check_known
+from stacaster.model.values import read_path
 from stacaster.network.remote import choose_file, is_remote
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read_area(
         file, credentials = choose_file(source)  # type: ignore[arg-type]
         task = replace(task, remote=RemoteSource(file=file, credentials=credentials, s3=s3))
     else:
-        task = replace(task, files=(str(Path(source)),))  # type: ignore[arg-type]
+        task = replace(task, files=(str(read_path("source", source)),))
     asked = task.options
     with open_source(task) as granule:
         product = products.recognise(granule.content)
