@@ -266,4 +266,6 @@ class Reader:
                 file, source, block, replace(rule, keep=keep), band=number, resampling=cfg.resampling,
                 use_overviews=cfg.use_overviews,
             )  # fmt: skip
-            return covered_part(file, block, use_overviews=cfg.use_overviews) if is_inside else None
+            if not is_inside:
+                return None
+            return covered_part(file, block, resampling=cfg.resampling, use_overviews=cfg.use_overviews)

@@ -98,15 +98,26 @@ def _indices(scale: float, shift: float, span: slice, size: int) -> tuple[slice,
     return covered, at[covered]
 
 
-def covered_part(opened: Opened, block: Block, *, use_overviews: bool) -> tuple[slice, slice]:
+def covered_part(opened: Opened, block: Block, *, resampling: str, use_overviews: bool) -> tuple[slice, slice]:
     """Return which rows and columns of a block a file can have pixels in; all of it on grids that bend."""
     view = view_of(opened, block.cube, use_overviews=use_overviews)
     if view is None or view.straight is None:
         return slice(0, block.pixels.shape[0]), slice(0, block.pixels.shape[1])
-    level = opened.image.levels[view.level]
-    down, _ = _indices(view.straight.e, view.straight.f, block.rows, level.height)
-    across, _ = _indices(view.straight.a, view.straight.c, block.cols, level.width)
+    level, straight = opened.image.levels[view.level], view.straight
+    if resampling != "nearest":
+        down = _overlap(straight.e, straight.f, block.rows, level.height)
+        return down, _overlap(straight.a, straight.c, block.cols, level.width)
+    down, _ = _indices(straight.e, straight.f, block.rows, level.height)
+    across, _ = _indices(straight.a, straight.c, block.cols, level.width)
     return down, across
+
+
+def _overlap(scale: float, shift: float, span: slice, size: int) -> slice:
+    """Return which pixels of a span meet the file, counted in the span; their centres may lie outside."""
+    corners = np.arange(span.start, span.stop + 1) * scale + shift
+    low, high = np.minimum(corners[:-1], corners[1:]), np.maximum(corners[:-1], corners[1:])
+    meeting = np.flatnonzero((high > -TIE) & (low < size + TIE))
+    return slice(int(meeting[0]), int(meeting[-1]) + 1) if len(meeting) else slice(0, 0)
 
 
 def _render_straight(layer: Layer, block: Block, straight: Affine) -> bool:

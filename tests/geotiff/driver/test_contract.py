@@ -15,6 +15,8 @@ from odc.loader._rio import rio_read
 from odc.loader.types import RasterBandMetadata
 
 from stacaster.geotiff.driver.reader import Context, Reader
+from tests.geotiff.driver.exact import averaged, exact_corners
+from tests.geotiff.driver.made_rasters import Wanted, config, made_raster, read_cube, read_level
 from tests.geotiff.driver.test_layouts import GRID, made_pixels, written
 
 
@@ -30,6 +32,22 @@ def test_only_what_the_file_covers_is_returned(tmp_path: Path) -> None:
     far = GeoBox((40, 60), GRID * Affine.translation(900, 0), "EPSG:32754")
     roi, pixels = Reader(RasterSource(str(path)), Context({}, far)).read(RasterLoadParams(dtype="int16"), far)
     assert not pixels.size and roi == np.s_[0:0, 0:0]
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("shift", [(-4.0, -4.0), (-7.5, -2.25), (4.0, 4.0)])
+def test_means_of_pixels_that_lie_partly_in_the_file_are_returned(
+    tmp_path: Path, shift: tuple[float, float], flip: bool
+) -> None:
+    """Their centres may lie outside; the part holds each of them, at every edge."""
+    wanted = Wanted(dtype="float32", shape=(100, 110), flip=flip, nodata=None, predictor=3)
+    path = made_raster(tmp_path / "a.tif", wanted)
+    cube = GeoBox((14, 15), wanted.geobox.transform * Affine.translation(*shift) * Affine.scale(9), wanted.crs)
+    found, left = read_cube(path, cube, config(wanted, resampling="average"))
+    values, transform = read_level(path, 0)
+    expected, _, _ = averaged(values, *exact_corners(cube, wanted.crs, transform), np.isfinite(values))
+    assert left is None and 0 < np.isnan(expected).sum() < expected.size / 2
+    assert np.allclose(found, expected, rtol=1e-5, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [None, "float32"])

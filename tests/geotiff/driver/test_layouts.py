@@ -18,6 +18,7 @@ from odc.geo.geobox import GeoBox
 from odc.loader import RasterLoadParams, RasterSource
 from rasterio.enums import MaskFlags, Resampling
 
+from stacaster.errors import ReadError
 from stacaster.geotiff.driver.reader import Context, Reader
 
 DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64"]
@@ -321,7 +322,7 @@ def test_what_is_no_data_type_of_a_fill_value(tmp_path: Path) -> None:
 
 
 def test_damaged_headers_are_no_crash(tmp_path: Path) -> None:
-    """Any byte of a header may be wrong: either the same pixels, or an error that says so."""
+    """Any byte of a header may be wrong: either pixels, or an error that says so."""
     whole = written(tmp_path / "a.tif", made_pixels("uint8", 3), tiled=True, blockxsize=16, blockysize=16).read_bytes()
     box = GeoBox((26, 37), GRID, "EPSG:32754")
     start = struct.unpack_from("<I", whole, 4)[0]
@@ -331,5 +332,5 @@ def test_damaged_headers_are_no_crash(tmp_path: Path) -> None:
         path = tmp_path / "b.tif"
         path.write_bytes(bad)
         reader = Reader(RasterSource(str(path), band=1), Context({}, box))
-        with contextlib.suppress(rasterio.errors.RasterioError, OSError, ValueError):
+        with contextlib.suppress(rasterio.errors.RasterioError, ReadError, OSError, ValueError):
             reader.read(RasterLoadParams(dtype="uint8"), box)
