@@ -232,7 +232,7 @@ def test_a_plot_shows_every_band(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("areas", "options", "words"),
     [
-        ("nowhere.gpkg", {}, "'nowhere.gpkg', which is no file"),
+        ("nowhere.gpkg", {}, "'nowhere.gpkg', which is neither a geometry nor a file; "),
         (gpd.GeoDataFrame(geometry=gpd.points_from_xy([139], [-31]), crs=4326), {}, "but there are Point"),
         (gpd.GeoDataFrame(geometry=[], crs=4326), {}, "but there are none"),
         (frame_of(a=rectangle(0, 0, 1, 1)), {"name_column": "site"}, "no column 'site'; there are name"),

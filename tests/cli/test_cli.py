@@ -118,7 +118,6 @@ def _has_netcdf() -> bool:
         (["export", "-o", "x.shp"], 2, "a name ending in .nc"),
         (["export", "-o", "page.hdf/x.nc", "--catalog", "{catalog}"], 2, "is a file"),
         (["export", "-o", "x.nc", "--catalog", "{catalog}", "--datetime", "1999"], 3, "no item"),
-        (["load", "--explain", "--catalog", "{catalog}", "--bands", "B10"], 0, "--crs EPSG:32754 --resolution 90"),
         (["load", "--catalog", "{catalog}", "--crs", "EPSG:4326", "--resolution", "30"], 2, "--resolution 30"),
         (["load", "--catalog", "{catalog}", "--crs", "EPSG:32799", "--resolution", "30"], 2, "nearest are EPSG:"),
         (["load", "--catalog", "{catalog}", "--region", "austria"], 2, "did you mean australia"),
@@ -136,6 +135,14 @@ def test_codes_of_errors(run: Any, catalog: Catalog, tmp_path: Path, words: list
     assert done.returncode == code, done.stderr
     assert message in done.stderr and done.stdout == ""
     assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_grid_that_was_chosen_is_said_beside_the_plan(run: Any, catalog: Catalog) -> None:
+    """The plan is the data of this command; the grid taken for scenes of two zones is said on stderr."""
+    done = run("load", "--explain", "--json", "--catalog", str(catalog.root), "--bands", "B10")
+    assert done.returncode == 0 and "--crs EPSG:32754 --resolution 90" in done.stderr, done.stderr
+    plan = json.loads(done.stdout)
+    assert (plan["crs"], plan["bands"]) == ("EPSG:32754", ["B10"])
 
 
 def test_some_granules_fail(run: Any, tmp_path: Path) -> None:
