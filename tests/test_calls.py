@@ -84,7 +84,7 @@ CALLS: dict[str, Callable[[World], Any]] = {
     "sample triple": lambda w: w.catalog.sample([(1, 2, 3)]),
     "sample far": lambda w: w.catalog.sample([(0, 0)]),
     "sample polygon": lambda w: w.catalog.sample(shapely.box(1, 2, 3, 4)),
-    "sample method": lambda w: w.catalog.sample(PLACE, method="cubic"),
+    "sample method": lambda w: w.catalog.sample(PLACE, method="lanczos"),
     "sample radius": lambda w: w.catalog.sample(PLACE, bands="nir", radius="500"),
     "sample radius bad": lambda w: w.catalog.sample(PLACE, bands="nir", radius="big"),
     "sample stats": lambda w: w.catalog.sample(PLACE, bands="nir", radius=100, statistics="meen"),

@@ -60,8 +60,8 @@ def imported(folder: str) -> dict[str, str]:
 @pytest.mark.parametrize("folder", ["stacaster", "tests"])
 def test_what_is_imported_is_declared(folder: str) -> None:
     known = declared()
-    allowed = known["test"] | known[""] if folder == "tests" else set().union(*(
-        names for extra, names in known.items() if extra not in ("test", "dev")))  # fmt: skip
+    allowed = known["test"] | known["docs"] | known[""] if folder == "tests" else set().union(*(
+        names for extra, names in known.items() if extra not in ("test", "docs", "dev")))  # fmt: skip
     distributions = importlib.metadata.packages_distributions()
     for package, where in imported(folder).items():
         names = {plain(name) for name in distributions.get(package, [package])}

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from stacaster.files.checksums import multihash
 from stacaster.model import Product, ReadOptions
 
-FORMAT = 4
+FORMAT = 5
 """Version of what is written for a granule; raised when the same source would give another item or other pixels."""
 
 TABLES_FORMAT = 3
@@ -41,6 +41,8 @@ class Origin:
     """Checksums of the source files, sorted."""
     area: Mapping[str, Any] | None = None
     """GeoJSON geometry that bands are cut to; None for whole bands."""
+    table: str = ""
+    """Digest of the table of a product that comes from a file, and may change without a new version of the package."""
 
     @classmethod
     def of(cls, product: Product, sources: Iterable[Mapping[str, Any]], area: Mapping[str, Any] | None) -> Origin:
@@ -71,7 +73,8 @@ class Origin:
 
     def _known(self) -> dict[str, Any]:
         area = None if self.area is None else dict(self.area)
-        return {"format": FORMAT, "product": self.product, "sources": list(self.sources), "area": area}
+        known = {"format": FORMAT, "product": self.product, "sources": list(self.sources), "area": area}
+        return known | ({"table": self.table} if self.table else {})
 
 
 def item_fingerprint(parts: Iterable[str]) -> str:

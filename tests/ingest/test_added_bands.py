@@ -130,3 +130,13 @@ def test_plan_of_bands() -> None:
     assert plan("c", profile="deflate") == ("c", "ab", "added")
     assert plan("c", origin=replace(origin, sources=("2",))) == ("abc", "", "replaced"), "one delivery an item"
     assert plan_bands(None, origin, "ab", **options).change == "ingested"
+
+
+def test_a_changed_table_makes_bands_anew() -> None:
+    """Tables of products outside of the package change without a new version of it."""
+    product = next(product for product in stacaster.products.all_products().values() if product.is_generic)
+    sources = [{"checksum": "1"}]
+    other = replace(product, bands=(replace(product.bands[0], nodata=7), *product.bands[1:]))
+    name = product.bands[0].name
+    assert Origin.of(product, sources, None).band(name, "zstd") != Origin.of(other, sources, None).band(name, "zstd")
+    assert Origin.of(product, sources, None) == Origin.of(replace(product, title="x"), sources, None)
