@@ -53,9 +53,9 @@ class Origin:
             sources: Descriptions of the source files with their ``checksum``.
             area: GeoJSON geometry that bands are cut to.
         """
-        return cls(
-            product=product.name, sources=tuple(sorted(str(source["checksum"]) for source in sources)), area=area
-        )
+        checksums = sorted(str(source["checksum"]) for source in sources)
+        table = _digest(repr(product.bands)) if product.is_generic else ""
+        return cls(product=product.name, sources=tuple(checksums), area=area, table=table)
 
     def band(self, name: str, profile: str) -> str:
         """Return the fingerprint of a band.
