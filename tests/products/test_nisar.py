@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import odc.stac
 import pyproj
+import pystac
 import pytest
 import rasterio
 import shapely
@@ -206,6 +207,10 @@ def inner(lattice: Any, area: Any) -> Any:
     return slice(min(rows), max(rows) + 1), slice(min(cols), max(cols) + 1)
 
 
+def data_of(item: pystac.Item) -> set[str]:
+    return {name for name, asset in item.assets.items() if "data" in (asset.roles or [])}
+
+
 def test_an_area_is_cut_out_on_the_lattice_of_each_band(tmp_path: Path, shared: Path) -> None:
     path = write_nisar(SCENE, tmp_path)
     catalog = ingested([path], tmp_path / "c", bbox=AREA, bands=["HHHH", "mask", "HHHH_B"])
@@ -224,10 +229,14 @@ def test_an_area_is_cut_out_on_the_lattice_of_each_band(tmp_path: Path, shared: 
                                         file[group]["yCoordinates"][window[0].start])  # fmt: skip
     again = stacaster.ingest([str(path)], catalog=catalog.root, bbox=AREA, bands="HHHH,mask,HHHH_B")
     assert [outcome.status for outcome in again.outcomes] == ["skipped"]
-    other = stacaster.ingest([str(path)], catalog=catalog.root, bbox=AREA, frequency="B", bands=["HHHH"])
-    assert [outcome.status for outcome in other.outcomes] == ["replaced"]
+    same = stacaster.ingest([str(path)], catalog=catalog.root, bbox=AREA, frequency="B", bands=["HHHH"])
+    assert [outcome.status for outcome in same.outcomes] == ["skipped"], "the item has HHHH_B"
+    more = stacaster.ingest([str(path)], catalog=catalog.root, bbox=AREA, frequency="B", bands=["mask"])
+    assert [outcome.status for outcome in more.outcomes] == ["added"]
     (item,) = stacaster.open_catalog(catalog.root).search().items()
-    assert [name for name, asset in item.assets.items() if "data" in asset.roles] == ["HHHH_B"]
+    assert data_of(item) == {"HHHH", "mask", "HHHH_B", "mask_B"}
+    (item,) = ingested([path], tmp_path / "b", bbox=AREA, frequency="B", bands=["HHHH"]).search().items()
+    assert data_of(item) == {"HHHH_B"}
     away = stacaster.ingest([str(path)], catalog=tmp_path / "away", bbox=(10, 10, 11, 11))
     assert [outcome.status for outcome in away.outcomes] == ["skipped"] and "area" in str(away.outcomes[0].reason)
     with pytest.raises(UsageError, match="did you mean HHHH"):
