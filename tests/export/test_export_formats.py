@@ -338,7 +338,7 @@ def test_time_series_of_a_catalog(catalog: Catalog, cube: xr.Dataset, tmp_path: 
     ("call", "kind", "words"),
     [
         (lambda c, p: stacaster.export(p / "x.shp", catalog=c), UsageError, "a name ending in .nc, .zarr, .tif"),
-        (lambda c, p: stacaster.export(p / "no" / "x.nc", catalog=c), UsageError, "does not exist"),
+        (lambda c, p: stacaster.export(Path(__file__) / "x.nc", catalog=c), UsageError, r"_formats\.py is a file"),
         (lambda c, p: stacaster.export_index(["ndvi", "qi"], p / "x.nc", catalog=c), UsageError, "need the same units"),
         (
             lambda c, p: stacaster.export_index("ndvi", p / "x.nc", catalog=c, units="radiance"),
@@ -366,6 +366,12 @@ def test_what_cannot_be_exported(
     with pytest.raises(kind, match=words):
         call(catalog.root, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["x.nc", "x.zarr", "x.tif", "x.csv", "x.png"])
+def test_a_folder_that_is_missing_is_made(cube: xr.Dataset, tmp_path: Path, name: str) -> None:
+    stacaster.write_cube(cube[["red"]].isel(time=[0]), tmp_path / "new" / "folder" / name)
+    assert [path.name for path in (tmp_path / "new" / "folder").iterdir()] == [name]
 
 
 def test_an_existing_folder_of_zarr_is_replaced_whole(cube: xr.Dataset, tmp_path: Path) -> None:
