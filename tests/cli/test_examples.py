@@ -20,6 +20,7 @@ from stacaster.cli import _run, cli
 from stacaster.samples import DEFAULT_SCENES
 from tests.earthdata_twin.granules import serve
 from tests.earthdata_twin.server import Twin
+from tests.ingest.test_any_granule import write_cf, write_hdf4
 
 RECIPE = """
 grid = "EPSG:32754"
@@ -35,6 +36,9 @@ ELSEWHERE = {
     "tiles submit run --option": "needs Slurm", "--watch": "goes on", "--login": "needs Earthdata",
     "planetary-computer": "is another service", "NISAR": "other granules",
     "SENTINEL-1": "is another archive", "nisar": "another catalog", "scenes.parquet": "another catalog",
+}  # fmt: skip
+ANY_GRANULE = {
+    "mine.nc": write_cf, "my_granule.nc": write_cf, "MOD13Q1.A2020001.h29v12.061.2020018001022.hdf": write_hdf4,
 }  # fmt: skip
 NETWORK = re.compile(r"^(?:search|fetch|footprints|run|global-run)\b|--product AST_L1T\b(?!.*cache)")
 
@@ -77,7 +81,8 @@ def test_every_command_has_an_example() -> None:
 def test_an_example_parses(example: str) -> None:
     words = words_of(example)
     command: click.Command = cli
-    while isinstance(command, click.Group) and words:
+    # A group may do something itself: then options follow its name.
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
         command = command.commands[words.pop(0)]
     with click.Context(command, info_name="x") as context:
         command.parse_args(context, words)
@@ -141,6 +146,10 @@ def place(inputs: Path, example: str, folder: Path) -> None:
                 shutil.copytree(entry, folder / entry.name)
             continue
         (folder / entry.name).symlink_to(entry)
+    for name, write in ANY_GRANULE.items():
+        # Only where it is named: patterns like *.hdf of other examples mean the scenes.
+        if name in words:
+            write(folder / name)
     if words[0] == "tiles" and words[1] != "plan":
         done = words[1] in ("collect", "map", "reproduce", "status")
         shutil.copytree(inputs / ("computed" if done else "planned"), folder / "run")
