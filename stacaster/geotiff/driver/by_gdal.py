@@ -36,19 +36,32 @@ class _GdalLevel(Level):
     is_mask: bool = False
 
 
-class _GdalSource:
-    """Blocks of a file by GDAL."""
+class GdalSource:
+    """Blocks of a file by GDAL.
 
-    def __init__(self, uri: str, datasets: dict[int, Any]) -> None:
+    Args:
+        uri: Address as GDAL takes it.
+        band: Number of the band in the file.
+        datasets: Open levels by their number; takes those that are opened later.
+    """
+
+    def __init__(self, uri: str, band: int, datasets: dict[int, Any]) -> None:
+        self.band = band
         self._uri, self._datasets = uri, datasets
+
+    def dataset(self, level: Level) -> Any:
+        """Return a level of the file, opened by rasterio."""
+        assert isinstance(level, _GdalLevel)
+        if level.number not in self._datasets:
+            self._datasets[level.number] = _opened_file(self._uri, level.number)
+        return self._datasets[level.number]
 
     def blocks(
         self, level: Level, tiles: Sequence[tuple[int, int]]
     ) -> Iterator[tuple[tuple[int, int], NDArray[Any] | None]]:
+        """Yield blocks of a level by their row and column of blocks."""
         assert isinstance(level, _GdalLevel)
-        if level.number not in self._datasets:
-            self._datasets[level.number] = _opened_file(self._uri, level.number)
-        dataset = self._datasets[level.number]
+        dataset = self.dataset(level)
         read = dataset.read_masks if level.is_mask else dataset.read
         for row, col in tiles:
             top, left = row * level.tile_height, col * level.tile_width
@@ -66,7 +79,7 @@ def _opened_file(uri: str, level: int) -> Any:
 @contextmanager
 def opened_by_gdal(
     uri: str, band: int, env: Mapping[str, Any], known: dict[tuple[str, int], Opened]
-) -> Iterator[tuple[Opened, _GdalSource]]:
+) -> Iterator[tuple[Opened, GdalSource]]:
     """Open one band of a file with rasterio; it is band 1 of what is given.
 
     Args:
@@ -87,7 +100,7 @@ def opened_by_gdal(
             datasets[0] = _opened_file(uri, 0)
             if (uri, band) not in known:
                 known[uri, band] = _opened(datasets[0], uri, band)
-            yield known[uri, band], _GdalSource(uri, datasets)
+            yield known[uri, band], GdalSource(uri, band, datasets)
         finally:
             for dataset in datasets.values():
                 dataset.close()

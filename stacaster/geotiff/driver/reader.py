@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rasterio.errors import RasterioError
 
-from stacaster.geotiff.driver.by_gdal import opened_by_gdal
+from stacaster.geotiff.driver.by_gdal import GdalSource, opened_by_gdal
 from stacaster.geotiff.driver.codecs import DamagedTileError, WrongChecksumError
 from stacaster.geotiff.driver.files import Opened, Source, opened
-from stacaster.geotiff.driver.render import Block, covered_part, render
+from stacaster.geotiff.driver.render import RESAMPLINGS, Block, covered_part, render
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.geotiff.driver.values import cast, rule_for
 from stacaster.geotiff.driver.views import block_in, view_of
+from stacaster.geotiff.driver.warping import warp
 from stacaster.geotiff.lending import borrow
 from stacaster.geotiff.odc_private import (
     RioDriver,
@@ -258,6 +259,9 @@ class Reader:
             image = file.image
             view = view_of(file, block.cube, use_overviews=cfg.use_overviews)
             is_masked = image.mask_of(number, 0 if view is None else view.level) is not None
+            if isinstance(source, GdalSource) and view and not view.is_aligned and cfg.resampling not in RESAMPLINGS:
+                level = image.bands[number - 1][view.level]
+                return warp(file, source.dataset(level), source.band, view, block, cfg)
             is_bent = view is None or view.straight is None
             rule = rule_for(image, cfg, is_masked=is_masked, is_bent=is_bent)
             if table is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _WINDOW_BYTES = 64 << 20
 _SMALLEST_BLOCK = 64
-_RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3, "average": 0}
+RESAMPLINGS = {"nearest": 0, "bilinear": 2, "cubic": 3, "average": 0}
 """How many pixels around a place each looks at."""
 # Of pixels smaller than this GDAL stretches the kernel over more.
 _FINEST = 1 / 0.95
@@ -59,7 +59,7 @@ def render(
         source: Gives its blocks.
         block: Takes the pixels; where the file has none it keeps what it holds, or gets ``rule.outside``.
         rule: What becomes of values.
-        resampling: ``nearest``, ``bilinear``, ``cubic`` or ``average``.
+        resampling: ``nearest``, ``bilinear``, ``cubic`` or ``average``; any where pixels are those of the file.
         use_overviews: Whether a cube coarser than the file may be read from an overview.
         band: Number of the band in the file.
 
@@ -70,9 +70,9 @@ def render(
         UnsupportedError: This is left to rasterio.
         DamagedTileError: A tile cannot be read.
     """
-    if resampling not in _RESAMPLINGS:
-        raise UnsupportedError(f"resampling is {resampling}")
     view = view_of(opened, block.cube, use_overviews=use_overviews)
+    if resampling not in RESAMPLINGS and not (view is None or view.is_aligned):
+        raise UnsupportedError(f"resampling is {resampling}")
     found = False
     if view is not None:
         image = opened.image
@@ -116,7 +116,7 @@ def _overlap(scale: float, shift: float, span: slice, size: int) -> slice:
     """Return which pixels of a span meet the file, counted in the span; their centres may lie outside."""
     corners = np.arange(span.start, span.stop + 1) * scale + shift
     low, high = np.minimum(corners[:-1], corners[1:]), np.maximum(corners[:-1], corners[1:])
-    meeting = np.flatnonzero((high > -TIE) & (low < size + TIE))
+    meeting = np.flatnonzero((high > TIE) & (low < size - TIE))
     return slice(int(meeting[0]), int(meeting[-1]) + 1) if len(meeting) else slice(0, 0)
 
 
@@ -187,7 +187,7 @@ def _render_bent(layer: Layer, block: Block, view: View, resampling: str) -> boo
         (cell, rows, cols, *placed(view.to_pixels, cell.x, cell.y))
         for cell, rows, cols in (view.places.cells(block.rows, block.cols) if areas is None else ())
     ]
-    around = _RESAMPLINGS[resampling]
+    around = RESAMPLINGS[resampling]
     if around and _is_stretched(view):
         around = math.ceil(around * max(view.across, view.down))
     tiles = tiles_touched(level, parts, around) if areas is None else areas.tiles()
