@@ -12,7 +12,8 @@ nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": s
 for cell in notebook.cells:
     # Times of execution and names of this machine would change the file at every run.
     cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
-    for output in cell.get("outputs", []):
-        output.pop("execution_count", None)
+    # What is said on stderr names the paths of this machine.
+    if cell.cell_type == "code":
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
 notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 nbformat.write(notebook, path)
