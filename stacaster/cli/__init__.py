@@ -5,10 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import click
 
@@ -21,11 +19,9 @@ from stacaster.errors import (
     INTERRUPTED_EXIT_CODE,
     PARTIAL_EXIT_CODE,
     CatalogError,
-    LeftOutWarning,
     NothingFoundError,
     SpaceError,
     StacasterError,
-    StacasterWarning,
     UsageError,
     is_space_error,
 )
@@ -65,35 +61,15 @@ suggest_values(cli)
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of the documented codes."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with safe_streams(), _noted_interrupt() as interrupted, _left_out() as texts:
-        code = _run(given)
+    command = command_of(cli, given)
+    with safe_streams(), _noted_interrupt() as interrupted, plain_warnings(command) as left_out:
+        code = _run(given, command)
         if interrupted and code not in (0, INTERRUPTED_EXIT_CODE):
             # A library made an error of its own of it, such as DuckDB.
             code = _interrupted()
-    if texts:
+    if left_out:
         code = {0: PARTIAL_EXIT_CODE, NothingFoundError.exit_code: CatalogError.exit_code}.get(code, code)
     sys.exit(code)
-
-
-@contextmanager
-def _left_out() -> Iterator[list[str]]:
-    """Print warnings, each once; give the texts of those that say what a command leaves out of its result."""
-    texts: list[str] = []
-    said: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", StacasterWarning)
-        usual = warnings.showwarning
-
-        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-            if not issubclass(category, StacasterWarning):
-                usual(message, category, *where, **more)
-            elif str(message) not in said:
-                said.append(str(message))
-                texts.extend([str(message)] if issubclass(category, LeftOutWarning) else [])
-                click.echo(f"Warning: {message}", err=True)
-
-        warnings.showwarning = show
-        yield texts
 
 
 def _interrupted() -> int:
@@ -123,13 +99,11 @@ def _noted_interrupt() -> Iterator[list[int]]:
             signal.signal(signal.SIGINT, usual)
 
 
-def _run(arguments: list[str]) -> int:  # noqa: PLR0911 - one exit code a line
+def _run(arguments: list[str], command: click.Command) -> int:  # noqa: PLR0911 - one exit code a line
     if "--debug" in arguments:
         return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
-    command = command_of(cli, arguments)
     try:
-        with plain_warnings(command):
-            return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
+        return int(cli.main(args=arguments, prog_name="stacaster", standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         return error.exit_code

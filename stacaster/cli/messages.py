@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import click
 
-from stacaster.errors import StacasterWarning
+from stacaster.errors import LeftOutWarning, StacasterWarning
 
 _OPTION = re.compile(r"\b(?P<name>[a-z][a-z_0-9]*)=(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;:)]+)?")
 _OTHERS = {"collections": "collection", "group_by": "groupby", "items": "catalog"}
@@ -48,9 +48,15 @@ def as_options(text: str, command: click.Command) -> str:
 
 
 @contextmanager
-def plain_warnings(command: click.Command) -> Iterator[None]:
-    """Print the warnings of the package as one line on standard error; others stay as they are."""
+def plain_warnings(command: click.Command) -> Iterator[list[str]]:
+    """Print each warning of the package once, as one line on standard error; others stay as they are.
+
+    Yields:
+        Texts of the warnings that say what a command leaves out of its result.
+    """
     before = warnings.showwarning
+    left_out: list[str] = []
+    printed: set[str] = set()
 
     def show(
         message: Warning | str,
@@ -60,15 +66,17 @@ def plain_warnings(command: click.Command) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, StacasterWarning):
-            click.echo(as_options(str(message), command), err=True)
-        else:
+        if not issubclass(category, StacasterWarning):
             before(message, category, filename, lineno, file, line)
+        elif str(message) not in printed:
+            printed.add(str(message))
+            left_out.extend([str(message)] if issubclass(category, LeftOutWarning) else [])
+            click.echo(as_options(str(message), command), err=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", StacasterWarning)
         warnings.showwarning = show
-        yield
+        yield left_out
 
 
 def error_text(error: Any, command: click.Command) -> str:

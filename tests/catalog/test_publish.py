@@ -258,8 +258,10 @@ def test_the_receipt_is_read_line_by_line_and_in_its_old_form(copy: Catalog, tmp
         assert receipt.read_text() == kept, "nothing changed, so nothing is written"
     for broken in ("", "[]", text[:-5], text.replace(": ", ":: ", 1), '{"objects": [1]}'):
         receipt.write_text(broken)
-        plan = stacaster.publish(place, catalog=copy.root, delete=True, dry_run=True)
+        plan = stacaster.publish(place, catalog=copy.root, dry_run=True)
         assert sorted(plan.uploaded) == sorted(known) and plan.stale == (), broken
+        with pytest.raises(UsageError, match="nothing says"):
+            stacaster.publish(place, catalog=copy.root, delete=True, dry_run=True)
     assert (place / "others.txt").exists()
 
 

@@ -17,6 +17,7 @@ import shapely
 import stacaster
 from stacaster.catalog import Catalog
 from stacaster.cli import _run, cli
+from stacaster.cli.messages import command_of
 from stacaster.samples import DEFAULT_SCENES
 from tests.earthdata_twin.granules import serve
 from tests.earthdata_twin.server import Twin
@@ -181,7 +182,7 @@ def test_an_example_runs(
     monkeypatch.setenv("STACASTER_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    code = _run(words)
+    code = _run(words, command_of(cli, words))
     told = capsys.readouterr().err
     assert "unexpected" not in told, told
     # A service or cache that has nothing of the kind, and two catalogs that differ, are answers.

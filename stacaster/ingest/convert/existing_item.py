@@ -50,7 +50,9 @@ def _is_whole(path: Path, asset: Mapping[str, Any]) -> bool:
     return size == asset.get("file:size") and multihash(digest.hexdigest()) == asset.get("file:checksum")
 
 
-def scene_of(product: Product, content: GranuleContent, names: Iterable[str], options: ReadOptions) -> Scene | None:
+def scene_of(
+    product: Product, content: GranuleContent, names: Iterable[str], options: ReadOptions, whole: Scene
+) -> Scene | None:
     """Return the scene of just these bands; the same for the same names, however they were asked for.
 
     Args:
@@ -58,6 +60,7 @@ def scene_of(product: Product, content: GranuleContent, names: Iterable[str], op
         content: What the granule holds.
         names: Asset keys.
         options: What the user wants; area and parts of complex layers count.
+        whole: All that the granule can give; a part that it lacks was not left out by anybody.
 
     Returns:
         The scene, or None when nothing of it lies in the area.
@@ -68,9 +71,10 @@ def scene_of(product: Product, content: GranuleContent, names: Iterable[str], op
     wanted = set(names)
     wholes = {band.name: band.group for band in product.bands}
     groups = {wholes.get(name, wholes.get(_stem(name), "")) for name in wanted}
-    all_groups = {band.group for band in product.bands}
+    lacking = {band.group for band in product.bands} - {band.band.group for band in whole.bands}
+    left_out = {band.band.group for band in whole.bands} - groups
     common = replace(
-        options, subsystems=() if groups >= all_groups else tuple(sorted(groups)), split_complex=False,
+        options, subsystems=tuple(sorted(groups | lacking)) if left_out else (), split_complex=False,
         include_swir_after_cutoff=options.include_swir_after_cutoff or "SWIR" in groups,
     )  # fmt: skip
     complete = replace(common, bands=tuple(sorted(wanted | {_stem(name) for name in wanted if name not in wholes})))

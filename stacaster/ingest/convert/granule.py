@@ -108,7 +108,7 @@ class Conversion:
         result |= {"change": plan.change, "base": base}
         if plan.change == "skipped":
             return result | {"status": "skipped", "reason": HAS_IT}
-        scene = existing_item.scene_of(product, content, plan.names, self.options)
+        scene = existing_item.scene_of(product, content, plan.names, self.options, whole)
         if scene is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
         scene = replace(scene, absent=self._absent(scene))
