@@ -52,15 +52,17 @@ def archive_items(
     keys = [(str(item.collection_id), item.id) for item in search.items()]
     if not keys:
         raise NothingFoundError("the search found nothing to archive")
+    part = target.with_name(f".{target.name}.part")
     if target.exists() and remove and _holds(target, search, keys):
         if not dry_run:
+            # One that was killed after the archive had its name may have left its working folder.
+            shutil.rmtree(part, ignore_errors=True)
             remove_items(CatalogStore(search.root), keys)
         return [item_id for _, item_id in keys]
     if target.exists():
         raise UsageError(f"{target.name} exists; name a new folder or file")
     if dry_run:
         return [item_id for _, item_id in keys]
-    part = target.with_name(f".{target.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)

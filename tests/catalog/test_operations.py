@@ -264,8 +264,10 @@ def test_an_archive_that_was_interrupted_before_the_removal_is_finished(
     with pytest.raises(UsageError, match="exists"):
         copy.archive(tmp_path / name, remove=True, datetime="2004")
     assert len(copy.search()) == 8, "it holds other items"
+    (tmp_path / f".{name}.part/catalog").mkdir(parents=True)
     assert copy.archive(tmp_path / name, remove=True, datetime="2003") == gone
     assert len(copy.search()) == 6 and check_catalog(copy.root) == []
+    assert not list(tmp_path.glob(".*.part")), "what a killed one left is taken away"
 
 
 def test_an_archive_of_damaged_items_is_none(copy: Catalog, tmp_path: Path) -> None:
