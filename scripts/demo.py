@@ -65,7 +65,7 @@ def main() -> None:
     say(f"   {folder / 'series.png'}, {folder / 'ndvi.csv'}      NDVI over the years")
     say(f"   {bare}                           a catalog of its own: bare earth as COGs")
     say(f"   {folder / 'catalog' / 'catalog.json'}          in QGIS (STAC) or STAC Browser")
-    say(f'   duckdb {folder / "catalog" / "index.duckdb"} "select * from items"')
+    say(f'   duckdb -readonly {folder / "catalog" / "index.duckdb"} "select * from items"')
 
 
 def say(text: str) -> None:
