@@ -65,6 +65,7 @@ def test_the_command_ends_with_8(catalog: Catalog, tmp_path: Path, repository: P
 @pytest.mark.parametrize("limit", ["1000", "3000", "20000", "100000"])
 def test_an_import_on_a_full_disk_ends_with_8(catalog: Catalog, tmp_path: Path, repository: Path, limit: str) -> None:
     items = catalog.search().write(tmp_path / "items.json")
-    done = run(repository, "-c", LIMITED, limit, "import", str(items), "--catalog", str(tmp_path / "c"))
+    words = ["import", str(items), "--allow-outside", "--catalog", str(tmp_path / "c")]
+    done = run(repository, "-c", LIMITED, limit, *words)
     assert done.returncode == 8, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
