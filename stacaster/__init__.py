@@ -11,8 +11,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from stacaster.version import __version__
-from stacaster.xarray_hook import watch as _watch
+from stacaster.cube.xarray_hook import watch as _watch
 
 if TYPE_CHECKING:
     from stacaster import access as access
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from stacaster.analysis.timeseries import time_series
     from stacaster.catalog import Catalog, import_items, open_catalog
     from stacaster.catalog.publish import publish
+    from stacaster.config import __version__
     from stacaster.cube import load
     from stacaster.cube.points import sample
     from stacaster.errors import StacasterError
@@ -91,6 +91,7 @@ __all__ = [
 _HOMES = {
     "Catalog": "catalog",
     "StacasterError": "errors",
+    "__version__": "config",
     "composite": "analysis.composites",
     "compute_index": "analysis.indices",
     "compute_indices": "analysis.indices",

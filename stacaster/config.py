@@ -1,4 +1,4 @@
-"""Settings of a run, and how much of the machine it uses."""
+"""The version, settings of a run, and how much of the machine it uses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError
+
+__version__ = "0.2.0"
 
 DEFAULT_CATALOG = "catalogs/local"
 """Folder of the catalog when the user names none."""

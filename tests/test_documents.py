@@ -46,6 +46,11 @@ def test_every_part_of_the_package_is_on_the_map(architecture: str, repository: 
     assert parts - paths == set()
 
 
+def test_the_house_has_26_rooms(repository: Path) -> None:
+    entries = [path.name for path in (repository / "stacaster").iterdir() if path.name != "__pycache__"]
+    assert len(entries) <= 26, sorted(entries)
+
+
 def test_links_between_documents(repository: Path) -> None:
     for document in repository.glob("*.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text(encoding="utf-8")):

@@ -15,6 +15,7 @@ from stacaster.cli.completion import completion, suggest_values
 from stacaster.cli.groups import GroupedCommands
 from stacaster.cli.messages import command_of, error_text, plain_warnings
 from stacaster.cli.terminal import safe_streams
+from stacaster.config import __version__
 from stacaster.errors import (
     INTERRUPTED_EXIT_CODE,
     PARTIAL_EXIT_CODE,
@@ -25,7 +26,6 @@ from stacaster.errors import (
     UsageError,
     is_space_error,
 )
-from stacaster.version import __version__
 
 _EPILOG = """\b
 Examples:

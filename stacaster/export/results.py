@@ -15,6 +15,7 @@ import numpy as np
 from stacaster.catalog import stac
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.store import CatalogStore
+from stacaster.config import __version__
 from stacaster.cube.selection import moment_of
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress, ProvenancedCube
@@ -24,7 +25,6 @@ from stacaster.files.names import item_folder, safe_id
 from stacaster.geo import georef
 from stacaster.geotiff.cog import write_cog
 from stacaster.model import Band, CogAsset, SceneBand, as_json, format_datetime
-from stacaster.version import __version__
 
 if TYPE_CHECKING:
     import pystac

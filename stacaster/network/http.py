@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack
 
+from stacaster.config import __version__
 from stacaster.errors import SearchError, StacasterError
-from stacaster.version import __version__
 
 if TYPE_CHECKING:
     import requests

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from stacaster.config import __version__
 from stacaster.server.queries import DEFAULT_LIMIT, MAXIMUM_LIMIT
-from stacaster.version import __version__
 
 _STAC = "https://api.stacspec.org/v1.0.0"
 _FEATURES = "http://www.opengis.net/spec/ogcapi-features"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.catalog import open_catalog
-from stacaster.config import catalog_place
+from stacaster.config import __version__, catalog_place
 from stacaster.errors import CatalogError, NothingFoundError
 from stacaster.files.atomic import complete_file
 from stacaster.geo.area_input import Place, read_place
@@ -22,7 +22,6 @@ from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.scenes import Scenes
 from stacaster.tiles.zarr_region import plan_layout
-from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
+from stacaster.config import __version__
 from stacaster.errors import CatalogError
 from stacaster.files.atomic import complete_file
 from stacaster.model.names import check_known
@@ -16,7 +17,6 @@ from stacaster.model.run_options import TileRunOptions
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, RUN, TASKS, read_run, read_tasks, software_versions
 from stacaster.tiles.run import run_tiles
-from stacaster.version import __version__
 
 _WORDS = (".json",)
 

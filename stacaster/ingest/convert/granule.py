@@ -19,6 +19,7 @@ import shapely  # noqa: F401
 from stacaster import products
 from stacaster.catalog import stac, store
 from stacaster.catalog.merged_collections import granule_collection
+from stacaster.config import __version__
 from stacaster.errors import ReadError, UsageError
 from stacaster.formats.readers import open_tracks
 from stacaster.geo import georef
@@ -35,7 +36,6 @@ from stacaster.ingest.convert.source import describe_source, open_source
 from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.fingerprint import FINGERPRINT, HAS_IT, Origin, band_fingerprints, item_fingerprint, plan_bands
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
-from stacaster.version import __version__
 
 if TYPE_CHECKING:
     from stacaster.model import OpenTracks

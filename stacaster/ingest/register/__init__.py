@@ -13,7 +13,7 @@ from typing import Any
 
 from stacaster.catalog import StagedItem, commit_items, settle, stac
 from stacaster.catalog.store import CatalogStore
-from stacaster.config import catalog_path
+from stacaster.config import __version__, catalog_path
 from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError, is_space_error
 from stacaster.files.checksums import as_multihash, multihash
 from stacaster.files.names import safe_id
@@ -23,7 +23,6 @@ from stacaster.ingest.register.vrt import needs_vrt, write_vrt
 from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene, as_json
 from stacaster.model.names import Names, as_names
 from stacaster.products import recognise
-from stacaster.version import __version__
 
 Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the number known so far, and the outcome."""
