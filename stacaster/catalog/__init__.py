@@ -327,11 +327,9 @@ class Catalog:
 
     def stac_cfg(self) -> dict[str, Any]:
         """Return ``stac_cfg`` for plain ``odc.stac.load``: data type, nodata, unit, aliases of every collection."""
-        from stacaster import cube
+        from stacaster.catalog.cubes import stac_config
 
-        return {
-            name: cube.collection_config(self.collection(name).get("item_assets") or {}) for name in self.collections
-        }
+        return stac_config(self)
 
     def info(self) -> dict[str, Any]:
         """Return collections with number of items and extent as plain data; what is damaged stands in ``problems``."""

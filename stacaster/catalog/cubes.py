@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stacaster import cube
 from stacaster.catalog.common_grid import with_grid
 from stacaster.cube.area import find_place
-from stacaster.cube.band_model import prepare_items
+from stacaster.cube.band_model import assets_of, prepare_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _OF_PLACE = ("bbox", "intersects", "region", "name_column", "point", "radius")
 _HALF_WORLD = 180.0
 _MARGIN = 1e-6
+_LOOKED_AT = 100
+"""Items whose assets count where the collection describes none."""
 
 
 def select(catalog: Catalog, conditions: dict[str, Any], options: dict[str, Any]) -> ItemSearch:
@@ -65,6 +68,17 @@ def shaped(
     box = search.bbox if search.intersects is None else find_place(intersects=search.intersects).bbox
     given = with_grid(list(search.items()) if items is None else items, bands, options, bbox=box)
     return search.placed({"chunks": CHUNKS, **given})
+
+
+def stac_config(catalog: Catalog) -> dict[str, Any]:
+    """Return ``stac_cfg`` of every collection; of one that describes no assets, from some of its items."""
+    config = {}
+    for name in catalog.collections:
+        assets = catalog.collection(name).get("item_assets")
+        if not assets:
+            assets = assets_of(islice(catalog.search(collections=[name]).items(), _LOOKED_AT))
+        config[name] = cube.collection_config(assets)
+    return config
 
 
 def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:

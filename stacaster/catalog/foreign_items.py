@@ -115,6 +115,7 @@ class ForeignCatalog:
                 continue
             if found.get("type") == "Feature" or ("geometry" in found and "assets" in found):
                 base = place if isinstance(place, str) else place.parent
+                self._learn_collection(place, found)
                 yield ForeignItem({"type": "Feature", **found}, base)
                 continue
             if found.get("type") == "Collection" or "extent" in found:
@@ -126,6 +127,18 @@ class ForeignCatalog:
                     yield target
                 else:
                     waiting.append((target, None))
+
+    def _learn_collection(self, place: Path | str, item: Document) -> None:
+        """Read the collection of an item that was not met on the way, where it lies in the folder of the source."""
+        links = [link for link in item.get("links") or () if isinstance(link, dict) and link.get("rel") == "collection"]
+        if isinstance(place, str) or not links or str(item.get("collection")) in self.collections:
+            return
+        target = self._linked(place, links[0])
+        if isinstance(target, Path):
+            with suppress(CatalogError):
+                document = self._read(target)
+                if document.get("id") == item.get("collection"):
+                    self.collections[str(document["id"])] = document
 
     def _linked(self, place: Path | str, link: Document) -> Path | str | ReadError:
         """Return where a link leads, or the error that says why it is not followed."""

@@ -22,6 +22,7 @@ from stacaster.catalog.local_assets import AssetTaker
 from stacaster.catalog.stac_parquet import present
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path, threads
+from stacaster.cube.band_model import with_item_assets
 from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, is_space_error
 from stacaster.files.checksums import multihash
 from stacaster.files.names import safe_id
@@ -174,9 +175,13 @@ class _Import:
 
     def _fit(self, entry: ForeignItem) -> dict[str, Any]:
         document = entry.document
-        told = document.get("collection") if isinstance(document, dict) else None
-        name = self.collection or str(told or "imported")
+        given = document.get("collection") if isinstance(document, dict) else None
+        name = self.collection or str(given or "imported")
+        described = self.foreign.collections.get(str(given), {})
         try:
+            if isinstance(document, dict) and isinstance(document.get("assets"), dict):
+                # What only the collection says of an asset belongs to the item: it is read without its collection.
+                document = document | {"assets": with_item_assets(document["assets"], described.get("item_assets"))}
             return fit_item(document, collection=self._collection(name), item_id=safe_id(name_of(document, whole=True)))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
             # What nobody thought of costs the item, not the others.

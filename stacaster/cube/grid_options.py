@@ -25,7 +25,9 @@ def checked_grid(options: Mapping[str, Any]) -> dict[str, Any]:
     if found.get("crs") is not None:
         found["crs"] = read_crs(found["crs"])
     if found.get("resolution") is not None:
-        found["resolution"] = read_resolution(found["resolution"], found.get("crs"))
+        # Whoever says allow_large means what looks like a size in another unit.
+        crs = None if found.get("allow_large") else found.get("crs")
+        found["resolution"] = read_resolution(found["resolution"], crs)
     if found.get("resampling") is not None:
         found["resampling"] = read_resampling(found["resampling"])
     if found.get("groupby") is not None:

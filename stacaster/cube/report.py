@@ -217,15 +217,28 @@ def problem_of(error: BaseException) -> str:
     return " ".join(without_queries(said).split()) or type(error).__name__
 
 
-def driver_named(name: str | None) -> Any:
-    """Return a reader driver by name; our own by default."""
-    if name is None:
+_DRIVERS = "stacaster.driver (the default), rio (odc-loader's own), or a reader driver of odc-loader that opens rasters"
+
+
+def driver_of(driver: Any) -> Any:
+    """Return a reader driver from its name, class or itself; our own by default.
+
+    Raises:
+        UsageError: It is none, or one that does not read files of pixels.
+    """
+    if driver is None:
         from stacaster.geotiff.driver import Driver
 
         return Driver()
     from odc.loader import reader_driver
+    from odc.loader.types import is_reader_driver
 
     try:
-        return reader_driver(name)
-    except ValueError as error:
-        raise UsageError(f"driver={name!r} is not known; rio, zarr, or stacaster.driver") from error
+        result = reader_driver(driver) if isinstance(driver, str) else driver() if isinstance(driver, type) else driver
+    except (ValueError, TypeError, ImportError) as error:
+        raise UsageError(f"driver={driver!r} is not known; {_DRIVERS}") from error
+    if type(result).__module__.startswith("odc.loader._zarr"):
+        raise UsageError(f"driver={driver!r} reads stores of Zarr, and items of rasters have none; {_DRIVERS}")
+    if not is_reader_driver(result):
+        raise UsageError(f"driver={driver!r} is no reader driver; {_DRIVERS}")
+    return result

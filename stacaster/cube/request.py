@@ -12,7 +12,7 @@ from stacaster.cube.grouping import GroupBy, moment_of
 from stacaster.cube.masking import Masking, read_masking
 from stacaster.cube.pipeline.planner import Wanted
 from stacaster.cube.quantities import sigma0_factors
-from stacaster.cube.report import LoadReport, ReportingDriver, driver_named
+from stacaster.cube.report import LoadReport, ReportingDriver, driver_of
 from stacaster.cube.selection import gridded_items
 from stacaster.cube.target_grid import GRID_OPTIONS, target_geobox
 from stacaster.cube.units import check_units, read_constants
@@ -131,7 +131,7 @@ def read_request(  # noqa: PLR0913 - the options of ``load``
     for where, texts in prepared.contradictions.items():
         told.contradict(where, texts)
     goes_on = (report and not strict) or fail_on_error is False
-    reporting = ReportingDriver(told, goes_on=goes_on, driver=_driver(driver))
+    reporting = ReportingDriver(told, goes_on=goes_on, driver=driver_of(driver))
     reporting.is_quiet = report or strict
     wanted = Wanted(
         items=prepared.items, names=names, units=known_units, constants=read_constants(others), masking=masking,
@@ -166,10 +166,6 @@ def _with_keys(masking: Masking, table: BandTable) -> Masking:
             f"they have {', '.join(sorted(table.bands))}"
         )
     return replace(masking, keys=keys)
-
-
-def _driver(driver: Any) -> Any:
-    return driver_named(driver) if driver is None or isinstance(driver, str) else driver
 
 
 def _patch(patch_url: Callable[[str], str] | None) -> Callable[[str], str]:

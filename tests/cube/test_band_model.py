@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
 from affine import Affine
@@ -110,6 +112,77 @@ def test_a_name_that_means_several_bands_lists_them(tmp_path: Path) -> None:
         load([item], bands=["nir"])
     with pytest.raises(UsageError, match="nearest are B8"):
         load([item], bands=["B80"])
+
+
+def test_a_band_of_its_own_comes_before_one_of_a_picture(tmp_path: Path) -> None:
+    """As for odc.stac.load: on Planetary Computer ``red`` is B04, though the true colour picture has a red band."""
+    one, three = np.full((3, 3), 9, "uint16"), np.zeros((3, 3, 3), "uint8")
+    files = {"B04": write_tif(tmp_path / "a.tif", one), "visual": write_tif(tmp_path / "v.tif", three)}
+    listed = [
+        {"name": name, "common_name": color} for name, color in (("B04", "red"), ("B03", "green"), ("B02", "blue"))
+    ]
+    item = plain_item(
+        "a", files, version="1.0.0", fields={"B04": {"eo:bands": listed[:1]}, "visual": {"eo:bands": listed}}
+    )
+    cube = load([item], bands=["red", "green"], native=True)
+    assert (cube.red == 9).all() and (cube.green == 0).all() and cube.red.dtype == "uint16"
+    assert stacaster.cube.collection_config({key: asset.to_dict() for key, asset in item.assets.items()})[
+        "aliases"
+    ] == {"red": "B04"}
+
+
+ITEM_ASSETS = {
+    "b": {
+        "type": "image/tiff",
+        "roles": ["data"],
+        "title": "of the collection",
+        "raster:bands": [{"scale": 0.5, "nodata": 0}],
+        "eo:bands": [{"name": "x", "common_name": "red"}],
+    }
+}
+
+
+def test_what_only_the_collection_says_of_an_asset(tmp_path: Path) -> None:
+    path = write_tif(tmp_path / "b.tif", np.array([[1, 2, 0]], "uint16"))
+    item = plain_item("a", {"b": path}, version="1.0.0", states=False, roles=[])
+    extent = pystac.Extent(pystac.SpatialExtent([[-180, -90, 180, 90]]), pystac.TemporalExtent([[None, None]]))
+    collection = pystac.Collection("c", "text", extent, extra_fields={"item_assets": ITEM_ASSETS})
+    expected = [0.5, 1, np.nan]
+    bare = load([item], native=True, units="physical").b.values.ravel()
+    assert bare.tolist() == [1, 2, 0], "without the collection nothing says so"
+    collection.add_item(item)
+    cube = load([item], bands=["red"], native=True, units="physical")
+    assert np.array_equal(cube.red.values.ravel(), expected, equal_nan=True)
+    # On disk: the collection that the item links, read when it is needed.
+    document = item.to_dict() | {"links": [{"rel": "collection", "href": "./collection.json"}]}
+    (tmp_path / "collection.json").write_text(json.dumps(collection.to_dict() | {"links": []}))
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    alone = pystac.Item.from_file(tmp_path / "a.json")
+    assert np.array_equal(load([alone], native=True, units="physical").b.values.ravel(), expected, equal_nan=True)
+    # Taken into a catalog, the item says it itself.
+    assert not stacaster.import_items(tmp_path / "a.json", catalog=tmp_path / "out").failed
+    found = stacaster.open_catalog(tmp_path / "out")
+    cube = found.load(bands=["red"], native=True, units="physical")
+    assert np.array_equal(cube.red.values.ravel(), expected, equal_nan=True)
+    assert "title" not in next(found.search().items()).assets["b"].to_dict()
+    assert found.stac_cfg()["c"]["assets"]["b"]["nodata"] == 0 and found.stac_cfg()["c"]["aliases"]["red"] == "b"
+
+
+@pytest.mark.parametrize("scale", [0, "nan", "inf", float("-inf")])
+def test_scales_that_cannot_be_meant(tmp_path: Path, scale: Any) -> None:
+    path = write_tif(tmp_path / "b.tif", np.array([[1, 2]], "uint16"))
+    item = plain_item("a", {"b": path}, fields={"b": {"raster:scale": scale}})
+    cube, report = load([item], native=True, units="physical", report=True)
+    assert cube.b.values.tolist() == [[[1, 2]]] and "raster:scale is" in str(report.outcomes[0].contradiction)
+
+
+@pytest.mark.parametrize("units", ["dn", "physical"])
+def test_a_fill_value_that_the_user_gives(tmp_path: Path, units: Any) -> None:
+    path = write_tif(tmp_path / "b.tif", np.array([[1, 0, 4]], "uint16"))
+    item = plain_item("a", {"b": path}, fields={"b": {"raster:scale": 2}})
+    band = load([item], native=True, units=units, nodata={"b": 0}).b
+    assert float(stacaster.composite(band.to_dataset(), "mean").b.mean()) == (2.5 if units == "dn" else 5)
+    assert (band.attrs.get("nodata") == 0) == (units == "dn")
 
 
 def test_which_assets_are_data(tmp_path: Path) -> None:

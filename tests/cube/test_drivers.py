@@ -102,6 +102,7 @@ def test_plain_odc_stac(scenes: list[Any], driver: str) -> None:
         assert np.array_equal(cube.B13.values, expected.B13.values) and cube.B13.dtype == "uint16"
 
 
-def test_an_unknown_driver(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"stacaster\.driver"):
-        stacaster.load([made_scene(tmp_path, "a", {"B01": full(5)})], driver="gdal")
+@pytest.mark.parametrize("driver", ["gdal", "zarr", "os.path", "no.such.module", 7, dict])
+def test_drivers_that_read_no_rasters(tmp_path: Path, driver: Any) -> None:
+    with pytest.raises(UsageError, match=r"driver=.*stacaster\.driver"):
+        stacaster.load([made_scene(tmp_path, "a", {"B01": full(5)})], driver=driver)

@@ -195,7 +195,8 @@ def test_sizes_that_cannot_be_meant(tmp_path: Path) -> None:
         load([item], crs="EPSG:32754", resolution=0.01)
     with pytest.raises(UsageError, match="one pixel of the whole cube"):
         load([item], crs="EPSG:32754", resolution=30000)
-    assert load([item], crs="EPSG:32754", resolution=30000, allow_large=True).b.size == 1
+    for crs, size in (("EPSG:32754", 30000), ("EPSG:4326", 30)):
+        assert load([item], crs=crs, resolution=size, allow_large=True).b.size == 1
 
 
 @pytest.mark.parametrize(

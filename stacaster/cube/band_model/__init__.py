@@ -1,6 +1,7 @@
 """What a band of an item is: one answer for loads, plans, composites, series, tiles, points, exports and masks."""
 
 from stacaster.cube.band_model.fields import BAND_NUMBER, BandFields, Kind, bands_of, is_data, is_raster, kind_of
+from stacaster.cube.band_model.item_assets import with_item_assets
 from stacaster.cube.band_model.names import BandTable, assets_of, band_names, collection_config
 from stacaster.cube.band_model.place import geobox_of
 from stacaster.cube.band_model.prepare import Prepared, href_of, prepare, prepare_items, table_of
@@ -28,4 +29,5 @@ __all__ = [
     "prepare",
     "prepare_items",
     "table_of",
+    "with_item_assets",
 ]

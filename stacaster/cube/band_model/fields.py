@@ -108,7 +108,12 @@ def bands_of(key: str, asset: Mapping[str, Any], properties: Mapping[str, Any] |
 
 def says_bands(asset: Mapping[str, Any]) -> bool:
     """Tell whether an asset lists its bands."""
-    return any(_entries(asset.get(name)) for name in _LISTS)
+    return count_of_bands(asset) > 0
+
+
+def count_of_bands(asset: Mapping[str, Any]) -> int:
+    """Return how many bands an asset lists."""
+    return max(len(_entries(asset.get(name))) for name in _LISTS)
 
 
 def _entries(value: Any) -> list[Mapping[str, Any]]:

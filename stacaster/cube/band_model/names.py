@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stacaster.cube.band_model.fields import BandFields, bands_of, is_data, is_raster
+from stacaster.cube.band_model.fields import BandFields, bands_of, count_of_bands, is_data, is_raster
+from stacaster.cube.band_model.item_assets import described_assets
 from stacaster.errors import UsageError, nearest
 
 _LISTED = 12
@@ -49,7 +50,10 @@ class BandTable:
     def aliases(self) -> dict[str, str]:
         """Band keys by the names that mean one band alone, besides its key."""
         found = {
-            name: keys[0] for table in (self._common, self._names) for name, keys in table.items() if len(keys) == 1
+            name: keys[0]
+            for table in (self._common, self._names)
+            for name, known in table.items()
+            if len(keys := self._preferred(known)) == 1
         }
         return {name: key for name, key in found.items() if name not in self.bands and name not in self._of_asset}
 
@@ -76,9 +80,9 @@ class BandTable:
                                      f"{', '.join(self.data[:_LISTED]) or 'in none of the items'}")  # fmt: skip
                 return keys
         for table in (self._names, self._common):
-            keys = table.get(name, [])
+            keys = self._preferred(table.get(name, []))
             if len(keys) == 1:
-                return list(keys)
+                return keys
             if keys:
                 raise UsageError(f"band {name!r} can be {', '.join(keys)}; name one of them")
         known = [*self.data, *sorted(self.aliases)]
@@ -86,6 +90,11 @@ class BandTable:
             raise UsageError(f"band {name!r} is in none of the selected items, whose assets are "
                              f"{', '.join(sorted(self.assets)[:_LISTED]) or 'none'}")  # fmt: skip
         raise UsageError(f"band {name!r} is in none of the selected items; {nearest(name, known)}")
+
+    def _preferred(self, keys: Sequence[str]) -> list[str]:
+        """Return the keys of a name: an asset of one band comes before a band of several, as for ``odc.stac.load``."""
+        alone = [key for key in keys if key in self._of_asset]
+        return alone if len(alone) == 1 else list(keys)
 
     def resolve(self, names: Sequence[str] | str | None) -> dict[str, str]:
         """Return the key of every wanted name.
@@ -131,13 +140,17 @@ def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]
 def assets_of(items: Iterable[Any]) -> dict[str, dict[str, Any]]:
     """Return all assets of items by key, as plain data; of several with one key the one that lists most bands."""
     found: dict[str, dict[str, Any]] = {}
+    lengths: dict[str, int] = {}
     for item in items:
-        properties = item.properties
-        for key, asset in item.assets.items():
-            if key not in found:
-                entry = asset.to_dict()
-                shared = {name: properties[name] for name in ("proj:code", "proj:epsg") if name in properties}
-                found[key] = {**shared, **entry}
+        own = {key: count_of_bands(asset.extra_fields) for key, asset in item.assets.items()}
+        new = [key for key, count in own.items() if count > lengths.get(key, -1)]
+        if not new:
+            continue
+        described = described_assets(item)
+        shared = {name: item.properties[name] for name in ("proj:code", "proj:epsg") if name in item.properties}
+        for key in new:
+            found[key] = {**shared, **described[key]}
+            lengths[key] = own[key]
     return found
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.cube.band_model.fields import BandFields, bands_of
 from stacaster.cube.band_model.file_facts import facts_of_all, file_facts
+from stacaster.cube.band_model.item_assets import described_assets
 from stacaster.cube.band_model.names import BandTable, assets_of
 from stacaster.cube.band_model.place import geobox_of
 from stacaster.cube.band_model.settle import settled
@@ -123,16 +124,15 @@ def prepare(
 
 def _own_bands(item: pystac.Item, bands: Mapping[str, BandFields]) -> dict[str, BandFields]:
     """Return the wanted bands as one item describes them."""
-    defaults = _item_assets(item)
+    described = described_assets(item)
     listed: dict[str, dict[str, BandFields]] = {}
     found = {}
     for key, band in bands.items():
-        asset = item.assets.get(band.asset)
-        if asset is None:
+        if band.asset not in described:
             continue
         if band.asset not in listed:
-            own = {**defaults.get(band.asset, {}), **asset.to_dict()}
-            listed[band.asset] = {entry.key: entry for entry in bands_of(band.asset, own, item.properties)}
+            own = bands_of(band.asset, described[band.asset], item.properties)
+            listed[band.asset] = {entry.key: entry for entry in own}
         same = listed[band.asset]
         if key in same:
             found[key] = same[key]
@@ -146,15 +146,6 @@ def _own_bands(item: pystac.Item, bands: Mapping[str, BandFields]) -> dict[str, 
             found[key] = BandFields(key=key, asset=band.asset, number=band.number, name=band.name,
                                     common_name=band.common_name, fields=first.fields)  # fmt: skip
     return found
-
-
-def _item_assets(item: pystac.Item) -> Mapping[str, Any]:
-    """Return ``item_assets`` of the collection, where it is at hand."""
-    link = next((link for link in item.links if link.rel == "collection"), None)
-    target = None if link is None or not link.is_resolved() else link.target
-    fields = getattr(target, "extra_fields", None) or {}
-    found = fields.get("item_assets")
-    return found if isinstance(found, Mapping) else {}
 
 
 def _is_silent(fields: Mapping[str, Any]) -> bool:

@@ -40,6 +40,7 @@ def settled(
     own = facts if facts is not None and position < len(facts.dtypes) else None
     _settle_type(fields, None if own is None else own.dtypes[position], type_of(config.get("data_type")), said)
     _settle_nodata(fields, None if own is None else own.nodata[position], number_of(config.get("nodata")), said)
+    _drop_impossible(fields, said)
     if own is not None and own.scales is not None and own.offsets is not None:
         _settle_scale(fields, own.scales[position], own.offsets[position], said)
     elif "raster:scale" in fields or "raster:offset" in fields:
@@ -117,9 +118,18 @@ def _same(one: float, other: float) -> bool:
     return one == other or (math.isnan(one) and math.isnan(other))
 
 
+def _drop_impossible(fields: dict[str, Any], said: list[str]) -> None:
+    """Leave out a scale of 0, and a scale or offset that is no number: every pixel would be the same, or none."""
+    for name in ("raster:scale", "raster:offset"):
+        value = fields.get(name)
+        if value is not None and (not math.isfinite(value) or (name == "raster:scale" and value == 0)):
+            said.append(f"{name} is {value:g}, with which no pixel has a value, so it is left out")
+            del fields[name]
+
+
 def _settle_scale(fields: dict[str, Any], scale: float, offset: float, said: list[str]) -> None:
     is_stated = "raster:scale" in fields or "raster:offset" in fields
-    is_real = math.isfinite(scale) and scale != 0 and (scale, offset) != (1.0, 0.0)
+    is_real = math.isfinite(scale) and math.isfinite(offset) and scale != 0 and (scale, offset) != (1.0, 0.0)
     if is_stated:
         own = float(fields.get("raster:scale", 1.0)), float(fields.get("raster:offset", 0.0))
         fields["raster:scale"], fields["raster:offset"] = own

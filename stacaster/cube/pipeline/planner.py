@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.analysis import masks
-from stacaster.cube.band_model import BAND_NUMBER, HAS_MASK, NO_CRS
+from stacaster.cube.band_model import BAND_NUMBER, HAS_MASK, NO_CRS, fits
 from stacaster.cube.grouping import GroupBy, group_items, moment_of
 from stacaster.cube.lattice import asset_geobox, turns_of
 from stacaster.cube.masking import Masking, class_test
@@ -105,8 +105,8 @@ def _band_plan(wanted: Wanted, key: str) -> BandPlan:
     is_stored = wanted.units == "dn" or kind != "continuous" or dtype.startswith("complex")
     if is_stored:
         dtype = own or dtype
-        given = types.option_of(wanted.nodata, key, names)
-        nodata = nodata if given is None else float(given)
+        given = _given_nodata(wanted, key)
+        nodata = nodata if given is None else given
         if given is not None or own is not None:
             types.require_fill(nodata, dtype, key)
         if wanted.masking.names and nodata is None and np.dtype(dtype).kind not in "fc":
@@ -132,6 +132,13 @@ def _band_plan(wanted: Wanted, key: str) -> BandPlan:
         key=key, dtype=dtype, nodata=nodata, kind=kind, resampling=how, cfg=cfg, use_overviews=cfg.use_overviews,
         min_valid=wanted.min_valid, fuser=_fuser_name(fuser),
     )  # fmt: skip
+
+
+def _given_nodata(wanted: Wanted, key: str) -> float | None:
+    """Return the fill value that the user gives for a band."""
+    names = [name for name, of in wanted.names.items() if of == key]
+    given = types.option_of(wanted.nodata, key, names)
+    return None if given is None else float(given)
 
 
 def _fuser_name(fuser: Any) -> str | None:
@@ -175,8 +182,10 @@ class _SceneMaker:
         asset = item.assets[key]
         fields, geobox = asset.extra_fields, asset_geobox(item, key)
         nodata = fields.get("nodata")
-        if nodata is None and self._wanted.nodata is not None and key == self._band.key:
-            nodata = self._band.nodata
+        if nodata is None and key == self._band.key:
+            nodata = _given_nodata(self._wanted, key)
+            if nodata is not None and not fits(nodata, str(fields.get("data_type") or "float32")):
+                nodata = None
         no_crs = bool(fields.get(NO_CRS))
         if no_crs and geobox is None:
             raise LoadError(
