@@ -35,7 +35,7 @@ def lost_files(folder: Path, item: Mapping[str, Any], *, deep: bool) -> str | No
 
 
 def _wrong_pixels(path: Path, expected: str) -> str | None:
-    from rio_cogeo import cog_validate
+    from rio_cogeo.cogeo import cog_validate
 
     from stacaster.geotiff.cog import pixel_hash
 

@@ -65,6 +65,8 @@ def cut_to(cube: xr.Dataset, area: Mapping[str, Any]) -> xr.Dataset:
     from odc.geo.geom import Geometry
 
     box: GeoBox = cube.odc.geobox
+    if box.crs is None:
+        raise LoadError("the cube says no CRS, so that no area can be laid on it")
     shape = Geometry(dict(area), "EPSG:4326").to_crs(box.crs, resolution="auto")
     if not shape.intersects(box.extent):
         raise LoadError("the area lies outside of the selected scenes' grid")

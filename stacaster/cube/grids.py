@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pystac
     import xarray as xr
     from odc.geo.geobox import GeoBox
+
+    from stacaster.cube.items_input import ItemsInput
 
 _SIZE_TOLERANCE = 1e-9
 _SHIFT_TOLERANCE = 1e-4
@@ -56,7 +58,7 @@ class GridCheck:
         return vars(self) | {"is_one_grid": self.is_one_grid}
 
 
-def check_grid(items: Iterable[pystac.Item], *, bands: str | Sequence[str] | None = None) -> list[GridCheck]:
+def check_grid(items: ItemsInput, *, bands: str | Sequence[str] | None = None) -> list[GridCheck]:
     """Compare the grids of scenes, band by band.
 
     Args:
@@ -109,7 +111,7 @@ def _apart(box: GeoBox, reference: GeoBox) -> tuple[float, float]:
     return shift, drift if drift > _SIZE_TOLERANCE else 0.0
 
 
-def load_tree(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> xr.DataTree:
+def load_tree(items: ItemsInput, **options: Unpack[LoadOptions]) -> xr.DataTree:
     """Load each part of the instrument, such as VNIR, SWIR and TIR, on its own native grid.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -15,12 +14,13 @@ from stacaster.model.options import SampleOptions
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import pystac
     import xarray as xr
+
+    from stacaster.cube.items_input import ItemsInput
 
 
 def compare_heights(
-    items: Iterable[pystac.Item] | xr.Dataset,
+    items: ItemsInput | xr.Dataset,
     points: Any,
     *,
     band: str = "DEM",

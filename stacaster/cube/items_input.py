@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from stacaster.errors import UsageError
 
 if TYPE_CHECKING:
     import pystac
 
+    ItemsInput: TypeAlias = (
+        pystac.Item | pystac.Catalog | Iterable[pystac.Item | Mapping[str, Any]] | Mapping[str, Any]
+        | "SearchResult | Searchable"
+    )  # fmt: skip
+    """What ``read_items`` understands."""
+
+
+class SearchResult(Protocol):
+    """The result of a search, of stacaster or of pystac-client."""
+
+    def items(self) -> Iterable[pystac.Item]:
+        """Return the items."""
+
+
+class Searchable(Protocol):
+    """A catalog that is searched."""
+
+    def search(self) -> SearchResult:
+        """Search for every item."""
+
+
 _NEEDED = "items of STAC are needed: a list, the result of a search, or a catalog"
 
 
-def read_items(value: Any) -> list[pystac.Item]:
+def read_items(value: ItemsInput | None) -> list[pystac.Item]:
     """Return the items that a user passes.
 
     Args:

@@ -15,6 +15,7 @@ from pyproj import CRS, Transformer
 
 from stacaster.cube.band_model import BAND_NUMBER, bands_of, geobox_of
 from stacaster.errors import LoadError
+from stacaster.geotiff.driver.views import placed
 
 if TYPE_CHECKING:
     import pystac
@@ -25,6 +26,11 @@ _SAMPLES = 65
 _REACH = 17
 _HALF_TURN = 180.0
 _TURNS = (0.0, 360.0, -360.0)
+
+
+def extent_in(box: GeoBox, crs: Any) -> Any:
+    """Return the outline of a grid in another CRS; as it is where one of the two is not known."""
+    return box.extent if crs is None or box.crs in (None, crs) else box.extent.to_crs(crs, resolution="auto")
 
 
 def asset_geobox(item: pystac.Item, band: str) -> GeoBox | None:
@@ -151,7 +157,7 @@ def _reach(source: _Key, box: _Key) -> bool:
     if own.crs is None or other.crs is None:
         return True
     cols, rows = np.meshgrid(np.linspace(0, 1, _REACH), np.linspace(0, 1, _REACH))
-    x, y = other.transform * (cols.ravel() * other.shape.x, rows.ravel() * other.shape.y)
+    x, y = placed(other.transform, cols.ravel() * other.shape.x, rows.ravel() * other.shape.y)
     is_same = own.crs == other.crs
     if not is_same:
         x, y = other.crs.transformer_to_crs(own.crs)(x, y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from stacaster.cube.area import cut_to
@@ -14,32 +14,30 @@ from stacaster.model.names import check_known, with_one_name
 from stacaster.model.options import LoadOptions
 
 if TYPE_CHECKING:
-    import pystac
     import xarray as xr
 
+    from stacaster.cube.items_input import ItemsInput
     from stacaster.cube.report import LoadReport
 
 
 @overload
 def load(
-    items: Iterable[pystac.Item], *, report: Literal[True], **options: Unpack[LoadOptions]
+    items: ItemsInput, *, report: Literal[True], **options: Unpack[LoadOptions]
 ) -> tuple[xr.Dataset, LoadReport]: ...
 
 
 @overload
-def load(
-    items: Iterable[pystac.Item], *, report: Literal[False] = False, **options: Unpack[LoadOptions]
-) -> xr.Dataset: ...
+def load(items: ItemsInput, *, report: Literal[False] = False, **options: Unpack[LoadOptions]) -> xr.Dataset: ...
 
 
 @overload
 def load(
-    items: Iterable[pystac.Item], *, report: bool, **options: Unpack[LoadOptions]
+    items: ItemsInput, *, report: bool, **options: Unpack[LoadOptions]
 ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]: ...
 
 
 def load(
-    items: Iterable[pystac.Item], *, report: bool = False, **options: Unpack[LoadOptions]
+    items: ItemsInput, *, report: bool = False, **options: Unpack[LoadOptions]
 ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:
     """Load items as a cube with dimensions (time, y, x).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from stacaster.cube.items_input import read_items
-from stacaster.cube.lattice import asset_geobox
+from stacaster.cube.lattice import asset_geobox, extent_in
 from stacaster.cube.loading import carry_out, checked_options
 from stacaster.cube.request import Request, read_request
 from stacaster.cube.selection import CHUNKS, group_items
@@ -21,6 +21,8 @@ from stacaster.model.stac_terms import numpy_type
 if TYPE_CHECKING:
     import pystac
     from odc.geo.geobox import GeoBox
+
+    from stacaster.cube.items_input import ItemsInput
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class LoadPlan:
         return f"<table>{rows}</table>"
 
 
-def plan(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> LoadPlan:
+def plan(items: ItemsInput, **options: Unpack[LoadOptions]) -> LoadPlan:
     """Say what ``load`` would do with the same arguments; no pixel is read.
 
     Args:
@@ -94,7 +96,7 @@ def plan(items: Iterable[pystac.Item], **options: Unpack[LoadOptions]) -> LoadPl
         bands=tuple(str(name) for name in cube.data_vars),
         shape=(first.shape[0], first.shape[1], first.shape[2]),
         # Of a grid that was chosen for the scenes, the text of the CRS is its WKT.
-        crs=f"EPSG:{code}" if (code := box.crs.to_epsg()) else str(box.crs),
+        crs=f"EPSG:{code}" if box.crs is not None and (code := box.crs.to_epsg()) else str(box.crs),
         resolution=(abs(box.resolution.y), abs(box.resolution.x)),
         files=sum(size > 0 for size in reads),
         bytes_to_read=sum(reads),
@@ -122,12 +124,12 @@ def _read_of(item: pystac.Item, key: str, box: GeoBox) -> int:
     fields = item.assets[key].extra_fields
     if source is None:
         return int(fields.get("file:size") or 0)
-    there = box.extent.to_crs(source.crs, resolution="auto") if box.crs != source.crs else box.extent
-    if not there.intersects(source.extent):
+    outline = extent_in(box, source.crs)
+    if not outline.intersects(source.extent):
         return 0
-    share = (there & source.extent).area / source.extent.area
+    share = (outline & source.extent).area / source.extent.area
     # Overviews halve the pixel size step by step.
-    scale = math.sqrt(there.area / (box.shape.x * box.shape.y)) / abs(source.resolution.x)
+    scale = math.sqrt(outline.area / (box.shape.x * box.shape.y)) / abs(source.resolution.x)
     level = 2 ** max(0, math.floor(math.log2(max(scale, 1.0)) + 1e-9))
     size = (
         fields.get("file:size")

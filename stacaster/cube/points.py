@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Unpack
 
 import numpy as np
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import NDArray
 
+    from stacaster.cube.items_input import ItemsInput
+
 Method = Literal["nearest", "bilinear"]
 Progress = Callable[[int, int, str], None]
 """Called after each scene with the number done, their number, and its id."""
@@ -44,7 +46,7 @@ _NO_WEIGHT = 1e-6
 
 
 def sample(  # noqa: PLR0913 - as many as a user can choose
-    items: Iterable[pystac.Item] | xr.Dataset | xr.DataArray,
+    items: ItemsInput | xr.Dataset | xr.DataArray,
     points: Any,
     *,
     bands: Names | None = None,

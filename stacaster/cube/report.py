@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from stacaster.cube.lattice import asset_geobox
+from stacaster.cube.lattice import asset_geobox, extent_in
 from stacaster.errors import UsageError
 from stacaster.network.http import without_queries
 
@@ -108,7 +108,7 @@ class LoadReport:
         source = asset_geobox(item, key)
         if not self._is_lazy or self._grid is None or source is None:
             return not self._is_lazy
-        own = source.extent.to_crs(self._grid.crs, resolution="auto") if source.crs != self._grid.crs else source.extent
+        own = extent_in(source, self._grid.crs)
         return not own.intersects(self._grid.extent)
 
     @property

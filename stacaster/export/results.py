@@ -188,7 +188,7 @@ class _Result:
         times: dict[str, Any] = {"datetime": format_datetime(self.moment)}
         if self._ends[0] != self._ends[1] or self._ends[0] != self.moment:
             times |= {"start_datetime": format_datetime(self._ends[0]), "end_datetime": format_datetime(self._ends[1])}
-        names = sorted({item.collection_id for item in self.scenes})
+        names = sorted({item.collection_id for item in self.scenes if item.collection_id is not None})
         code = {} if self._grid_code is None else {"grid:code": self._grid_code}
         extensions = ["file", "processing", "projection", "raster", *(["grid"] if code else [])]
         return {

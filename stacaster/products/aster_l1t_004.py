@@ -52,6 +52,8 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
     notes: list[str] = [] if umm else [f"no sidecar {granule}.cmr.json: gains, sun and pointing angles are unknown"]
     for band in chosen:
         geobox = content.layers[present[band.name]].geobox
+        if geobox is None:
+            raise ReadError(f"{present[band.name]} has no georeferencing", granule=content.name)
         made, band_notes = aster.scene_band(band, present[band.name], southern_utm(geobox), metadata)
         bands.append(made)
         notes += band_notes if umm else ()

@@ -49,9 +49,9 @@ def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
             raise ReadError(f"{layer.path} is {layer.data_type}, but uint16 is needed", granule=content.name)
         note = layer.attributes["annotation"]
         table = replace(band, resolution=float(note.spacing[0]))
-        bands.append(
-            SceneBand(band=table, layer=layer.path, geobox=GeoBox(layer.shape, Affine.identity(), None), gcps=note.grid)
-        )
+        rows, columns = layer.shape
+        geobox = GeoBox((rows, columns), Affine.identity(), None)
+        bands.append(SceneBand(band=table, layer=layer.path, geobox=geobox, gcps=note.grid))
     found = sentinel1.properties(manifest, list(notes.values()), radar.record_attributes(content.sidecars))
     made = sentinel1.scene(
         content, manifest, found, files={"product": content.files[0]},

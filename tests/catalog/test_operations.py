@@ -57,7 +57,7 @@ def foreign(tmp_path: Path) -> Path:
     files = tmp_path / "files"
     files.mkdir()
     root = pystac.Catalog("other", "By another program")
-    extent = pystac.Extent(pystac.SpatialExtent([[0, 0, 1, 1]]), pystac.TemporalExtent([[None, None]]))
+    extent = pystac.Extent(pystac.SpatialExtent([0, 0, 1, 1]), pystac.TemporalExtent([None, None]))
     collection = pystac.Collection("A b/c", "Some scenes", extent, title="Scenes of another", license="CC-BY-4.0")
     collection.add_link(pystac.Link("about", "https://example.com/about"))
     root.add_child(collection)

@@ -145,7 +145,7 @@ ITEM_ASSETS = {
 def test_what_only_the_collection_says_of_an_asset(tmp_path: Path) -> None:
     path = write_tif(tmp_path / "b.tif", np.array([[1, 2, 0]], "uint16"))
     item = plain_item("a", {"b": path}, version="1.0.0", states=False, roles=[])
-    extent = pystac.Extent(pystac.SpatialExtent([[-180, -90, 180, 90]]), pystac.TemporalExtent([[None, None]]))
+    extent = pystac.Extent(pystac.SpatialExtent([-180, -90, 180, 90]), pystac.TemporalExtent([None, None]))
     collection = pystac.Collection("c", "text", extent, extra_fields={"item_assets": ITEM_ASSETS})
     expected = [0.5, 1, np.nan]
     bare = load([item], native=True, units="physical").b.values.ravel()

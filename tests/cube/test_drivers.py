@@ -94,7 +94,8 @@ def test_plain_odc_stac(scenes: list[Any], driver: str) -> None:
     config = {
         "made": stacaster.cube.collection_config({key: asset.to_dict() for key, asset in items[0].assets.items()})
     }
-    for chunks in (None, {"x": 100, "y": 100}):
+    both: tuple[Any, ...] = (None, {"x": 100, "y": 100})
+    for chunks in both:
         cube = odc.stac.load(
             items, bands=["B13"], geobox=BOX, groupby="time", stac_cfg=config, driver=driver, chunks=chunks
         )

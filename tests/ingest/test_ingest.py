@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import rasterio
 from pyhdf.SD import SD
-from rio_cogeo import cog_validate
+from rio_cogeo.cogeo import cog_validate
 
 import stacaster
 from stacaster.errors import CatalogError, NothingFoundError, UsageError

@@ -71,10 +71,12 @@ def time_series(
     plain = whole.drop_vars(code_bands(whole))
     ready = xr.Dataset(shares) if not plain.data_vars else clean_bands(plain).assign(shares)
     ready = ready.transpose("time", ...)
-    geobox = getattr(as_cube(cube).odc, "geobox", None)
-    if areas is not None and geobox is None:
-        raise LoadError("the cube says no CRS, so that no polygon can be laid on it")
-    zones = None if areas is None else read_zones(areas, geobox, name_column=name_column)
+    zones = None
+    if areas is not None:
+        geobox = getattr(as_cube(cube).odc, "geobox", None)
+        if geobox is None:
+            raise LoadError("the cube says no CRS, so that no polygon can be laid on it")
+        zones = read_zones(areas, geobox, name_column=name_column)
     sums = _Sums(ready, zones)
     slabs = list(_slabs(ready))
     for done, (dates, rows) in enumerate(slabs, start=1):
@@ -124,11 +126,11 @@ class _Sums:
         self._shift = np.full(bands, np.nan)
 
     def add(self, cube: xr.Dataset, dates: slice, rows: slice) -> None:
-        import dask
+        from dask.base import compute
 
         dimensions = next(iter(cube.data_vars.values())).dims
         part = cube.isel({"time": dates, dimensions[-2]: rows})
-        (part,) = dask.compute(part)
+        (part,) = compute(part)
         picks = [slice(None)] if self._zones is None else list(self._pieces(rows))
         for number, band in enumerate(part.data_vars.values()):
             for date, plane in enumerate(band.values, start=dates.start):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import numpy as np
 import pyarrow as pa
+from duckdb.func import ARROW
 
 from stacaster.catalog.item_table.points import IN_BOX, PointView, in_text, lay_points, with_bounds
 from stacaster.catalog.item_table.time_limit import time_limit
@@ -194,7 +195,7 @@ def _lay_beside(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Tabl
     connection.unregister("fresh")
     if "geometry" in table.column_names:
         with suppress(duckdb.CatalogException, duckdb.NotImplementedException):
-            connection.create_function("exact_intersects", _intersect, ["BLOB", "BLOB"], "BOOLEAN", type="arrow")
+            connection.create_function("exact_intersects", _intersect, ["BLOB", "BLOB"], "BOOLEAN", type=ARROW)
         # Boxes first: the exact test is asked for few pairs.
         text = "st_intersects_extent(a, b) and exact_intersects(st_aswkb(a), st_aswkb(b))"
         connection.execute(f"create or replace temp macro st_intersects(a, b) as ({text})")

@@ -161,7 +161,7 @@ def read_later(plan: CubePlan, chunks: tuple[int, int, int]) -> dict[str, Any]:
         high = HighLevelGraph.from_collections(label, graph, dependencies=[])
         for name in names:
             own = f"{label}-{name}"
-            picked = {(own, t, y, x): (_pick, (label, t, y, x), name) for t in range(len(times))
+            picked: dict[Any, Any] = {(own, t, y, x): (_pick, (label, t, y, x), name) for t in range(len(times))
                       for y in range(len(down)) for x in range(len(across))}  # fmt: skip
             layered = HighLevelGraph({**high.layers, own: picked}, {**high.dependencies, own: {label}})
             sizes = tuple(tuple(span.stop - span.start for span in spans) for spans in (times, down, across))

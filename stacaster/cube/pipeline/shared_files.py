@@ -13,6 +13,7 @@ from odc.geo.geobox import GeoBox
 from stacaster.cube.pipeline.plan import SceneBand
 from stacaster.cube.pipeline.source_pixels import SourceFile
 from stacaster.geotiff.driver.coordinates import TIE, transformed
+from stacaster.geotiff.driver.views import placed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ def on_grid(file: SourceFile, band: SceneBand, box: GeoBox) -> tuple[NDArray[Any
         row = np.floor(rows * there.e + there.f + TIE).astype("int64")[:, None]
         col = np.floor(cols * there.a + there.c + TIE).astype("int64")[None, :]
     else:
-        x, y = box.transform * np.meshgrid(cols, rows)
+        x, y = placed(box.transform, *np.meshgrid(cols, rows))
         if CRS(file.crs) != box.crs:
             assert box.crs is not None
             flat = transformed(box.crs, CRS(file.crs), x.ravel(), y.ravel())

@@ -207,7 +207,7 @@ def _packed(handle: int, level: Level, number: int) -> list[memoryview]:
 
 def _seen_by_others(path: Path, expected: Sequence[ExpectedLevel]) -> list[str]:
     """Return what GDAL, reading the smallest level, and rio-cogeo find wrong."""
-    from rio_cogeo import cog_validate
+    from rio_cogeo.cogeo import cog_validate
 
     smallest = {} if len(expected) == 1 else {"overview_level": len(expected) - 2}
     with rasterio.open(path, driver="GTiff", **smallest) as dataset:

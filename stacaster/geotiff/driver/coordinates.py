@@ -80,7 +80,7 @@ class Places:
     def __init__(self, cube: GeoBox, crs: CRS, tolerance: float) -> None:
         self._transform, self._shape = cube.transform, cube.shape.yx
         self._tolerance = tolerance
-        self._crs = None if cube.crs == crs else (cube.crs, crs)
+        self._crs = None if cube.crs is None or cube.crs == crs else (cube.crs, crs)
         self._cells: dict[tuple[int, int], Cell] = {}
         self._lock = threading.Lock()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -17,11 +17,11 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 def compiled(function: Loop) -> Loop:
     """Compile a loop when it is first called, and keep it on disk where there is a place to write."""
     try:
-        kept: Loop = njit(nogil=True, cache=True)(function)
+        kept = njit(nogil=True, cache=True)(function)
     except RuntimeError:
         # Neither the package nor the home of the user can be written to.
         kept = njit(nogil=True)(function)
-    return kept
+    return cast(Loop, kept)
 
 
 @compiled

@@ -7,13 +7,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from stacaster.config import requests_at_once
 from stacaster.geotiff.driver.codecs import DamagedTileError
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.network.hosts import is_bucket_name
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore.store import ClientConfig, RetryConfig
 
 HEAD = 1 << 15
 """Bytes that are read first: the header of most files."""
@@ -29,7 +33,7 @@ _HARMLESS = {
 }  # fmt: skip
 _SAYING_WHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
                  "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
-_RETRIES: dict[str, Any] = {"max_retries": 4, "retry_timeout": dt.timedelta(seconds=60)}
+_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": dt.timedelta(seconds=60)}
 
 
 def is_remote(address: str) -> bool:
@@ -89,7 +93,7 @@ class RemoteFile:
         import obstore
         from obstore.exceptions import BaseError
 
-        options: dict[str, Any] = {"range": (start, end)}
+        options: GetOptions = {"range": (start, end)}
         try:
             found = obstore.get(self._store, self._path, options=options)
             meta = found.meta
@@ -149,7 +153,7 @@ def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None
     del said  # another environment is another store
     from obstore.store import HTTPStore, S3Store
 
-    client: dict[str, Any] = {"allow_http": True, "connect_timeout": "20s", "timeout": "120s"}
+    client: ClientConfig = {"allow_http": True, "connect_timeout": "20s", "timeout": "120s"}
     if scheme != "s3":
         return HTTPStore.from_url(f"{scheme}://{place}/", client_options=client, retry_config=_RETRIES)
     if is_unsigned:

@@ -59,13 +59,30 @@ class Context:
     """What is known of files that GDAL reads."""
 
 
-class Driver(RioDriver):  # type: ignore[misc]
+class Driver:
     """Reader driver for ``odc.stac.load(items, driver="stacaster.driver")``.
 
     GeoTIFFs are read here: tiles and strips, one band or several, with masks, in either byte order. Of other files
     rasterio reads the stored pixels. What fails, and resamplings that are not known here, go to odc-loader's own
     driver.
     """
+
+    md_parser = dask_reader = aux_reader = None
+
+    def __init__(self) -> None:
+        self._rio = RioDriver()
+
+    def new_load(self, geobox: GeoBox, *, chunks: dict[str, int] | None = None) -> Any:
+        """Return what the blocks of one load share."""
+        return self._rio.new_load(geobox, chunks=chunks)
+
+    def finalise_load(self, load_state: Any) -> Any:
+        """End a load."""
+        return self._rio.finalise_load(load_state)
+
+    def capture_env(self) -> dict[str, Any]:
+        """Return the settings of GDAL as they are now."""
+        return self._rio.capture_env()
 
     @contextmanager
     def restore_env(self, env: dict[str, Any], load_state: Any) -> Iterator[Context]:

@@ -169,7 +169,7 @@ def _covered(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[_Part, 
     x, y = placed(image.transform, cols, rows)
     if crs.geographic:
         x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
-    if crs != cube.crs:
+    if cube.crs is not None and crs != cube.crs:
         x, y = transformed(crs, cube.crs, x, y)
     back = ~cube.transform
     cols, rows = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f

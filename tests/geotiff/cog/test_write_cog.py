@@ -22,7 +22,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from odc.loader import RasterLoadParams, RasterSource
 from rasterio.enums import Resampling
-from rio_cogeo import cog_info, cog_validate
+from rio_cogeo.cogeo import cog_info, cog_validate
 
 from stacaster.errors import SpaceError, UsageError, WriteError
 from stacaster.geotiff import cog

@@ -13,10 +13,11 @@ from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 from odc.geo.overlap import compute_reproject_roi
 from odc.loader import RasterLoadParams, RasterSource
-from odc.loader._rio import pick_overview
+from odc.loader._reader import pick_overview
 from rasterio.enums import Resampling
 
 from stacaster.geotiff.driver.reader import Context, Reader
+from tests.certain import certain
 
 PLACES = {
     "EPSG:32754": (300_000.0, 6_500_000.0, 30.0), "EPSG:32755": (310_000.0, 6_400_000.0, 15.0),
@@ -103,7 +104,7 @@ def exact_places(cube: GeoBox, crs: Any, transform: Affine) -> tuple[np.ndarray,
     rows, cols = cube.shape.yx
     x, y = cube.transform * tuple(np.meshgrid(np.arange(cols) + 0.5, np.arange(rows) + 0.5))
     if cube.crs != CRS(crs):
-        x, y = cube.crs.transformer_to_crs(CRS(crs))(x, y)
+        x, y = certain(cube.crs).transformer_to_crs(CRS(crs))(x, y)
     back = ~transform
     return back.a * np.asarray(x) + back.c, back.e * np.asarray(y) + back.f
 

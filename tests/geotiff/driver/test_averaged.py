@@ -17,6 +17,7 @@ from odc.geo.geobox import GeoBox
 
 from stacaster.geotiff.driver import render, windows
 from stacaster.geotiff.driver.coordinates import BOUND
+from tests.certain import certain
 from tests.geotiff.driver.exact import averaged, by_gdal, exact_corners, is_lost, stored
 from tests.geotiff.driver.made_rasters import Wanted, config, level_of_odc, made_raster, read_cube, read_level
 
@@ -30,7 +31,7 @@ def grid(wanted: Wanted, crs: str, scale: float, shift: tuple[float, float], sha
     """Return a grid whose corner lies on a pixel of a file and whose pixels are so many times as large."""
     at, beside = wanted.geobox.transform * shift, wanted.geobox.transform * (shift[0] + 1, shift[1])
     if CRS(crs) != wanted.geobox.crs:
-        to = wanted.geobox.crs.transformer_to_crs(CRS(crs))
+        to = certain(wanted.geobox.crs).transformer_to_crs(CRS(crs))
         at, beside = to(*at), to(*beside)
     size = float(np.hypot(beside[0] - at[0], beside[1] - at[1])) * scale
     return GeoBox(shape, Affine(size, 0, at[0], 0, -size, at[1]), crs)

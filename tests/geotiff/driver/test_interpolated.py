@@ -18,6 +18,7 @@ from rasterio.warp import reproject
 
 from stacaster.geotiff.driver.coordinates import BOUND
 from stacaster.geotiff.driver.kernels import interpolate
+from tests.certain import certain
 from tests.geotiff.driver.exact import by_gdal, stored
 from tests.geotiff.driver.made_rasters import Wanted, config, exact_places, made_raster, read_cube, read_level
 
@@ -30,7 +31,7 @@ def grid(wanted: Wanted, crs: str, scale: float, shift: tuple[float, float], sha
     at = source.transform * shift
     size = abs(source.transform.a) * scale
     if CRS(crs) != source.crs:
-        at = source.crs.transformer_to_crs(CRS(crs))(*at)
+        at = certain(source.crs).transformer_to_crs(CRS(crs))(*at)
     return GeoBox(shape, Affine(size, 0, at[0], 0, -size, at[1]), crs)
 
 

@@ -14,6 +14,7 @@ from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
 from stacaster.geotiff.driver.coordinates import BOUND
+from tests.certain import certain
 from tests.geotiff.driver.made_rasters import (
     PLACES,
     Wanted,
@@ -56,7 +57,7 @@ def cubes(draw: Any, source: GeoBox) -> GeoBox:
     at = source.transform * (draw(st.floats(-0.2, 1.2)) * source.shape.x, draw(st.floats(-0.2, 1.2)) * source.shape.y)
     beside = (at[0] + source.transform.a, at[1])
     if crs != source.crs:
-        to = source.crs.transformer_to_crs(crs)
+        to = certain(source.crs).transformer_to_crs(crs)
         at, beside = to(*at), to(*beside)
     size = max(np.hypot(beside[0] - at[0], beside[1] - at[1]), 1e-9)
     size *= draw(st.sampled_from([1.0, 1.0, 2.0, 4.0, 0.37, 1.73, 2.9, 6.1]))

@@ -15,7 +15,8 @@ from odc.geo import CRS
 from odc.geo.geobox import GeoBox
 
 from stacaster.geotiff.driver.files import opened
-from stacaster.geotiff.driver.views import view_of
+from stacaster.geotiff.driver.views import placed, view_of
+from tests.certain import certain
 from tests.geotiff.driver.exact import by_gdal, is_lost, stored, stretched
 from tests.geotiff.driver.made_rasters import Wanted, config, exact_places, made_raster, read_cube, read_level
 from tests.geotiff.driver.test_averaged import PHASES, cases, grid
@@ -26,9 +27,9 @@ SHRINKS = 1.0527
 def steps(cube: GeoBox, crs: Any, transform: Affine, col: float, row: float) -> np.ndarray:
     """Return how far a step along rows and along columns of a cube goes in a file: (step, axis)."""
     cols, rows = np.array([-0.5, 0.5, 0, 0]) + col, np.array([0, 0, -0.5, 0.5]) + row
-    x, y = cube.transform * (cols, rows)
+    x, y = placed(cube.transform, cols, rows)
     if cube.crs != CRS(crs):
-        x, y = cube.crs.transformer_to_crs(CRS(crs))(x, y)
+        x, y = certain(cube.crs).transformer_to_crs(CRS(crs))(x, y)
     back = ~transform
     at = np.array([back.a * np.asarray(x), back.e * np.asarray(y)])
     return np.array([at[:, 1] - at[:, 0], at[:, 3] - at[:, 2]])
