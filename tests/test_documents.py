@@ -57,6 +57,15 @@ def test_links_between_documents(repository: Path) -> None:
             assert (repository / target).exists(), f"{document.name}: {target}"
 
 
+def test_pages_of_decisions_are_whole_and_listed(repository: Path) -> None:
+    folder = repository / "docs" / "decisions"
+    pages = sorted(path.name for path in folder.glob("*.md") if path.name != "index.md")
+    assert re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "index.md").read_text(encoding="utf-8")) == pages
+    for name in pages:
+        headings = re.findall("^## (.*)", (folder / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences"], name
+
+
 def test_modules_over_the_budget_have_a_reason(repository: Path) -> None:
     reasons = (repository / "ARCHITECTURE.md").read_text(encoding="utf-8")
     for path in (repository / "stacaster").rglob("*.py"):

@@ -1,4 +1,8 @@
-"""What indices, composites and time series share: which variables are bands, dead SWIR, periods of time."""
+"""What indices, composites and time series share: which variables are bands, dead SWIR, periods of time.
+
+Decision: dead SWIR is dropped where bands are combined (indices, composites, series), by asset key and time, whatever
+loaded the cube.
+"""
 
 from __future__ import annotations
 

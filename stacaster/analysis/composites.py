@@ -1,4 +1,8 @@
-"""One picture of many: composites over time."""
+"""One picture of many: composites over time.
+
+Decision: the datetime of a composite is its first date, with ``start_datetime`` and ``end_datetime``: many tools drop
+items whose ``datetime`` is null.
+"""
 
 from __future__ import annotations
 

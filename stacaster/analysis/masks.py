@@ -3,6 +3,9 @@
 Sources: Hulley and Hook (2008), Geophys. Res. Lett. 35, L16812, doi:10.1029/2008GL034644 (NACMA, first pass); Dozier
 (1989), Remote Sens. Environ. 28 and Hall et al. (1995), Remote Sens. Environ. 54 (NDSI); McFeeters (1996), Int. J.
 Remote Sens. 17 (NDWI); LP DAAC user advisories for saturation values and the end of SWIR.
+
+Decision: the cloud test is NACMA's first pass with the thresholds of the paper; VICAR's differ and have a name of their
+own. After SWIR died the VNIR and TIR tests decide alone, which is weaker.
 """
 
 from __future__ import annotations

@@ -2,6 +2,10 @@
 
 Items stand in three places: their JSON files, the parquet mirror of their collection, and the database. Each can be
 made again from the others. Pixels stand in one place only: an item whose files are lost or altered is put aside.
+
+Decision: two of three decide. Where JSON and parquet differ, the database is asked; where that agrees with neither,
+JSON is believed. Pixels are never rebuilt. Items are looked at 2,000 at a time, good ones wait on disk
+(``catalog/spool.py``), and the database is compared piece by piece, so that 100,000 items need 0.8 GB.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""One grid for scenes of several zones and bands of several pixel sizes, where the user names none."""
+"""One grid for scenes of several zones and bands of several pixel sizes, where the user names none.
+
+Decision: an index of bands with several pixel sizes is made on the coarse grid: ASTER's lattices share pixel centres,
+so that on the fine one every second centre lies just between two coarse pixels.
+"""
 
 from __future__ import annotations
 

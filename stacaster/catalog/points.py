@@ -1,4 +1,8 @@
-"""Points of a catalog: tables of tracks as views of SQL, and as GeoDataFrames; only files that may fit are read."""
+"""Points of a catalog: tables of tracks as views of SQL, and as GeoDataFrames; only files that may fit are read.
+
+Decision: SQL reads points through views made for the tables that a query names, with ``allowed_directories`` as the
+only exception of the lock: the folder of the catalog. Files of different reference frames are separate reads.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What items, collections and catalogs say: STAC 1.1 documents as plain dictionaries. No file is touched."""
+"""What items, collections and catalogs say: STAC 1.1 documents as plain dictionaries. No file is touched.
+
+Decision: collections of granules have no ``renders`` of indices, because published ranges are those of reflectance or
+radiance and the assets hold stored numbers; collections of results have them.
+"""
 
 from __future__ import annotations
 

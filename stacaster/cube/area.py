@@ -1,4 +1,7 @@
-"""Where a cube lies: polygons, named regions and circles around points, as box and as mask."""
+"""Where a cube lies: polygons, named regions and circles around points, as box and as mask.
+
+Decision: polygons are cut by pixel centres, block by block in lazy cubes.
+"""
 
 from __future__ import annotations
 

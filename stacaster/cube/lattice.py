@@ -1,4 +1,8 @@
-"""The pixel lattice of a selection: one CRS, resolution and anchor, taken from the items."""
+"""The pixel lattice of a selection: one CRS, resolution and anchor, taken from the items.
+
+Decision: which scenes reach a block follows from their grids, never from footprints in degrees, which odc-stac bins
+wrongly near 180 degrees and the poles.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What an item stores of a band, and which units can be made of it."""
+"""What an item stores of a band, and which units can be made of it.
+
+Decision: ``stacaster:quantity`` says what is stored where it is not radiance at the sensor. ``units`` follows it and
+refuses what cannot be made, such as reflectance at the sensor from radiance that left the surface.
+"""
 
 from __future__ import annotations
 

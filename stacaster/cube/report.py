@@ -1,4 +1,9 @@
-"""What became of every item and band of a load: nothing is left out in silence."""
+"""What became of every item and band of a load: nothing is left out in silence.
+
+Decision: workers of ``dask.distributed`` report to the scheduler, as events under a name of the report and with a
+digest in place of the address, which may hold a signature; ``LoadReport`` asks the client. What nobody reported is
+``unread``, never ``outside``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a load was asked for, checked before anything is read."""
+"""What a load was asked for, checked before anything is read.
+
+Decision: options are checked before anything is read, because odc-stac would take any keyword for one of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Zip archives of granules, read where they lie: nothing is unpacked, so nothing can be written anywhere."""
+"""Zip archives of granules, read where they lie: nothing is unpacked, so nothing can be written anywhere.
+
+Decision: GDAL reads archives in place, after every member was read through once for its checksum.
+"""
 
 from __future__ import annotations
 

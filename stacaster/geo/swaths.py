@@ -2,6 +2,11 @@
 
 Source: level-1B and level-2 images of ASTER are rotated UTM grids; their 11 x 11 positions lie a tenth of the image
 apart, the last ones one step beyond the last pixel (ASTER Users Handbook v2; GDAL's HDF4 driver).
+
+Decision: a swath becomes a rotated affine grid of squares of the nominal size, fitted by rotation and shift alone; a
+general affine grid only where that leaves more than a twentieth of a pixel. Whether the last positions lie on the last
+pixels or one step beyond is known from the size of the pixels, whether latitudes are geocentric from the scene's
+centre. An error of half a pixel is refused.
 """
 
 from __future__ import annotations

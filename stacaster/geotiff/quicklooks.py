@@ -1,4 +1,8 @@
-"""Small pictures of a granule beside its bands, as people see them in STAC Browser."""
+"""Small pictures of a granule beside its bands, as people see them in STAC Browser.
+
+Decision: thumbnails are assets of the item, with checksums, made from the verified COGs in the worker. They are no
+item_assets of the collection, which lists bands.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 Nothing is resampled: the 11 x 11 positions of a swath become a rotated grid (``geo.swaths``); GeoTIFFs have one.
 Sources: LP DAAC product pages of versions 003 and 004; ASTER Users Handbook v2; GDAL's HDF4 driver for the positions.
+
+Decision: what the sources leave open follows the file: signed or unsigned 16 bits, fill values, scale attributes, names
+of the sky's fields. Without a stated fill value 0 is taken and the item says so. Of quality planes only 0 (good) is
+classified; the other bits are not verified.
 """
 
 from __future__ import annotations

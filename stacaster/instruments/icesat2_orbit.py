@@ -3,6 +3,9 @@
 The ground track repeats after 1387 orbits in 91 days (ICESat-2 mission): each node lies 360 * 91 / 1387 degrees west of
 the last one; the inclination is 92 degrees. Over land the satellite points beside this track, so that a strip says
 about where photons are, not where there are none.
+
+Decision: footprints of granules that were only searched come from the orbit and never exclude a granule; items have
+strips around their points.
 """
 
 from __future__ import annotations

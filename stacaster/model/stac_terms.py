@@ -1,4 +1,8 @@
-"""Words of STAC that several steps write and read."""
+"""Words of STAC that several steps write and read.
+
+Decision: the STAC name of complex numbers is ``cfloat32``, which odc-stac takes for a NumPy name, and it sees missing
+pixels in real numbers only; ``load`` gives odc-stac the type and a ``fuse_func``, with plain odc-stac the user does.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a run over radar stacks is asked for: one object, from arguments, from a TOML file, or from both."""
+"""What a run over radar stacks is asked for: one object, from arguments, from a TOML file, or from both.
+
+Decision: the options are one typed definition (``model/stack_options.py``) from which the command is made, because this
+module would cost the start of every command.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Single files by the common downloader: resumed, checked, and only then under their names."""
+"""Single files by the common downloader: resumed, checked, and only then under their names.
+
+Decision: entity tags of buckets are no checksums: size, and what is in the file, decide. An orbit file must be whole
+XML whose vectors span the validity in its name; a tile must lie on the grid that its name says.
+"""
 
 from __future__ import annotations
 

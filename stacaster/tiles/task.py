@@ -1,4 +1,9 @@
-"""One tile: load, compute, write, verify, put into place. Runs in a worker, anywhere."""
+"""One tile: load, compute, write, verify, put into place. Runs in a worker, anywhere.
+
+Decision: a task may be delivered twice. It works in a folder of its own and takes its name by a rename; ``collect``
+compares items with the checksums of the ledger, so that what a late job of an older plan wrote becomes stale, not part
+of the catalog.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tiles as regions of one Zarr: its layout, its empty store, and what a tile writes into it."""
+"""Tiles as regions of one Zarr: its layout, its empty store, and what a tile writes into it.
+
+Decision: tiles own whole chunks, so that no two tasks write one file. The layout (bounds, times, variables) is part of
+the fingerprint; when it changes, the store is made anew.
+"""
 
 from __future__ import annotations
 

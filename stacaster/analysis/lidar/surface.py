@@ -2,6 +2,9 @@
 
 Source: SlideRule's ATL06-SR (SurfaceFitter.cpp, Atl03Parameters.h), after the ATL06 algorithm (Smith et al. 2019,
 doi:10.1016/j.rse.2019.111352). Names of parameters and results are SlideRule's.
+
+Decision: equations, order of tests and flags are SlideRule's; heights are those of the segments' centres, where
+SlideRule takes the position of the middle photon.
 """
 
 from __future__ import annotations

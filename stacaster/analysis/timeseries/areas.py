@@ -1,4 +1,8 @@
-"""Polygons on the pixels of a cube: which share of which pixel each covers."""
+"""Polygons on the pixels of a cube: which share of which pixel each covers.
+
+Decision: polygons become lists of pixels once. exactextract gives the shares in pixel coordinates, so that rotated
+grids work; sums over dates are then plain NumPy. xvec and flox would do the same through more layers.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""CQL2 filters (OGC 21-065r2) as DuckDB conditions with bound values; nothing of a filter becomes SQL text."""
+"""CQL2 filters (OGC 21-065r2) as DuckDB conditions with bound values; nothing of a filter becomes SQL text.
+
+Decision: CQL2 is compiled here from the JSON that the cql2 library parses: operators and functions are on a list,
+property names are looked up among the columns, every value is bound. Spatial tests compare boxes in DuckDB and
+footprints exactly with shapely, because the spatial extension would have to be downloaded.
+"""
 
 from __future__ import annotations
 

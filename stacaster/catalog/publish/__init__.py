@@ -1,4 +1,11 @@
-"""Publish a catalog: to a bucket, a folder, or whatever fsspec knows."""
+"""Publish a catalog: to a bucket, a folder, or whatever fsspec knows.
+
+Decision: one state is published. Tables and documents are copied under the lock; items are read when they are uploaded
+and compared with the fingerprint in the copied table, and one that changed meanwhile makes the run begin again. What
+was uploaded stands in ``.stacaster/published.json`` at the target with the checksum of each object, because entity tags
+are no checksums; only objects named in it are ever deleted. A run keeps its state in SQLite (``receipt.py``), so that
+millions of objects need no memory.
+"""
 
 from __future__ import annotations
 

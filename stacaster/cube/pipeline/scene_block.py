@@ -1,4 +1,8 @@
-"""One band of one scene in one block of a cube: which way its pixels take, and what they are there."""
+"""One band of one scene in one block of a cube: which way its pixels take, and what they are there.
+
+Decision: eager cubes are written once: each scene goes straight into the array of the cube where it has no value yet,
+and tables of physical values are applied to unpacked tiles.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,10 @@
 
 The HDF5 library finds the chunks; their bytes come from the file, or from a server in a few large requests, and are
 unpacked here. Datasets with filters other than deflate and shuffle are left to the library.
+
+Decision: the library gives only the offsets of chunks, and several threads unpack deflate and shuffle. Over the network
+the chunks of an area come in few merged requests, with a small block cache for the structure; groups that are not
+wanted are not looked at. One connection serves up to 4 MiB, because a new one costs several round trips.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""HDF5 files that are open: on this disk or at their provider, with errors that say what really happened."""
+"""HDF5 files that are open: on this disk or at their provider, with errors that say what really happened.
+
+Decision: what the HDF5 library says stays the cause of an error, because its texts name its own functions and
+addresses; the message says what the file shows (truncated, by the size in its superblock; damaged; in use).
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,10 @@ A layer is every two-dimensional number array below a group ``grids`` that has `
 (pixel centres) of its own lengths, and ``projection``, in the nearest groups above it. Where no group above has any
 coordinates, those of the groups beside it count, if these agree. Others are left out with a note: real files hold
 arrays that are attached to the axes of another grid.
+
+Decision: arrays of another shape than the axes, which real files hold, are left out with a note instead of placed by a
+guess. Masks with a sign and components of 32 bits are written in the type and with the fill value of the collection,
+and the item says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""The levels of a band from its rows as they come: packed, hashed and counted, a row of tiles of each in memory."""
+"""The levels of a band from its rows as they come: packed, hashed and counted, a row of tiles of each in memory.
+
+Decision: rows come as the reader has them, and packed levels wait in spools until the smallest can be written first, so
+that memory does not grow with the image. Complex bands have no predictor, which not all readers know for them, and no
+statistics.
+"""
 
 from __future__ import annotations
 

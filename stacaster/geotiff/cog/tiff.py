@@ -3,6 +3,11 @@
 Sources: TIFF 6.0; BigTIFF design; Adobe Photoshop TIFF Technical Note 3 (floating-point predictor); GDAL documentation
 of the COG driver (ghost area, leader and trailer of a tile) for the order of blocks. Georeferencing and GDAL metadata
 tags are taken, byte for byte, from a tiny GeoTIFF that GDAL writes itself.
+
+Decision: COGs are assembled here, not by GDAL's COG driver, which writes the pixels twice and can lose the error of a
+full disk in a worker thread; here each write is a Python write that raises. imagecodecs packs tiles without holding the
+interpreter lock. The bytes do not depend on the number of threads. Averages are plain NumPy: compiled with numba they
+would save less than importing numba costs a process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""Read a written file and compare it with what it was made from."""
+"""Read a written file and compare it with what it was made from.
+
+Decision: every tile of every written file is decoded and compared with the pixels that came in, bit by bit up to 40 MiB
+and by SHA-256 of each level beyond. Directories are read by code that shares nothing with the writer, and each byte has
+to lie where a COG has it. What rio-cogeo and GDAL's decoder look at depends on shape, type, tiles and profile alone, so
+that they see the first file of each such layout in a process; the tests let GDAL, rio-cogeo and tifffile read
+everything.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Compiled loops over what pixels of a cube cover of a file."""
+"""Compiled loops over what pixels of a cube cover of a file.
+
+Decision: an average is GDAL's: everything between the upper left and lower right corner of a pixel of the cube, with
+the parts of pixels at the ends, fill left out, whole numbers rounded. On whole ratios the numbers are GDAL's exactly,
+also its weights at the outermost rows. A pixel that only touches the file has no value. Across the antimeridian the
+short way counts.
+"""
 
 from __future__ import annotations
 

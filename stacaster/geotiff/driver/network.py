@@ -1,4 +1,9 @@
-"""Parts of files on web servers and in buckets: few requests, side by side."""
+"""Parts of files on web servers and in buckets: few requests, side by side.
+
+Decision: one request for the header, which is kept, and one for tiles that lie close together, several at once. The
+entity tag, size and time of an answer must be those of the header's, else rasterio reads. Signed addresses, and
+settings that only GDAL knows, are left to rasterio.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Headers of GeoTIFFs: where the blocks of each level and band lie, and how they are packed."""
+"""Headers of GeoTIFFs: where the blocks of each level and band lie, and how they are packed.
+
+Decision: every common layout is read here: tiles and strips, bands pixel by pixel or plane by plane, both byte orders,
+BigTIFF, predictors 1 to 3, numbers of 1 to 31 bits, the usual codecs, masks inside or in a ``.msk`` file, alpha,
+overviews in an ``.ovr`` file, PixelIsPoint, rotated grids. Pixels that a mask leaves out become NaN on the way, so that
+every resampling treats them as fill.
+"""
 
 from __future__ import annotations
 

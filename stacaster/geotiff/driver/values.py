@@ -1,4 +1,8 @@
-"""What becomes of stored values: fill, data type, physical units."""
+"""What becomes of stored values: fill, data type, physical units.
+
+Decision: stored numbers are never moved. GDAL turns a stored number that is the cube's fill value but not the file's
+into the next one (0 into 1); with classes that is another class. Here it stays, and counts as missing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""An area of one granule as arrays, without a catalog: from a file, or over the network in few requests."""
+"""An area of one granule as arrays, without a catalog: from a file, or over the network in few requests.
+
+Decision: an area is cut in whole pixels of each band's lattice (``geo.georef.window_around``), never resampled; the
+area is part of the fingerprint that decides whether a granule is converted again.
+"""
 
 from __future__ import annotations
 

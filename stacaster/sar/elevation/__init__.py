@@ -1,4 +1,8 @@
-"""Elevation under a stack: Copernicus GLO-30 tiles as one file, above the geoid or the ellipsoid."""
+"""Elevation under a stack: Copernicus GLO-30 tiles as one file, above the geoid or the ellipsoid.
+
+Decision: a DEM is a file first and an item second: ``make_dem`` writes a verified COG with its history in its tags, and
+the ordinary ingest makes the item (``products/copernicus_dem_glo30.py``), for single tiles too.
+"""
 
 from __future__ import annotations
 

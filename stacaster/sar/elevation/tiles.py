@@ -3,6 +3,9 @@
 Tiles are of one degree. Heights stand at whole multiples of the spacing (pixel is point), so that the edge of the
 first pixel lies half a pixel outside of the degree; the last row and column of a degree belong to the next tile. The
 spacing in longitude widens towards the poles. Source: Copernicus DEM Product Handbook; GDAL on tiles of the bucket.
+
+Decision: ocean is what the list of tiles lacks, never what a server refused. Without the list the bucket is asked for
+each tile by name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""The squares of the Military Grid Reference System, each in the UTM zone of its name."""
+"""The squares of the Military Grid Reference System, each in the UTM zone of its name.
+
+Decision: squares are named by the library for a point inside their zone, with the letter of the band of their middle;
+each zone is a mosaic of its own.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The ledger of a long run: what became of each task; SQLite, shared by the processes of one or more machines."""
+"""The ledger of a long run: what became of each task; SQLite, shared by the processes of one or more machines.
+
+Decision: owners are told from later processes of the same number by their start time, owners on other machines by their
+silence. A worker that dies gives its tile back three times, a run that dies twelve times, as it was mostly ended by
+someone.
+"""
 
 from __future__ import annotations
 

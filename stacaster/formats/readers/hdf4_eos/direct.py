@@ -5,6 +5,9 @@ not). Whatever differs in anything from what is known here is left to the librar
 
 Source: HDF4 Specification and Developer's Guide: numeric data groups, number types, dimension records, and the
 headers of special elements (linked blocks, compressed, chunked).
+
+Decision: names, attributes and structure come from pyhdf, pixels from their offsets, because the HDF4 library lets no
+other thread run and unpacks slowly. The tests compare every data set of the real files, and all layouts, with pyhdf.
 """
 
 from __future__ import annotations
