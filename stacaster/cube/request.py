@@ -118,8 +118,9 @@ def read_request(  # noqa: PLR0913 - the options of ``load``
         chosen = sorted(chosen, key=lambda item: (moment_of(item), item.id))
     known_units = check_units(units)
     masking = read_masking(mask, cloud=cloud or "paper", keep=keep_masks)
-    table = table_of(chosen, stac_cfg)
-    names = table.resolve(as_names(bands, "bands"))
+    asked = as_names(bands, "bands")
+    table = table_of(chosen, stac_cfg, asked)
+    names = table.resolve(asked)
     masking = _with_keys(masking, table)
     factors = sigma0_factors(chosen, list(names.values())) if known_units == "sigma0" else {}
     keys = list(dict.fromkeys([*names.values(), *masking.keys.values(), *factors.values()]))

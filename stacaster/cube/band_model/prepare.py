@@ -34,11 +34,18 @@ class Prepared:
     """What item and file say differently, by item id and band."""
 
 
-def with_unlisted_bands(items: Sequence[pystac.Item], assets: dict[str, dict[str, Any]], table: BandTable) -> None:
-    """List the bands of assets whose items do not, from the files; changes ``assets``."""
+def with_unlisted_bands(
+    items: Sequence[pystac.Item], assets: dict[str, dict[str, Any]], table: BandTable, names: Sequence[str] | None
+) -> None:
+    """List the bands of assets whose items do not, from the files; changes ``assets``.
+
+    Where all names are those of assets, no other file is opened.
+    """
     from stacaster.cube.band_model.fields import is_raster, says_bands
 
     silent = [key for key, asset in assets.items() if is_raster(asset) and not says_bands(asset) and key in table.data]
+    if names is not None and all(name in assets for name in names):
+        silent = [key for key in silent if key in names]
     first = {key: next((item for item in items if key in item.assets), None) for key in silent}
     addresses = {key: sign(href_of(item, key)) for key, item in first.items() if item is not None}
     facts = facts_of_all((address, False) for address in addresses.values())
@@ -51,10 +58,18 @@ def with_unlisted_bands(items: Sequence[pystac.Item], assets: dict[str, dict[str
             assets[key]["bands"] = [{"name": names[n - 1]} if names[n - 1] else {} for n in numbers]
 
 
-def table_of(items: Sequence[pystac.Item], stac_cfg: Mapping[str, Any] | None = None) -> BandTable:
-    """Return the bands of items, with those that only their files tell of and the aliases of a configuration."""
+def table_of(
+    items: Sequence[pystac.Item], stac_cfg: Mapping[str, Any] | None = None, names: Sequence[str] | None = None
+) -> BandTable:
+    """Return the bands of items, with those that only their files tell of and the aliases of a configuration.
+
+    Args:
+        items: The items.
+        stac_cfg: Configuration of the user.
+        names: Names that are looked for; None is any.
+    """
     assets = assets_of(items)
-    with_unlisted_bands(items, assets, BandTable(assets))
+    with_unlisted_bands(items, assets, BandTable(assets), names)
     table = BandTable(assets)
     for config in (stac_cfg or {}).values():
         if isinstance(config, Mapping):
@@ -71,7 +86,7 @@ def prepare_items(
         LoadError: An item says what cannot be true.
         UsageError: There is no such band.
     """
-    table = table_of(items)
+    table = table_of(items, names=bands)
     names = table.resolve(bands)
     keys = dict.fromkeys(names.values())
     return names, prepare(items, {key: table.bands[key] for key in keys}, scales=scales).items

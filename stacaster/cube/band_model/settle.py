@@ -11,7 +11,8 @@ import numpy as np
 
 from stacaster.cube.band_model.fields import BAND_NUMBER, BandFields, crs_of, kind_of, number_of, type_of
 from stacaster.cube.band_model.file_facts import FileFacts
-from stacaster.cube.band_model.place import differs, geobox_of, place_fields, require_sane
+from stacaster.cube.band_model.known_classes import known_classes
+from stacaster.cube.band_model.place import differs, finite, geobox_of, place_fields, require_sane
 
 if TYPE_CHECKING:
     import pystac
@@ -24,6 +25,11 @@ HAS_MASK = "stacaster:has_mask"
 
 _OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 # Of Sentinel-2 on Earth Search: the stored numbers were shifted, and the offset of the bands was left as it was.
+_BASELINE = ("s2:processing_baseline", "sentinel:processing_baseline", "processing:baseline")
+_FIRST_WITH_OFFSET, _OFFSET = 4.0, -1000
+# From this baseline of ESA's processor on the stored numbers of Sentinel-2 are shifted by 1000.
+
+_CLASSES = ("classification:classes", "classification:bitfields", "file:values")
 
 NO_CRS = "stacaster:file_without_crs"
 """Field of prepared assets: true where the CRS of the item has to do."""
@@ -46,11 +52,7 @@ def settled(
     elif "raster:scale" in fields or "raster:offset" in fields:
         fields.setdefault("raster:scale", 1.0)
         fields.setdefault("raster:offset", 0.0)
-    if fields.get("raster:offset") and any(item.properties.get(name) is True for name in _OFFSET_APPLIED):
-        said.append(
-            f"the offset {fields['raster:offset']:g} is applied to the file already, as the item says, so it is 0"
-        )
-        fields["raster:offset"] = 0.0
+    _settle_sentinel2(fields, item, said)
     if config.get("unit") not in (None, "1"):
         fields.setdefault("unit", config["unit"])
     if facts is not None:
@@ -69,8 +71,25 @@ def settled(
     has_palette = own is not None and bool(own.palettes) and own.palettes[position]
     whole = replace(band, fields=fields)
     fields[KIND] = kind_of(whole, has_palette=has_palette)
+    if fields[KIND] != "continuous" and not any(fields.get(name) for name in _CLASSES):
+        fields |= known_classes(item, band.asset, str(fields.get("href") or ""))
     fields[BAND_NUMBER] = band.number
     return fields
+
+
+def _settle_sentinel2(fields: dict[str, Any], item: pystac.Item, said: list[str]) -> None:
+    """Leave out an offset of Sentinel-2 that the stored numbers do not have, or do not have any more."""
+    scale, offset = fields.get("raster:scale"), fields.get("raster:offset")
+    if not offset or not scale:
+        return
+    if any(item.properties.get(name) is True for name in _OFFSET_APPLIED):
+        said.append(f"the offset {offset:g} is applied to the file already, as the item says, so it is 0")
+        fields["raster:offset"] = 0.0
+        return
+    baseline = next((value for name in _BASELINE if (value := finite(item.properties.get(name))) is not None), None)
+    if baseline is not None and baseline < _FIRST_WITH_OFFSET and math.isclose(offset, _OFFSET * scale):
+        said.append(f"the offset {offset:g} belongs to later baselines than {baseline:05.2f} of the item, so it is 0")
+        fields["raster:offset"] = 0.0
 
 
 def _settle_type(fields: dict[str, Any], real: str | None, config: str | None, said: list[str]) -> None:
