@@ -49,10 +49,13 @@ def archive_items(
         ExportError: It cannot be written.
     """
     target = read_path("output", output)
+    part = target.with_name(f".{target.name}.part")
     keys = [(str(item.collection_id), item.id) for item in search.items()]
     if not keys:
+        if remove and not dry_run:
+            # The one that took the items may have been killed while their files went.
+            CatalogStore(search.root).recover()
         raise NothingFoundError("the search found nothing to archive")
-    part = target.with_name(f".{target.name}.part")
     if target.exists() and remove and _holds(target, search, keys):
         if not dry_run:
             # One that was killed after the archive had its name may have left its working folder.

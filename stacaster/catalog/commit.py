@@ -247,12 +247,16 @@ def _stage_database(
 
 
 def settle(store: CatalogStore) -> None:
-    """Join small parquet parts, and recent rows with the database, where that is worth while.
+    """Finish a commit that was killed, and join small parquet parts and recent rows with the database where that pays.
+
+    A command that finds all its work done ends with this, so that a killed one leaves nothing behind.
 
     Raises:
         CatalogError: The catalog is damaged or locked for too long.
         WriteError: Something cannot be written.
     """
+    if store.is_interrupted() or any(store.root.glob(".stacaster/staging/*")):
+        store.recover()
     has_recent = (store.root / RECENT).exists()
     if has_recent and not item_table.is_unsettled(store.root / DATABASE):
         return

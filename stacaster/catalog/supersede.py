@@ -53,7 +53,8 @@ def dedupe(path: str | os.PathLike[str], *, remove: bool = False, dry_run: bool 
         raise CatalogError(f"{os.fspath(path)} is no catalog that stacaster made")
     if dry_run or remove:
         older = _older(find_versions(store.root / DATABASE))
-        if remove and older and not dry_run:
+        if remove and not dry_run:
+            # Also where none is older: a removal that was killed is finished.
             remove_items(store, [(entry.collection, entry.item_id) for entry in older])
         return older
     with changing(store) as transaction:

@@ -54,7 +54,7 @@ def write_geotiff(cube: xr.Dataset, path: Path, *, progress: Progress | None = N
     sums: list[tuple[int, Window, int]] = []
 
     def check(written: Path) -> None:
-        with rasterio.open(written) as file:
+        with rasterio.open(written, driver="GTiff") as file:
             for number, window, expected in sums:
                 if _checksum(file.read(number, window=window)) != expected:
                     raise WriteError(f"{path}: band {number} is not what was written, from row {window.row_off} on")

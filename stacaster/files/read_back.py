@@ -33,7 +33,7 @@ def _raster(path: Path) -> None:
     with warnings.catch_warnings():
         # A picture has no place on Earth.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path) as file:
+        with rasterio.open(path, driver="PNG" if path.suffix.lower() == ".png" else "GTiff") as file:
             for top in range(0, file.height, _STRIP):
                 file.read(window=Window(0, top, file.width, min(_STRIP, file.height - top)))
 

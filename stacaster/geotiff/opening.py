@@ -7,14 +7,16 @@ for it. Virtual rasters are opened when they say what ours say, and nothing else
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from stacaster.errors import ReadError
+from stacaster.files.hdf5_links import require_own_links
 from stacaster.network.transport.own_vrt import is_own_vrt
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _SAFE_HEADS = (*_TIFF_HEADS, b"\0\0\0\x0cjP", b"\x89PNG\r\n\x1a\n\0\0\0", b"\x89HDF\r\n\x1a\n")
 _OTHER_HEADS = (b"\xff\xd8\xff", b"GIF8", b"RIFF", b"CDF", b"\xff\x4f\xff\x51")
 _TEXTS = (b"<VRT", b"<GDAL", b"<WMS", b"<wms", b"<OGR")
+_HDF5_HEAD = b"\x89HDF\r\n\x1a\n"
+_COMPANIONS = (".ovr", ".msk")
 
 
 def require_file(href: str) -> None:
@@ -72,8 +76,7 @@ def require_raster(href: str) -> None:
         href: Path or address, or the text of a virtual raster of ours with signed addresses.
 
     Raises:
-        ReadError: It is something else.
-        rasterio.errors.RasterioError: It cannot be opened.
+        ReadError: It is something else, or leads to other files.
     """
     if href.startswith("<VRTDataset") and is_own_vrt(href):
         return
@@ -91,9 +94,10 @@ def require_raster(href: str) -> None:
         return  # Whoever opens it says what is wrong, in the words that people search for.
     if not _is_of_pixels(head) and not _is_own_file(path, head):
         raise _refused(href, "it is no raster that holds its own pixels (GeoTIFF, JPEG 2000, JPEG, PNG, netCDF)")
-    if head.startswith(_TIFF_HEADS):
-        with open_raster(href):
-            pass  # Refuses overviews that are someone else's file.
+    from rasterio.errors import RasterioError
+
+    with suppress(RasterioError), open_raster(href):
+        pass  # Refuses what leads to other files; whoever reads it says what else is wrong.
 
 
 def _is_of_pixels(head: bytes) -> bool:
@@ -117,13 +121,17 @@ def drivers_for(href: str) -> list[str]:
     return _OWN if is_own else list(DRIVERS)
 
 
-def open_with(name: str, drivers: list[str], **options: Any) -> rasterio.DatasetReader:
+def open_with(name: str, drivers: list[str] | None, **options: Any) -> rasterio.DatasetReader:
     """Open a raster by some of GDAL's drivers; ``rasterio.open`` takes one driver or all.
 
     Args:
         name: Path or address.
-        drivers: Names of drivers.
+        drivers: Names of drivers; None for all, where the user of this machine names the file.
         **options: Those of ``rasterio.open`` for reading.
+
+    Raises:
+        ReadError: It leads to other files: by a file next to it, by its metadata, by links of HDF5.
+        rasterio.errors.RasterioError: It cannot be opened.
     """
     from rasterio._path import _parse_path
     from rasterio.env import ensure_env_with_credentials
@@ -133,7 +141,59 @@ def open_with(name: str, drivers: list[str], **options: Any) -> rasterio.Dataset
     def opened(fp: str) -> rasterio.DatasetReader:
         return DatasetReader(_parse_path(fp), driver=drivers, sharing=False, **options)
 
-    return opened(name)
+    if drivers is None or drivers == _OWN:
+        return opened(name)
+    if "://" not in name:
+        _require_own_companions(Path(name))
+    dataset = opened(name)
+    try:
+        _require_own_metadata(dataset, name)
+    except ReadError:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _require_own_companions(path: Path) -> None:
+    """Make sure that what GDAL would open along with a file holds pixels too: it takes any format for it."""
+    head = _head(path)
+    if head.startswith(_HDF5_HEAD):
+        import h5py
+
+        with suppress(OSError), h5py.File(path, "r") as file:
+            require_own_links(file, path.name)
+    try:
+        # GDAL does not tell capitals from small letters here.
+        entries = os.listdir(path.parent)  # noqa: PTH208 - text is faster here
+        names = [name for name in entries if name.lower().startswith(f"{path.name.lower()}.")]
+    except OSError:
+        return
+    for name in names:
+        companion = path.with_name(name)
+        if not name.lower().endswith(_COMPANIONS) or not companion.is_file():
+            continue
+        if not _head(companion).startswith(_TIFF_HEADS):
+            raise _refused(str(path), f"{name} next to it is no GeoTIFF, and GDAL would open it along with the file")
+        if companion.is_symlink() and not path.is_symlink():
+            raise _refused(str(path), f"{name} next to it is a link to another file")
+
+
+def _require_own_metadata(dataset: rasterio.DatasetReader, name: str) -> None:
+    # A TIFF, or the .aux.xml next to any file, may name a file of anyone's as overviews or as positions of pixels.
+    if dataset.tags(ns="OVERVIEWS"):
+        raise _refused(name, "it names another file as its overviews")
+    is_tree = dataset.driver in ("netCDF", "HDF5")  # whose positions are datasets of the same file
+    if not is_tree and {"X_DATASET", "Y_DATASET"} & set(dataset.tags(ns="GEOLOCATION")):
+        raise _refused(name, "it names another file as the positions of its pixels")
+
+
+def open_by_user(path: str | os.PathLike[str]) -> rasterio.DatasetReader:
+    """Open a raster that the user of this machine names, such as a height model: of any format, virtual ones too.
+
+    Raises:
+        rasterio.errors.RasterioError: It cannot be opened.
+    """
+    return open_with(os.fspath(path), None)
 
 
 @contextmanager
@@ -153,9 +213,6 @@ def open_raster(href: str, **options: Any) -> Iterator[rasterio.DatasetReader]:
         require_file(href)
     path = None if href.startswith("<") else local_path(href)
     with open_with(href if path is None else str(path), drivers, **options) as dataset:
-        # A TIFF may name a file of anyone's as its overviews; GDAL opens that when an overview is asked for.
-        if drivers != _OWN and dataset.tags(ns="OVERVIEWS"):
-            raise _refused(href, "it names another file as its overviews")
         yield dataset
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.errors import UsageError
 from stacaster.files.vector_files import read_vector_file
 from stacaster.geo.land import LAND
+from stacaster.geotiff.opening import open_by_user
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,14 +81,13 @@ def _rings(parts: Any) -> Iterator[list[tuple[float, float]]]:
 
 def _terrain(file: Path, bounds: Bounds) -> Basemap:
     import numpy as np
-    import rasterio
     from rasterio.enums import Resampling
     from rasterio.errors import RasterioError
     from rasterio.vrt import WarpedVRT
     from rasterio.windows import from_bounds
 
     try:
-        with rasterio.open(file) as source, WarpedVRT(source, crs="EPSG:4326", resampling=Resampling.average) as seen:
+        with open_by_user(file) as source, WarpedVRT(source, crs="EPSG:4326", resampling=Resampling.average) as seen:
             west, south = max(bounds[0], seen.bounds.left), max(bounds[1], seen.bounds.bottom)
             east, north = min(bounds[2], seen.bounds.right), min(bounds[3], seen.bounds.top)
             if west >= east or south >= north:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from stacaster.files.hdf5_links import require_own_data
 from stacaster.formats.hdf5.files import plain
 from stacaster.formats.metadata.cf_axes import Coordinate
 from stacaster.formats.metadata.cf_grids import GridMapping
@@ -47,6 +48,8 @@ def datasets(group: h5py.Group) -> Iterator[h5py.Dataset]:
         if isinstance(entry, h5py.Group):
             yield from datasets(entry)
         elif isinstance(entry, h5py.Dataset) and entry.shape is not None:
+            # Files at their provider are not looked through when they are opened.
+            require_own_data(entry, str(entry.file.filename).rpartition("/")[2])
             yield entry
 
 

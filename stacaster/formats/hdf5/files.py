@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 
 from stacaster.errors import ReadError, StacasterError
+from stacaster.files.hdf5_links import require_own_links
 from stacaster.formats.granule_files import Closing
 from stacaster.formats.hdf5.chunks import ChunkError, ChunkReader, LocalBytes
 from stacaster.network.remote import ErrorCapturingFile, RemoteFile
@@ -33,7 +34,7 @@ class OpenHdf5(Closing):
         remote: Where its bytes come from, when it is not on this disk.
 
     Raises:
-        ReadError: It is damaged, truncated or no HDF5 file.
+        ReadError: It is damaged, truncated, no HDF5 file, or leads to other files.
         AuthError, FetchError: The provider refuses.
     """
 
@@ -44,6 +45,12 @@ class OpenHdf5(Closing):
             self.file = h5py.File(path if self._remote is None else self._remote, "r")
         except OSError as error:
             raise failure("it cannot be opened", error, path.name, path, self._remote) from error
+        if remote is None:
+            try:
+                require_own_links(self.file, path.name)
+            except ReadError:
+                self.file.close()
+                raise
         self._bytes = LocalBytes(path) if remote is None else remote
         self.chunks = ChunkReader(self._bytes)
 

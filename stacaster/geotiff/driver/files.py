@@ -20,6 +20,7 @@ from stacaster.geotiff.driver.levels import Image, Level
 from stacaster.geotiff.driver.network import HEAD, ChangedError, RemoteFile, is_remote
 from stacaster.geotiff.driver.tiff import read_companion, read_header, with_masks, with_overviews
 from stacaster.geotiff.driver.unsupported import UnsupportedError
+from stacaster.geotiff.opening import open_with
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -163,6 +164,9 @@ def _companion(local: _Local, suffix: str) -> list[tuple[Level, ...]]:
     def head(offset: int, size: int) -> bytes:
         return local.head(offset, size, suffix)
 
+    # A file may be a link, as in stores of data; one next to a plain file that is a link may lead anywhere.
+    if Path(local.path + suffix).is_symlink() and not Path(local.path).is_symlink():
+        raise UnsupportedError(f"the {suffix} next to it is a link to another file")
     found = read_companion(_buffered(head, _HEAD), suffix)
     if suffix == _MASK and any(len(bands) > 1 for bands in found):
         raise UnsupportedError("each of its bands has a mask")
@@ -173,7 +177,7 @@ def _asked_gdal(image: Image, path: str, *, takes_nodata: bool) -> Opened:
     """Return a file whose place GDAL says: from its tags, or from a file next to it."""
     import rasterio
 
-    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), rasterio.open(path, driver="GTiff") as dataset:
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE"), open_with(path, ["GTiff"]) as dataset:
         if dataset.crs is None:
             raise UnsupportedError("it says no CRS")
         if dataset.transform.is_identity:

@@ -133,7 +133,7 @@ def read_strips(band: SceneBand, path: Path) -> Iterator[NDArray[Any]]:
     from rasterio.windows import Window
 
     try:
-        with rasterio.open(path) as file:
+        with rasterio.open(path, driver="GTiff") as file:
             if tuple(file.shape) != tuple(band.geobox.shape):
                 raise ReadError(f"{path.name} has {file.shape} pixels, the granule {tuple(band.geobox.shape)}")
             for row in range(0, file.height, _ROWS):

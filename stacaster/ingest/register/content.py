@@ -81,7 +81,7 @@ def _header(file: GranuleFile) -> list[Layer]:
     try:
         with (
             rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"),
-            rasterio.open(remote.name, opener=remote.opener) as dataset,
+            rasterio.open(remote.name, driver="GTiff", opener=remote.opener) as dataset,
         ):
             geobox = None
             if dataset.crs is not None:

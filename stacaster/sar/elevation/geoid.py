@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ExportError, UsageError
+from stacaster.geotiff.opening import open_by_user
 
 if TYPE_CHECKING:
     import numpy as np
@@ -133,7 +134,7 @@ def _check_model(path: Path) -> None:
     import rasterio
 
     try:
-        with rasterio.open(path) as file:
+        with open_by_user(path) as file:
             tags = file.tags()
     except rasterio.errors.RasterioError:
         # PROJ reads grids that GDAL does not know; what is none of a geoid is found out when it is used.
