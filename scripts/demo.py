@@ -11,6 +11,7 @@ from pathlib import Path
 import stacaster
 
 _MARK = ".stacaster-demo"
+SWIR_AND_VNIR = ["B01", "B02", "B03N", "B04", "B05", "B06", "B07", "B08", "B09"]
 
 
 def main() -> None:
@@ -50,6 +51,11 @@ def main() -> None:
     netcdf = stacaster.write_cube(ndvi.to_dataset(), folder / "ndvi.nc")
     picture = stacaster.write_picture(ndvi.to_dataset(), folder / "ndvi.png")
 
+    clear = catalog.search(datetime="2003-12", bbox=[138.4, -31.1, 138.7, -30.9])
+    rocks = clear.load(bands=SWIR_AND_VNIR, units="reflectance", mask=["water"], crs="EPSG:32754", resolution=30)
+    minerals = stacaster.compute_indices(rocks, ["ga_kaolin", "ga_aloh_content", "ga_mgoh_content"])
+    shown = stacaster.write_picture(minerals, folder / "minerals.png")
+
     say("5. the ground at its barest, and what NDVI did in the meantime")
     place = {"catalog": folder / "catalog", "datetime": "2001/2007", "filter": "id in ('" + "','".join(ids) + "')"}
     bare = stacaster.export_composite("bare_earth", folder / "bare", bands=["nir", "red", "green"],
@@ -59,7 +65,8 @@ def main() -> None:
         folder / "catalog.html", catalog=folder / "catalog", title="Simulated ASTER scenes"
     )
     say(f"\ndone in {time.monotonic() - started:.0f} s. All data are simulated. What to open next:")
-    say(f"   {picture}                      the picture")
+    say(f"   {picture}                      green over four dates")
+    say(f"   {shown}                 minerals in the ranges of Geoscience Australia")
     say(f"   {netcdf}                       in QGIS, Panoply or xarray")
     say(f"   {page}                  in a browser: footprints, pictures, filters")
     say(f"   {folder / 'series.png'}, {folder / 'ndvi.csv'}      NDVI over the years")

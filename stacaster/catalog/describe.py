@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stacaster.catalog import item_table
 from stacaster.catalog.item_table import DATABASE
 from stacaster.errors import StacasterError
+from stacaster.geo.small_map import box_geometry, small_map
 
 if TYPE_CHECKING:
     from stacaster.catalog import Catalog
@@ -53,7 +54,13 @@ def _row(catalog: Catalog, name: str, problems: list[str]) -> dict[str, Any]:
         "items": count,
         "bbox": _first(document, "spatial", "bbox"),
         "interval": _first(document, "temporal", "interval"),
+        "bands": _bands(document),
     }
+
+
+def _bands(document: dict[str, Any]) -> list[str]:
+    known = document.get("item_assets")
+    return [name for name in known if name not in ("thumbnail", "metadata")] if isinstance(known, dict) else []
 
 
 def _first(document: dict[str, Any], part: str, key: str) -> list[Any] | None:
@@ -73,13 +80,23 @@ def as_html(catalog: Catalog) -> str:
     rows = "".join(
         f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(row))}</tr>" for row in found["collections"]
     )
-    head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th></tr>"
+    head = "<tr><th>collection</th><th>items</th><th>title</th><th>time</th><th>bands</th></tr>"
     problems = "".join(f"<p>{escape(text)}</p>" for text in found["problems"])
-    return f"<b>{escape(catalog.name)}</b><table>{head}{rows}</table>{problems}"
+    return f"<b>{escape(catalog.name)}</b><table>{head}{rows}</table>{_map(found['collections'])}{problems}"
 
 
 def _cells(row: dict[str, Any]) -> Iterator[str]:
     yield str(row["collection"])
     yield "?" if row["items"] is None else str(row["items"])
     yield str(row["title"])
-    yield " to ".join(".." if end is None else str(end) for end in row["interval"] or ())
+    yield " to ".join(".." if end is None else str(end)[:10] for end in row["interval"] or ())
+    yield " ".join(str(name) for name in row["bands"])
+
+
+def _map(rows: list[dict[str, Any]]) -> str:
+    """Return the boxes of the collections on a map; what is damaged is left out."""
+    boxes = [row["bbox"] for row in rows if row["bbox"] is not None]
+    try:
+        return small_map([box_geometry([float(edge) for edge in box]) for box in boxes])
+    except (TypeError, ValueError, IndexError):
+        return ""

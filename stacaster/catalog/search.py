@@ -8,7 +8,6 @@ import posixpath
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
@@ -198,15 +197,11 @@ class ItemSearch:
         return sum(1 for _ in self.items())
 
     def _repr_html_(self) -> str:
+        from stacaster.cube.notebook import items_html
+
         shown = list(islice(self.items(), _SHOWN))
-        rows = "".join(
-            f"<tr><td>{escape(str(item.properties.get('datetime')))}</td><td>{escape(item.id)}</td>"
-            f"<td>{item.properties.get('eo:cloud_cover', '')}</td><td>{escape(' '.join(item.assets))}</td></tr>"
-            for item in shown
-        )
         more = "" if len(shown) < _SHOWN else f"<p>the first {_SHOWN} of at most {len(self.found)}</p>"
-        head = "<tr><th>time</th><th>item</th><th>cloud %</th><th>assets</th></tr>"
-        return f"<table>{head}{rows}</table>{more}"
+        return f"{items_html(shown)}{more}"
 
     def __repr__(self) -> str:
         return f"<ItemSearch: {len(self.found)} candidates in {self.root.name}>"

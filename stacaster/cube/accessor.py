@@ -9,6 +9,7 @@ import xarray as xr
 
 from stacaster.analysis import composites, indices, pictures, timeseries
 from stacaster.analysis.bands import as_cube
+from stacaster.cube.notebook import cube_html
 from stacaster.errors import ExportError
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ class CubeAccessor:
 
     def __init__(self, cube: xr.Dataset) -> None:
         self._cube = cube
+
+    def __repr__(self) -> str:
+        return f"<CubeAccessor: {', '.join(str(name) for name in self._cube.data_vars)}>"
+
+    def _repr_html_(self) -> str:
+        return cube_html(self._cube)
 
     def index(self, name: str | indices.Index) -> xr.DataArray:
         """Compute an index; see ``stacaster.compute_index``."""

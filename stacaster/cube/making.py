@@ -85,10 +85,13 @@ def _described(plan: CubePlan, arrays: Mapping[str, Any], request: Request) -> x
     dims = ("time", *geobox.dimensions)
     variables: dict[str, xr.DataArray] = {}
     sensors = sorted({str(name) for item in items for name in item.properties.get("instruments") or ()})
+    collections = sorted({item.collection_id for item in items if item.collection_id})
     for band in plan.bands:
         attrs = _attributes(band, request)
         if sensors:
             attrs["sensor"] = ", ".join(sensors)
+        if collections:
+            attrs["collections"] = ", ".join(collections)
         variables[band.key] = xr.DataArray(arrays[band.key], coords=coords, dims=dims, attrs=attrs)
     for name, attrs in _beside(request).items():
         if name in arrays:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -20,6 +19,7 @@ from stacaster.model.stac_terms import numpy_type
 
 if TYPE_CHECKING:
     import pystac
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
     from stacaster.cube.items_input import ItemsInput
@@ -51,6 +51,10 @@ class LoadPlan:
     """Number of pieces of all variables."""
     bytes_of_piece: int
     """Bytes that one piece of work needs: the result, and stored and physical numbers of the scenes of a group."""
+    interval: tuple[str, str]
+    """First and last time of the cube, UTC."""
+    bbox: tuple[float, float, float, float]
+    """West, south, east and north of the cube in degrees."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -65,10 +69,23 @@ class LoadPlan:
         )
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th>{escape(key)}</th><td>{escape(str(value))}</td></tr>" for key, value in vars(self).items()
-        )
-        return f"<table>{rows}</table>"
+        from stacaster.cube.notebook import table_html
+        from stacaster.geo.small_map import box_geometry, small_map
+
+        times, rows, columns = self.shape
+        sides = " x ".join(str(side) for side in self.chunks)
+        shown = [
+            ("items", self.items),
+            ("bands", ", ".join(self.bands)),
+            ("times", f"{times}: {' to '.join(self.interval)}"),
+            ("CRS", self.crs),
+            ("pixels", f"{columns} x {rows}, of {self.resolution[1]:g} x {self.resolution[0]:g}"),
+            ("box", ", ".join(f"{edge:.4f}" for edge in self.bbox)),
+            ("to read", f"{_size(self.bytes_to_read)} from {self.files} files"),
+            ("in memory", _size(self.bytes_of_cube)),
+            ("pieces", f"{self.pieces} of {sides}, {_size(self.bytes_of_piece)} each"),
+        ]
+        return table_html(("plan", ""), shown) + small_map([box_geometry(self.bbox)])
 
 
 def plan(items: ItemsInput, **options: Unpack[LoadOptions]) -> LoadPlan:
@@ -104,7 +121,19 @@ def plan(items: ItemsInput, **options: Unpack[LoadOptions]) -> LoadPlan:
         chunks=(largest[0], largest[1], largest[2]),
         pieces=sum(math.prod(blocks) for blocks in pieces),
         bytes_of_piece=_piece(request, largest, [band.dtype for band in cube.data_vars.values()]),
+        interval=_interval(cube),
+        bbox=_box_of(box),
     )
+
+
+def _interval(cube: xr.Dataset) -> tuple[str, str]:
+    first, last = (np.datetime_as_string(time, unit="s") for time in (cube["time"].min(), cube["time"].max()))
+    return f"{first}Z", f"{last}Z"
+
+
+def _box_of(box: GeoBox) -> tuple[float, float, float, float]:
+    bounds = (box.extent.to_crs("EPSG:4326", resolution="auto") if box.crs != "EPSG:4326" else box.extent).boundingbox
+    return bounds.left, bounds.bottom, bounds.right, bounds.top
 
 
 def _piece(request: Request, chunk: Sequence[int], types: Sequence[np.dtype[Any]]) -> int:

@@ -158,7 +158,9 @@ class LoadReport:
 
     def _repr_html_(self) -> str:
         table = self.to_dataframe().pivot_table(index="item_id", columns="band", values="status", aggfunc="first")
-        return f"<p>{repr(self)[1:-1]}</p>{table.to_html(escape=True)}"
+        from stacaster.cube.notebook import items_html
+
+        return f"<p>{repr(self)[1:-1]}</p>{table.to_html(escape=True)}{items_html(self._items)}"
 
 
 class ReportingDriver:

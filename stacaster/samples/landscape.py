@@ -1,6 +1,7 @@
 """A landscape in closed form: the same place looks the same in every simulated scene.
 
-The surface is a mixture of vegetation and four rocks whose fractions are smooth functions of longitude and latitude.
+The surface is a mixture of vegetation and five rocks whose fractions are smooth functions of longitude and latitude;
+each rock prevails somewhere within a few kilometres, so that indices of minerals show it in their published range.
 Reflectances are of the order of published spectra of such materials; they are not measurements of a place.
 """
 
@@ -20,14 +21,16 @@ BANDS = ("B01", "B02", "B03N", "B04", "B05", "B06", "B07", "B08", "B09", "B10", 
 
 _REFLECTANCE = {
     "vegetation": (0.07, 0.05, 0.42, 0.22, 0.11, 0.11, 0.10, 0.08, 0.07),
-    "clay": (0.20, 0.27, 0.33, 0.46, 0.36, 0.33, 0.38, 0.36, 0.33),
-    "iron": (0.10, 0.22, 0.27, 0.40, 0.37, 0.37, 0.36, 0.34, 0.32),
-    "carbonate": (0.26, 0.31, 0.34, 0.45, 0.42, 0.42, 0.40, 0.33, 0.37),
+    "kaolin": (0.20, 0.27, 0.33, 0.46, 0.25, 0.34, 0.40, 0.38, 0.34),
+    "mica": (0.21, 0.26, 0.30, 0.42, 0.37, 0.325, 0.385, 0.36, 0.35),
+    "iron": (0.08, 0.23, 0.27, 0.43, 0.37, 0.37, 0.31, 0.34, 0.32),
+    "carbonate": (0.26, 0.31, 0.36, 0.45, 0.42, 0.42, 0.39, 0.28, 0.39),
     "quartz": (0.24, 0.29, 0.33, 0.41, 0.40, 0.40, 0.40, 0.39, 0.39),
 }
 _EMISSIVITY = {
     "vegetation": (0.985, 0.985, 0.985, 0.985, 0.985),
-    "clay": (0.965, 0.965, 0.945, 0.970, 0.972),
+    "kaolin": (0.965, 0.965, 0.945, 0.970, 0.972),
+    "mica": (0.960, 0.955, 0.940, 0.968, 0.970),
     "iron": (0.960, 0.958, 0.955, 0.965, 0.968),
     "carbonate": (0.965, 0.966, 0.967, 0.968, 0.945),
     "quartz": (0.820, 0.830, 0.800, 0.955, 0.960),
@@ -54,13 +57,19 @@ def fractions(lon: NDArray[Any], lat: NDArray[Any], *, day_of_year: float) -> di
         0.45 + 0.55 * season
     )
     weights = {
-        "clay": 1.2 + np.sin(53 * lon - 17 * lat),
-        "iron": 1.2 + np.sin(41 * lat + 23 * lon + 1.0),
-        "carbonate": 1.2 + np.cos(61 * lat - 31 * lon),
-        "quartz": 1.2 + np.sin(71 * lon + 47 * lat + 2.0),
+        "kaolin": _patches(np.sin(161 * lon - 67 * lat)),
+        "mica": _patches(np.sin(109 * lon + 151 * lat + 0.5)),
+        "iron": _patches(np.sin(127 * lat + 83 * lon + 1.0)),
+        "carbonate": _patches(np.cos(173 * lat - 97 * lon)),
+        "quartz": _patches(np.sin(71 * lon + 47 * lat + 2.0)),
     }
     total = sum(weights.values())
     return {"vegetation": green, **{name: (1 - green) * weight / total for name, weight in weights.items()}}
+
+
+def _patches(wave: NDArray[Any]) -> NDArray[Any]:
+    """Return the weight of a rock, which is little but for the crests of a wave from -1 to 1."""
+    return np.asarray((1.05 + wave) ** 3)
 
 
 def is_lake(lon: NDArray[Any], lat: NDArray[Any]) -> NDArray[Any]:

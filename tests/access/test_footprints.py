@@ -31,7 +31,8 @@ def test_page(tmp_path: Path) -> None:
     path = stacaster.access.draw_footprints([hostile, *granules()[1:]], tmp_path / "x.html", area=AREA)
     text = path.read_text()
     assert text.count('class="granule"') == 4 and text.count('class="area"') == 1
-    assert "<script" not in text and "&lt;script&gt;" in text
+    assert "<title>4 granules of AST_L1T, 2003-01-01 to 2003-01-04</title>" in text and 'name="viewport"' in text
+    assert 'class="land"' in text and "<script" not in text and "&lt;script&gt;" in text
     assert "http" not in text, "nothing is loaded from elsewhere"
     svg = ET.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
     width, height = (float(part) for part in svg.attrib["viewBox"].split()[2:])

@@ -95,9 +95,40 @@ def test_one_panel_a_time() -> None:
     cube = xr.concat([cube_of(a=np.eye(3)), cube_of(a=np.eye(3) * 2)], "time")
     cube = cube.assign_coords(time=np.array(["2003-01-02T03:04", "2004-01-02"], "datetime64[ns]"))
     figure = draw(cube)
-    assert [axis.get_title() for axis in figure.axes[:2]] == ["a\n2003-01-02T03:04Z", "a\n2004-01-02T00:00Z"]
+    assert [axis.get_title() for axis in figure.axes[:2]] == ["2003-01-02T03:04Z", "2004-01-02T00:00Z"]
+    assert figure.get_suptitle() == "a, 2003-01-02 to 2004-01-02"
     with pytest.raises(ExportError, match="30 times of 1 variables are too many"):
         draw(cube.isel(time=[0] * 30))
+
+
+def test_a_row_of_panels_shares_limits_and_one_colour_bar() -> None:
+    cube = xr.concat([cube_of(a=np.full((3, 3), value), b=np.eye(3)) for value in (1.0, np.nan, 3.0, 5.0, 9.0)], "time")
+    cube = cube.assign_coords(time=np.datetime64("2003-01-01", "ns") + np.arange(5) * np.timedelta64(1, "D"))
+    for band in cube.data_vars.values():
+        band.attrs["collections"] = "aster-l1t-003"
+    figure = draw(cube, percent=(0, 100))
+    panels = [axis for axis in figure.axes if axis.images]
+    # Two variables of five times, four in a row: four rows with a bar each.
+    assert len(panels) == 10 and len(figure.axes) - 16 == 4
+    assert {axis.images[0].get_clim() for axis in panels[:5]} == {(1.0, 9.0)}
+    assert {axis.images[0].get_clim() for axis in panels[5:]} == {(0.0, 1.0)}
+    assert [text.get_text() for axis in panels for text in axis.texts] == ["no data"]
+    assert panels[0].get_title() == "a\n2003-01-01T00:00Z" and panels[5].get_title() == "b\n2003-01-01T00:00Z"
+    assert figure.get_suptitle() == "aster-l1t-003, 2003-01-01 to 2003-01-05"
+
+
+def test_pictures_are_cut_to_the_data() -> None:
+    values = np.full((40, 60), np.nan)
+    values[10:20, 5:45] = 1.0
+    cube = cube_of(a=values)
+    (image,) = draw(cube).axes[0].images
+    assert list(image.get_extent()) == [299_985 + 150, 299_985 + 1350, 6_500_015 - 600, 6_500_015 - 300]
+    stored = cube.fillna(0).astype("uint8")
+    stored["a"].attrs["nodata"] = 0
+    (image,) = draw(stored).axes[0].images
+    assert np.asarray(image.get_array()).shape == (10, 40)
+    (image,) = draw(cube_of(a=np.full((4, 6), np.nan))).axes[0].images
+    assert np.asarray(image.get_array()).shape == (4, 6)
 
 
 def test_large_cubes_are_thinned() -> None:
@@ -140,6 +171,20 @@ def test_explore_is_a_map(catalog: Catalog) -> None:
     for shown in (cube.stacaster.explore(), cube.stacaster.explore("red"), cube[["nir"]].stacaster.explore()):
         assert isinstance(shown, folium.Map)
         assert "data:image/png;base64" in shown.get_root().render()
+
+
+def test_minerals_of_the_sample_data_lie_in_the_published_range(catalog: Catalog) -> None:
+    cube = catalog.load(
+        bands=["B01", "B02", "B03N", "B04", "B05", "B06", "B07", "B08", "B09"], crs="EPSG:32754", resolution=30,
+        datetime="2003-12", units="reflectance", mask=["water"],
+    )  # fmt: skip
+    for name in ("ga_kaolin", "ga_aloh_content", "ga_mgoh_content", "ga_ferric_oxide_content"):
+        index = compute_index(cube, name)
+        low, high = index.attrs["display_range"]
+        values = index.values[np.isfinite(index.values)]
+        inside = (values > low + 0.2 * (high - low)) & (values < high)
+        assert 0.03 < inside.mean() < 0.9, name
+    assert cube["B01"].attrs["collections"] == index.attrs["collections"] == "aster-l1t-003"
 
 
 def test_pictures_of_a_catalog(catalog: Catalog, tmp_path: Path) -> None:

@@ -232,6 +232,22 @@ def test_collection_says_what_it_holds(catalog: Catalog) -> None:
 def test_notebook_views(catalog: Catalog) -> None:
     assert COLLECTION in catalog._repr_html_() and "<table>" in catalog._repr_html_()
     assert "8 candidates" in repr(catalog.search())
+    page = catalog._repr_html_()
+    assert "2001-03-14 to 2009-10-02" in page and "B03N" in page and page.count("<svg") == 1
+    search = catalog.search(datetime="2003")
+    shown = search._repr_html_()
+    assert "2003-08-30 00:43:02" in shown and "EPSG:32754" in shown and "B03N" in shown and "thumbnail" not in shown
+    # Land, and a circle round each of two footprints that are smaller than six pixels.
+    assert shown.count("<circle") == 2 and shown.count("<polygon") >= 3
+    cube, report = search.load(bands=["nir"], native=True, units="reflectance", report=True)
+    for text in (
+        report._repr_html_(),
+        cube.stacaster._repr_html_(),
+        search.plan(bands="nir", native=True)._repr_html_(),
+    ):
+        assert "2003-08-30" in text and "2003-12-04" in text and "EPSG:32754" in text
+        assert "<svg" in text
+    assert "421 x 361, of 15 x 15" in cube.stacaster._repr_html_()
 
 
 def test_what_is_no_catalog(tmp_path: Path, catalog: Catalog) -> None:

@@ -22,6 +22,15 @@ def data_of(page: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_the_page_shows_the_land_around(catalog: Catalog, tmp_path: Path) -> None:
+    page = stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root).read_text()
+    text = re.search(r'id="land">(.*?)</script>', page)
+    assert text is not None
+    (ring,) = json.loads(text.group(1))
+    # South Australia all around; footprints of one degree have nearly two on each side.
+    assert min(x for x, _ in ring) < 137 and max(x for x, _ in ring) > 140
+
+
 def test_the_page_in_a_browser(catalog: Catalog, tmp_path: Path) -> None:
     path = stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root, title="Twelve <scenes>")
     items = list(catalog.search().items())

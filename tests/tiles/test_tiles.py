@@ -409,6 +409,7 @@ def test_squares_of_the_military_grid(home: Catalog, tmp_path: Path) -> None:
         assert item.assets["ndvi"].extra_fields["proj:code"] == f"EPSG:327{code[5:7]}"
     page = stacaster.tiles.draw_tiles(run, tmp_path / "map.html").read_text()
     assert page.count('<rect class="done"') == counts["done"] and "MGRS-5" in page and "http" not in page
+    assert "stroke: #1d2733; stroke-width: 1" in page and 'name="viewport"' in page
     with pytest.raises(UsageError, match=r"\.html or \.png"):
         stacaster.tiles.draw_tiles(run, tmp_path / "map.svg")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,24 @@ from typing import Any
 from stacaster.access.footprints.basemap import Basemap, as_data_url, read_basemap
 from stacaster.errors import ExportError, NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.geo.small_map import outer_rings
 from stacaster.model import Granule
 
 _WIDTH = 900
 _COLOURS = (
     "#1f77b4", "#e08214", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#17a2b8", "#bcbd22", "#4d4d4d", "#005824",
 )  # fmt: skip
+_PRODUCTS = 3
 _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 _PAGE = """<!DOCTYPE html>
-<html><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 14px sans-serif; margin: 1em }} svg {{ background: #f4f7fa; border: 1px solid #99a }}
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title><style>
+body {{ font: 14px sans-serif; margin: 1em }} h1 {{ font-size: 1.3em }}
+svg {{ background: #f4f7fa; border: 1px solid #99a; max-width: 100%; height: auto }}
 .granule {{ fill: #1f77b4; fill-opacity: .15; stroke: #1f77b4 }} .granule:hover {{ fill-opacity: .6 }}
 .land {{ fill: #e9e6da; stroke: #b5ae98 }} .key {{ font-size: 13px }}
 .area {{ fill: none; stroke: #d62728; stroke-width: 2 }} .grid {{ stroke: #ccd }} text {{ font-size: 11px; fill: #556 }}
+polygon {{ vector-effect: non-scaling-stroke }} @media (max-width: 600px) {{ text {{ font-size: 24px }} }}
 </style></head><body><h1>{title}</h1>
 <svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">
 {body}
@@ -85,25 +90,8 @@ def _groups(granules: Any) -> dict[str, tuple[str, str]]:
     }
 
 
-def _rings(geometry: Mapping[str, Any]) -> Iterator[list[tuple[float, float]]]:
-    """Yield the outer rings of polygons, and points and lines as they are."""
-    kind, coordinates = geometry["type"], geometry.get("coordinates", ())
-    if kind == "GeometryCollection":
-        for part in geometry["geometries"]:
-            yield from _rings(part)
-    elif kind == "Polygon":
-        yield [(x, y) for x, y, *_ in coordinates[0]]
-    elif kind == "MultiPolygon":
-        for part in coordinates:
-            yield [(x, y) for x, y, *_ in part[0]]
-    elif kind in ("LineString", "MultiPoint"):
-        yield [(x, y) for x, y, *_ in coordinates]
-    elif kind == "Point":
-        yield [(coordinates[0], coordinates[1])]
-
-
 def _bounds(shapes: Iterable[Mapping[str, Any]]) -> tuple[float, float, float, float]:
-    points = [point for shape in shapes for ring in _rings(shape) for point in ring]
+    points = [point for shape in shapes for ring in outer_rings(shape) for point in ring]
     west, east = min(x for x, _ in points), max(x for x, _ in points)
     south, north = min(y for _, y in points), max(y for _, y in points)
     margin = max(east - west, north - south, 0.1) * 0.05
@@ -152,19 +140,24 @@ def _page(
     for granule, geometry in drawn:
         words, colour = groups.get(granule.id, ("", ""))
         title = f"{granule.id}\n{granule.start:%Y-%m-%d %H:%M:%S}" + (f"\n{words}" if words else "")
-        body += [polygon(ring, "granule", title, colour) for ring in _rings(geometry)]
-    body += [polygon(ring, "area") for ring in (_rings(area) if area is not None else ())]
+        body += [polygon(ring, "granule", title, colour) for ring in outer_rings(geometry)]
+    body += [polygon(ring, "area") for ring in (outer_rings(area) if area is not None else ())]
     key = "".join(
         f'<div class="key"><span style="color:{colour}">&#9632;</span> {escape(words)}</div>'
         for words, colour in dict.fromkeys(groups.values())
     )
-    title = _title(drawn, groups)
+    title = escape(_title(drawn, groups))
     return _PAGE.format(title=title, width=_WIDTH, height=height, body="\n".join(body), key=key)
 
 
 def _title(drawn: list[tuple[Granule, Mapping[str, Any]]], groups: Mapping[str, tuple[str, str]]) -> str:
+    """Return how many granules of which products there are, and their first and last day."""
     stacks = len(set(groups.values()))
-    return f"{len(drawn)} granules" + (f" in {stacks} stacks" if stacks else "")
+    products = sorted({granule.product for granule, _ in drawn})
+    days = sorted(f"{granule.start:%Y-%m-%d}" for granule, _ in drawn)
+    words = f"{len(drawn)} granules" + (f" in {stacks} stacks" if stacks else "")
+    of = f" of {', '.join(products)}" if len(products) <= _PRODUCTS else ""
+    return f"{words}{of}, {days[0] if days[0] == days[-1] else f'{days[0]} to {days[-1]}'}"
 
 
 def _picture(
@@ -181,7 +174,9 @@ def _picture(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ExportError("a .png needs matplotlib: pip install 'stacaster[plot]'; .html needs nothing") from error
-    figure = Figure(figsize=(9, 7), layout="constrained")
+    west, south, east, north = bounds
+    shape = (north - south) / ((east - west) * max(0.1, math.cos(math.radians((south + north) / 2))))
+    figure = Figure(figsize=(9, min(max(8.4 * shape + 1, 3), 9)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     if below.rings:
@@ -192,15 +187,23 @@ def _picture(
     default = ("", "#1f77b4")
     for words, colour in dict.fromkeys(groups.get(granule.id, default) for granule, _ in drawn):
         rings = [ring for granule, geometry in drawn if groups.get(granule.id, default) == (words, colour)
-                 for ring in _rings(geometry)]  # fmt: skip
+                 for ring in outer_rings(geometry)]  # fmt: skip
         faces = (*(int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)), 0.15)
         axes.add_collection(PolyCollection(rings, facecolors=faces, edgecolors=colour, label=words or None))
     if groups:
         axes.legend(loc="upper right", fontsize="small")
     if area is not None:
-        axes.add_collection(PolyCollection(list(_rings(area)), facecolors="none", edgecolors="#d62728", linewidths=2))
+        axes.add_collection(
+            PolyCollection(list(outer_rings(area)), facecolors="none", edgecolors="#d62728", linewidths=2)
+        )
     west, south, east, north = bounds
-    axes.set(xlim=(west, east), ylim=(south, north), xlabel="longitude", ylabel="latitude", title=_title(drawn, groups))
+    axes.set(
+        xlim=(west, east),
+        ylim=(south, north),
+        xlabel="longitude [°], WGS 84",
+        ylabel="latitude [°]",
+        title=_title(drawn, groups),
+    )
     axes.set_aspect(1 / max(0.1, math.cos(math.radians((south + north) / 2))))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=100, metadata={"Software": None})

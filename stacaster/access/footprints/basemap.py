@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import UsageError
 from stacaster.files.vector_files import read_vector_file
-from stacaster.geo.land import LAND
+from stacaster.geo.land import land_within
 from stacaster.geotiff.opening import open_by_user
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def read_basemap(path: str | os.PathLike[str] | None, bounds: Bounds) -> Basemap
     """
     if path == NO_BASEMAP:
         return Basemap()
-    file = LAND if path is None else Path(path)
+    if path is None:
+        return Basemap(rings=tuple(land_within(bounds)))
+    file = Path(path)
     if not file.exists():
         raise UsageError(f"basemap is {os.fspath(file)!r}, which is no file")
     return _terrain(file, bounds) if file.suffix.lower() in _RASTERS else _land(file, bounds)

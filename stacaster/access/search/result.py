@@ -22,6 +22,7 @@ from stacaster.analysis.stacks import (
     split_conditions,
 )
 from stacaster.errors import UsageError
+from stacaster.geo.small_map import small_map
 from stacaster.model import Granule, StateVector
 from stacaster.model.granule_options import GranuleSearchFilterOptions, GranuleSelectOptions
 from stacaster.model.names import as_names, check_known
@@ -180,5 +181,6 @@ class GranuleSearch:
             for granule in self.granules[:20]
         )
         more = f"<p>and {len(self) - 20} more</p>" if len(self) > 20 else ""
+        shown = small_map([granule.geometry for granule in self.granules])
         head = "<tr><th>granule</th><th>version</th><th>start</th><th>cloud cover</th></tr>"
-        return f"<b>{len(self)} granules</b><table>{head}{rows}</table>{more}"
+        return f"<b>{len(self)} granules</b><table>{head}{rows}</table>{more}{shown}"

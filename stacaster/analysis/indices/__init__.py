@@ -226,7 +226,7 @@ def _evaluate(
 
 
 def _described(result: xr.DataArray, index: Index, first: xr.DataArray) -> xr.DataArray:
-    kept = {key: value for key, value in first.attrs.items() if key == "grid_mapping"}
+    kept = {key: value for key, value in first.attrs.items() if key in ("grid_mapping", "collections")}
     ranges = {"valid_range": index.valid_range, "display_range": index.display_range}
     result.attrs = kept | {
         "long_name": index.title,

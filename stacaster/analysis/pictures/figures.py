@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _DPI = 110
 _MAX_PANELS = 24
 _MAX_PIXELS = 1200
+_COLUMNS = 4
 
 
 def draw(
@@ -48,30 +50,110 @@ def draw(
         UsageError: There is no such composite.
         LoadError: The cube lacks a band.
     """
-    thin = as_cube(cube)
-    if not thin.data_vars or any(band.ndim < 2 for band in thin.data_vars.values() if band.dtype.kind in "fiu"):
+    whole = as_cube(cube)
+    if not whole.data_vars or any(band.ndim < 2 for band in whole.data_vars.values() if band.dtype.kind in "fiu"):
         raise LoadError("a picture needs a cube with variables of dimensions (y, x)")
-    thin = _thinned(thin)
+    thin = cut_to_data(_thinned(whole).compute())
+    panels: list[tuple[xr.DataArray, str | None]]
     if composite is not None:
-        rgb = to_rgb(thin, composite, percent=percent)
-        panels: list[tuple[xr.DataArray, str | None]] = [(rgb, None)]
+        panels = [(to_rgb(thin, composite, percent=percent), None)]
     else:
-        panels = [(thin[name].compute(), str(name)) for name in thin.data_vars if thin[name].dtype.kind in "fiu"]
+        panels = [(thin[name], str(name)) for name in thin.data_vars if thin[name].dtype.kind in "fiu"]
     times = thin.sizes.get("time", 1)
     if times * len(panels) > _MAX_PANELS:
         raise ExportError(f"{times} times of {len(panels)} variables are too many for one picture; choose some")
-    across = len(panels) if len(panels) > 1 else min(4, times)
-    down = -(-times * len(panels) // across)
-    figure = new_figure(4.6 * across + 0.6, 3.9 * down + 0.4)
-    axes = figure.subplots(down, across, squeeze=False)
+    rows = _rows_of(panels, times, percent)
+    columns = max(len(row) for row in rows)
+    figure = new_figure(*_size_of(panels[0][0], columns, len(rows)))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for column, (values, name) in enumerate(panels):
-        for number in range(times):
-            place = axes[number, column] if len(panels) > 1 else axes.flat[number]
-            part = values.isel(time=number) if "time" in values.dims else values
-            _draw_panel(figure, place, part, name, percent)
+    for line, row in zip(axes, rows, strict=True):
+        _draw_row(figure, line, row)
+    figure.suptitle(cube_title(whole, [values for values, _ in panels]), fontsize=11)
     return figure
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One picture of a figure."""
+
+    values: xr.DataArray
+    """Of dimensions (y, x), or (y, x, band) for colours."""
+    name: str | None
+    """Variable; None for colours."""
+    limits: tuple[float, float]
+    """Values at both ends of the colour bar."""
+    title: str
+    """What stands above."""
+
+
+def _rows_of(
+    panels: Sequence[tuple[xr.DataArray, str | None]], times: int, percent: tuple[float, float]
+) -> list[list[_Panel]]:
+    """Return the panels of each row: the times of one variable, or several variables of one time."""
+    titles = [str(values.attrs.get("long_name") or name or "") for values, name in panels]
+    if len(set(titles)) < len(titles):  # "reflectance" of several bands
+        titles = [str(name) for _, name in panels]
+    listed = []
+    for (values, name), title in zip(panels, titles, strict=True):
+        limits = (0.0, 1.0) if name is None else _limits(values, percent)
+        parts = [values.isel(time=number) for number in range(times)] if "time" in values.dims else [values]
+        shown = title if len(panels) > 1 else ""
+        listed.append([
+            _Panel(part, name, limits, "\n".join(text for text in (shown[:60], _time_of(part)) if text) or title)
+            for part in parts
+        ])  # fmt: skip
+    if times == 1:
+        single = [row[0] for row in listed]
+        return [single[first : first + _COLUMNS - 1] for first in range(0, len(single), _COLUMNS - 1)]
+    return [row[first : first + _COLUMNS] for row in listed for first in range(0, times, _COLUMNS)]
+
+
+def _time_of(values: xr.DataArray) -> str:
+    return f"{np.datetime_as_string(values['time'].values, unit='m')}Z" if "time" in values.coords else ""
+
+
+def _size_of(values: xr.DataArray, columns: int, rows: int) -> tuple[float, float]:
+    """Return width and height in inches, so that panels are as high as their pixels ask for."""
+    y, x = (values[dim].values for dim in _plane(values))
+    extent = _extent(x, y)
+    shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
+    return 3.6 * columns + 1.2, (3.5 * min(max(shape, 0.35), 1.6) + 0.9) * rows + 0.4
+
+
+def _plane(values: xr.DataArray) -> tuple[Any, Any]:
+    """Return the names of the dimensions along y and x, of colours too."""
+    names = [dim for dim in values.dims if dim not in ("time", "band")]
+    return names[0], names[1]
+
+
+def cut_to_data(cube: xr.Dataset) -> xr.Dataset:
+    """Return the part of a cube in memory around the pixels that have a value; all of it where none has."""
+    bands = [band for band in cube.data_vars.values() if band.dtype.kind in "fiu" and band.ndim >= 2]
+    y, x = bands[0].dims[-2:]
+    valid = np.zeros((cube.sizes[y], cube.sizes[x]), dtype=bool)
+    for band in bands:
+        if band.dims[-2:] == (y, x):
+            valid |= np.isfinite(_valid(band)).reshape(-1, *valid.shape).any(axis=0)
+    if not valid.any():
+        return cube
+    lines, columns = np.flatnonzero(valid.any(axis=1)), np.flatnonzero(valid.any(axis=0))
+    return cube.isel({y: slice(lines[0], lines[-1] + 1), x: slice(columns[0], columns[-1] + 1)})
+
+
+def cube_title(cube: xr.Dataset, shown: Sequence[xr.DataArray] = ()) -> str:
+    """Return collections, first and last day of a cube; in front what is shown, where that is one thing."""
+    names = {str(values.attrs.get("long_name") or values.name or "") for values in shown}
+    parts = [*names] if len(names) == 1 else []
+    # Of which product: "aster-l1t-003".
+    known = [str(band.attrs["collections"]) for band in cube.data_vars.values() if band.attrs.get("collections")]
+    parts += [*dict.fromkeys(known)][:1]
+    if "time" in cube.coords and cube["time"].size:
+        times = np.atleast_1d(cube["time"].values)
+        first, last = (np.datetime_as_string(time, unit="D") for time in (times.min(), times.max()))
+        parts.append(first if first == last else f"{first} to {last}")
+    return ", ".join(part for part in parts if part)
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -135,30 +217,60 @@ def write_picture(
     return path
 
 
-def _draw_panel(figure: Any, axis: Any, values: xr.DataArray, name: str | None, percent: tuple[float, float]) -> None:
-    across, down = values.dims[1], values.dims[0]
-    x, y = values[across].values, values[down].values
-    half_x, half_y = (abs(float(place[-1] - place[0])) / max(len(place) - 1, 1) / 2 for place in (x, y))
-    extent = (float(x.min()) - half_x, float(x.max()) + half_x, float(y.min()) - half_y, float(y.max()) + half_y)
-    origin = "upper" if y[0] >= y[-1] else "lower"
+def _draw_row(figure: Any, axes: Sequence[Any], row: Sequence[_Panel]) -> None:
+    """Draw panels; those of one variable share a colour bar."""
+    is_shared = len({panel.name for panel in row}) == 1
+    drawn = None
+    for number, (axis, panel) in enumerate(zip(axes, row, strict=False)):
+        drawn = _draw_panel(axis, panel, is_first=number == 0)
+        if panel.name is not None and not is_shared:
+            _draw_bar(figure, drawn, [axis], panel)
+    if is_shared and row[0].name is not None:
+        # Beside all places of the row, also empty ones, so that panels of all rows are of one size.
+        _draw_bar(figure, drawn, list(axes), row[0])
+
+
+def _draw_bar(figure: Any, drawn: Any, axes: list[Any], panel: _Panel) -> None:
+    unit = panel.values.attrs.get("units", "1")
+    label = str(panel.name) if unit in ("1", "dn") else f"{panel.name} [{unit}]"
+    figure.colorbar(drawn, ax=axes, shrink=0.9, extend="both", label=label)
+
+
+def _limits(values: xr.DataArray, percent: tuple[float, float]) -> tuple[float, float]:
+    """Return the published range of a variable, else percentiles of all its times."""
+    shown = values.attrs.get("display_range") or values.attrs.get("valid_range")
+    low, high = shown if shown is not None else limits_of(_valid(values), percent=percent)
+    return float(low), float(high)
+
+
+def _extent(x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float, float, float]:
+    """Return left, right, bottom and top edges of pixels with these centres."""
+    half_x, half_y = (abs(float(axis[-1] - axis[0])) / max(len(axis) - 1, 1) / 2 or 0.5 for axis in (x, y))
+    return float(x.min()) - half_x, float(x.max()) + half_x, float(y.min()) - half_y, float(y.max()) + half_y
+
+
+def _draw_panel(axis: Any, panel: _Panel, *, is_first: bool) -> Any:
+    values = panel.values
+    y_name, x_name = _plane(values)
+    x, y = values[x_name].values, values[y_name].values
+    options: dict[str, Any] = {"extent": _extent(x, y), "origin": "upper" if y[0] >= y[-1] else "lower"}
     axis.set_axis_on()
-    if name is None:
-        axis.imshow(values.values, extent=extent, origin=origin)
+    pixels = values.values if panel.name is None else _valid(values)
+    if panel.name is not None:
+        options |= {"vmin": panel.limits[0], "vmax": panel.limits[1], "cmap": "viridis"}
+    drawn = axis.imshow(pixels, **options)
+    if not (pixels[..., -1].any() if panel.name is None else np.isfinite(pixels).any()):
+        axis.text(0.5, 0.5, "no data", transform=axis.transAxes, ha="center", va="center", fontsize=8, color="#64748b")
+    axis.set_title(panel.title, fontsize=9)
+    axis.set_xlabel(_axis_label(values, str(x_name), with_crs=True), fontsize=7)
+    if is_first:
+        axis.set_ylabel(_axis_label(values, str(y_name)), fontsize=7)
     else:
-        shown = values.attrs.get("display_range") or values.attrs.get("valid_range")
-        low, high = shown if shown is not None else limits_of(_valid(values), percent=percent)
-        drawn = axis.imshow(_valid(values), extent=extent, origin=origin, vmin=low, vmax=high, cmap="viridis")
-        unit = values.attrs.get("units", "1")
-        figure.colorbar(drawn, ax=axis, shrink=0.85, extend="both",
-                        label=name if unit in ("1", "dn") else f"{name} [{unit}]")  # fmt: skip
-    title = str(values.attrs.get("long_name", name or ""))
-    moment = f"{np.datetime_as_string(values['time'].values, unit='m')}Z" if "time" in values.coords else ""
-    axis.set_title("\n".join(part for part in (title[:60], moment) if part), fontsize=9)
-    axis.set_xlabel(_axis_label(values, str(across), with_crs=True), fontsize=7)
-    axis.set_ylabel(_axis_label(values, str(down)), fontsize=7)
+        axis.tick_params(labelleft=False)
     axis.tick_params(labelsize=7)
     axis.ticklabel_format(style="plain", useOffset=False)
     axis.locator_params(nbins=4)
+    return drawn
 
 
 def _axis_label(values: xr.DataArray, name: str, *, with_crs: bool = False) -> str:

@@ -137,8 +137,22 @@ def check_table(output: str | os.PathLike[str]) -> Path:
     return path
 
 
+def _series_title(table: pd.DataFrame, bands: list[str], areas: list[str]) -> str:
+    """Return bands, areas, first and last day."""
+    known = [text for text in table["time"].dt.strftime("%Y-%m-%d") if isinstance(text, str)]
+    days = f"{min(known)} to {max(known)}" if known else ""
+    what = ", ".join(bands) if len(bands) <= 4 else f"{len(bands)} bands"
+    of = f"of {len(areas)} areas" if len(areas) != 1 else "of all pixels" if areas[0] == "all" else f"of {areas[0]}"
+    return ", ".join(part for part in (f"{what} {of}", days) if part)
+
+
 def plot_series(table: pd.DataFrame, output: str | os.PathLike[str], *, title: str = "") -> Path:
     """Draw the means over time, one line an area and one panel a band, with the scatter as bars, to a PNG file.
+
+    Args:
+        table: From ``time_series`` or ``resample_series``.
+        output: ``.png`` file.
+        title: What stands above; empty names bands, areas and days.
 
     Raises:
         UsageError: The name does not end in ``.png``.
@@ -155,13 +169,14 @@ def plot_series(table: pd.DataFrame, output: str | os.PathLike[str], *, title: s
             ordered = part.sort_values("time")
             axes.errorbar(ordered["time"], ordered["mean"], ordered["std"], marker="o", markersize=3, linewidth=1,
                           elinewidth=0.5, capsize=2, label=str(area))  # fmt: skip
-        axes.set_ylabel(band)
+        axes.set_ylabel(f"mean of {band}")
         axes.grid(alpha=0.3)
-    areas = table["area"].nunique()
-    if 1 < areas <= 12:
+    scatter = "the means of the dates" if "dates" in table.columns else "the pixels of the area"
+    panels[-1].set_xlabel(f"time (UTC); bars: standard deviation of {scatter}")
+    areas = list(dict.fromkeys(str(area) for area in table["area"]))
+    if 1 < len(areas) <= 12:
         panels[0].legend(fontsize="small")
-    if title:
-        figure.suptitle(title)
+    figure.suptitle(title or _series_title(table, bands, areas))
     with complete_file(path) as part:
         figure.savefig(part, dpi=110, metadata={"Software": None})
     return path

@@ -15,6 +15,7 @@ from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.geo.land import land_within
 from stacaster.geotiff.opening import open_raster
 from stacaster.model.options import ConditionOptions
 
@@ -76,11 +77,25 @@ def write_report(
     # A text in a script element ends at "</"; in JSON the same can be said with an escape.
     data = json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c")
     page = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
-    for mark, text in (("TITLE", escape(title or opened.name)), ("SUBTITLE", escape(subtitle)), ("DATA", data)):
+    for mark, text in (("TITLE", escape(title or opened.name)), ("SUBTITLE", escape(subtitle)), ("DATA", data),
+                       ("LAND", _land(rows))):  # fmt: skip
         page = page.replace(f"@@{mark}@@", text)
     with complete_file(path) as part:
         part.write_text(page, encoding="utf-8")
     return path
+
+
+def _land(rows: list[dict[str, Any]]) -> str:
+    """Return the outlines of countries around the footprints as JSON."""
+    points = [point for row in rows for ring in row["rings"] for point in ring]
+    if not points:
+        return "[]"
+    x, y = [point[0] for point in points], [point[1] for point in points]
+    # As much as a wide page shows around a narrow catalog.
+    room = 3 * max(max(x) - min(x), max(y) - min(y), 0.05)
+    bounds = max(min(x) - room, -180.0), max(min(y) - room, -90.0), min(max(x) + room, 180.0), min(max(y) + room, 90.0)
+    rings = [[[round(lon, 3), round(lat, 3)] for lon, lat in ring] for ring in land_within(bounds)]
+    return json.dumps(rings, separators=(",", ":"))
 
 
 def _row(item: pystac.Item) -> dict[str, Any]:
