@@ -55,6 +55,7 @@ ITEM_TYPE = "application/geo+json"
 _EXTENSIONS = {
     "classification": "v1.1.0",
     "eo": "v2.0.0",
+    "eo:bands": "v1.1.0",
     "file": "v2.1.0",
     "grid": "v1.1.0",
     "processing": "v1.2.0",
@@ -70,13 +71,25 @@ _EXTENSIONS = {
 }
 
 
+_EO_BANDS = "eo:bands"
+"""Bands as version 1.1 of eo lists them, the only form of names that pystac, odc-stac and rio-tiler read; version 2
+forbids it. The fields of version 2 stand in ``bands``, where version 1.1 allows them."""
+
+_OLD_COMMON_NAMES = frozenset(
+    "coastal blue green red rededge yellow pan nir nir08 nir09 cirrus swir16 swir22 lwir lwir11 lwir12".split()
+)
+"""Names that version 1.1 of eo knows."""
+
 _CMR = "https://cmr.earthdata.nasa.gov/search/granules"
 _SUMMARY_RANGES = ("eo:cloud_cover", "view:sun_elevation", "view:off_nadir")
 
 
 def extension_uris(names: Sequence[str]) -> list[str]:
     """Return the schema addresses of extensions by short name, sorted."""
-    return sorted(f"https://stac-extensions.github.io/{n}/{_EXTENSIONS[n]}/schema.json" for n in set(names))
+    return sorted(
+        f"https://stac-extensions.github.io/{name.partition(':')[0]}/{_EXTENSIONS[name]}/schema.json"
+        for name in set(names)
+    )
 
 
 def build_item(
@@ -113,7 +126,8 @@ def build_item(
         if value is not None:
             properties[key] = format_datetime(value)
     if scene.created is not None:
-        properties["created"] = format_datetime(scene.created)
+        # The time of the source, not of this run: the same granule gives the same bytes on any day.
+        properties |= {"created": format_datetime(scene.created), "updated": format_datetime(scene.created)}
     properties |= {
         "title": scene.id,
         **_maker(product),
@@ -145,6 +159,8 @@ def build_item(
         extensions.add("render")
     if not any("eo:cloud_cover" in properties or "eo" in _band_extensions(band.band) for band in scene.bands):
         extensions.discard("eo")
+    if any(_EO_BANDS in asset for asset in described.values()):
+        extensions = (extensions - {"eo"}) | {_EO_BANDS}
     return {
         "type": "Feature",
         "stac_version": STAC_VERSION,
@@ -255,6 +271,8 @@ def band_asset(band: SceneBand, asset: CogAsset | RemoteAsset) -> dict[str, Any]
         if table.unit is not None:
             described["unit"] = table.unit
     described |= band_fields(table) | dict(band.properties)
+    if eo_fields(table):
+        described[_EO_BANDS] = [_eo_band(table)]
     described["bands"] = [_band_object(table, asset)]
     return described
 
@@ -265,7 +283,7 @@ def nodata_of(value: int | float) -> int | float | str:
 
 
 def _band_object(table: Band, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": table.name, "description": table.description}
+    described: dict[str, Any] = {"name": table.name, "description": table.description, **eo_fields(table)}
     numbers = asset.statistics
     if numbers is not None:
         described["statistics"] = {
@@ -278,13 +296,31 @@ def _band_object(table: Band, asset: CogAsset | RemoteAsset) -> dict[str, Any]:
     return described
 
 
-def band_fields(table: Band) -> dict[str, Any]:
-    """Return the fields of an asset that say what a band is: eo, classification, saturation."""
+def eo_fields(table: Band) -> dict[str, Any]:
+    """Return the fields of version 2 of eo of a band."""
     fields: dict[str, Any] = {
         "eo:common_name": table.common_name,
         "eo:center_wavelength": table.center_wavelength,
         "eo:full_width_half_max": table.full_width_half_max,
         "eo:solar_illumination": table.solar_illumination,
+    }
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _eo_band(table: Band) -> dict[str, Any]:
+    """Return a band as version 1.1 of eo lists it."""
+    fields = {key.removeprefix("eo:"): value for key, value in eo_fields(table).items()}
+    common = fields.get("common_name")
+    if common is not None and common not in _OLD_COMMON_NAMES:
+        broader = common.rstrip("0123456789")
+        fields = {key: value for key, value in fields.items() if key != "common_name"}
+        fields |= {"common_name": broader} if broader in _OLD_COMMON_NAMES else {}
+    return {"name": table.name, "description": table.description, **fields}
+
+
+def band_fields(table: Band) -> dict[str, Any]:
+    """Return the further fields of an asset that say what a band is: classification, saturation."""
+    fields: dict[str, Any] = {
         "stacaster:saturation": table.saturation,
         "stacaster:quantity": table.quantity,
     }
@@ -305,7 +341,7 @@ def band_fields(table: Band) -> dict[str, Any]:
 
 
 def _band_extensions(table: Band) -> set[str]:
-    names = {"eo"} if table.center_wavelength is not None or table.common_name is not None else set()
+    names = {"eo"} if eo_fields(table) else set()
     return names | ({"classification"} if table.classes or table.bitfields else set())
 
 
@@ -499,7 +535,7 @@ def _item_asset(band: Band) -> dict[str, Any]:
         described["nodata"] = nodata_of(band.nodata)
     if band.unit is not None:
         described["unit"] = band.unit
-    return described | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}
+    return described | eo_fields(band) | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}
 
 
 def _item_table(table: TrackTable) -> dict[str, Any]:
