@@ -24,11 +24,12 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
 from stacaster.geo.area_input import read_place
-from stacaster.model.names import ALIASES, as_names, check_known, option_names, with_one_name
+from stacaster.model.names import ALIASES, Names, as_names, check_known, option_names, with_one_name
 from stacaster.model.options import (
     CatalogLoadOptions,
     CatalogSampleOptions,
     ConditionOptions,
+    ExportOptions,
     GeoboxOptions,
     ItemOptions,
     ItemSearchOptions,
@@ -196,6 +197,25 @@ class Catalog:
         conditions = {key: given.pop(key, None) for key in option_names(ItemOptions) if key not in ALIASES}
         search = select(self, conditions, given)
         return search.load(report=True, **given) if report else search.load(**given)
+
+    def cube(self, bands: Names | None = None, **options: Unpack[ExportOptions]) -> xr.Dataset:
+        """Return a cube in pieces, without a grid on that of the scenes, or on one that they all come to.
+
+        Args:
+            bands: Asset keys or common names; None takes every band.
+            **options: ``datetime``, ``collections`` (not needed where only one has the bands), ``ids``, ``filter`` as
+                for ``search``, and the options of ``stacaster.load``.
+
+        Raises:
+            NothingFoundError: No item fits.
+            UsageError: An argument is wrong.
+        """
+        from stacaster.catalog.cubes import open_cube
+
+        check_known("cube", options, ExportOptions, also=("bands",))
+        given = {key: value for key, value in with_one_name(options).items() if value is not None}
+        conditions = {key: given.pop(key, None) for key in option_names(ItemOptions) if key not in ALIASES}
+        return open_cube(self, as_names(bands, "bands"), conditions, given).cube
 
     def geobox(self, bbox: str | Sequence[float] | None = None, **conditions: Unpack[GeoboxOptions]) -> GeoBox:
         """Return the scenes' own pixel grid over a box, for ``geobox=`` of ``load``.

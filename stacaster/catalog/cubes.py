@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from stacaster import cube
 from stacaster.catalog.common_grid import with_grid
 from stacaster.cube.area import find_place
-from stacaster.cube.band_model import assets_of, prepare_items
+from stacaster.cube.band_model import BandTable, assets_of, prepare_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
-from stacaster.cube.selection import CHUNKS
-from stacaster.errors import NothingFoundError
+from stacaster.cube.selection import CHUNKS, moment_of
+from stacaster.errors import NothingFoundError, UsageError
 from stacaster.model.names import Names, as_names
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pystac
+    import xarray as xr
     from odc.geo.geobox import GeoBox
 
     from stacaster.catalog import Catalog
@@ -81,6 +83,47 @@ def stac_config(catalog: Catalog) -> dict[str, Any]:
     return config
 
 
+@dataclass(frozen=True, kw_only=True)
+class OpenedCube:
+    """A cube in pieces, and what it was made of."""
+
+    cube: xr.Dataset
+    """The cube."""
+    items: list[pystac.Item]
+    """Its scenes, in time."""
+    conditions: dict[str, Any]
+    """What chose them."""
+    options: dict[str, Any]
+    """Options of the load, with the grid that was chosen."""
+
+
+def open_cube(
+    catalog: Catalog, bands: Sequence[str] | None, conditions: dict[str, Any], options: dict[str, Any]
+) -> OpenedCube:
+    """Return a cube in pieces, on the grid of the scenes or one that they come to, where the options name none.
+
+    Args:
+        catalog: The catalog.
+        bands: Bands; scenes that have none of them are left out. None takes all.
+        conditions: What chooses items; no collection is needed where only one has the bands.
+        options: Options of ``load``.
+
+    Raises:
+        NothingFoundError: No item fits.
+        UsageError: There are several collections, or an argument is wrong.
+        LoadError: No scene says its grid.
+    """
+    asked = {**conditions, "collections": _one(catalog, conditions.get("collections"), bands or ())}
+    search = select(catalog, dict(asked), dict(options))
+    given = {key: value for key, value in options.items() if key not in _OF_PLACE}
+    items = sorted(search.items(), key=lambda item: (moment_of(item), item.id))
+    if bands is not None:
+        # When no scene has any of the bands, loading says which there are.
+        items = [item for item in items if any(_has(item, name) for name in bands)] or items
+    chosen = shaped(search, given, items=items, bands=bands)
+    return OpenedCube(cube=cube.load(items, bands=bands, **chosen), items=items, conditions=asked, options=chosen)
+
+
 def geobox_of(search: ItemSearch, bands: Names | None) -> GeoBox:
     """Return the native grid of the scenes of a search: of some bands, or of those with the smallest pixels."""
     items = list(search.items())
@@ -130,3 +173,37 @@ def sample_catalog(
     if next(search.items(), None) is None:
         raise NothingFoundError(f"no item of {catalog.name} lies around the points")
     return sample(search.items(), places, **options)
+
+
+def _has(item: pystac.Item, name: str) -> bool:
+    try:
+        return bool(BandTable({key: asset.to_dict() for key, asset in item.assets.items()}).keys_of(name))
+    except UsageError as error:
+        return "can be" in str(error)
+
+
+def _one(catalog: Catalog, wanted: Sequence[str] | None, bands: Sequence[str]) -> Sequence[str]:
+    """Return the collections that are meant: without a name the only one, or the only one that has the bands.
+
+    Raises:
+        UsageError: There are several.
+    """
+    if wanted:
+        return wanted
+    names = catalog.collections
+    having = [name for name in names if bands and _offers(catalog.collection(name), bands)]
+    if len(having) == 1 or len(names) == 1:
+        return having or names
+    listed = ", ".join(having or names)
+    which = f" with {', '.join(bands)}" if having else ""
+    raise UsageError(f"the catalog has several collections{which}, name one by collection=: {listed}")
+
+
+def _offers(collection: Mapping[str, Any], bands: Sequence[str]) -> bool:
+    """Tell whether a collection has all bands, by their keys or common names."""
+    known: set[str] = set()
+    for key, asset in (collection.get("item_assets") or {}).items():
+        known.add(key)
+        for part in (asset, *(asset.get("bands") or ()), *(asset.get("eo:bands") or ())):
+            known |= {str(part[word]) for word in ("eo:common_name", "common_name", "name") if part.get(word)}
+    return set(bands) <= known

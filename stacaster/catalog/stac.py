@@ -75,9 +75,10 @@ _EO_BANDS = "eo:bands"
 """Bands as version 1.1 of eo lists them, the only form of names that pystac, odc-stac and rio-tiler read; version 2
 forbids it. The fields of version 2 stand in ``bands``, where version 1.1 allows them."""
 
-_OLD_COMMON_NAMES = frozenset(
-    "coastal blue green red rededge yellow pan nir nir08 nir09 cirrus swir16 swir22 lwir lwir11 lwir12".split()
-)
+_OLD_COMMON_NAMES = {
+    "coastal", "blue", "green", "red", "rededge", "yellow", "pan", "nir", "nir08", "nir09", "cirrus", "swir16",
+    "swir22", "lwir", "lwir11", "lwir12",
+}  # fmt: skip
 """Names that version 1.1 of eo knows."""
 
 _CMR = "https://cmr.earthdata.nasa.gov/search/granules"
@@ -535,7 +536,12 @@ def _item_asset(band: Band) -> dict[str, Any]:
         described["nodata"] = nodata_of(band.nodata)
     if band.unit is not None:
         described["unit"] = band.unit
-    return described | eo_fields(band) | band_fields(band) | {"bands": [{"name": band.name, "description": band.description}]}
+    return (
+        described
+        | eo_fields(band)
+        | band_fields(band)
+        | {"bands": [{"name": band.name, "description": band.description}]}
+    )
 
 
 def _item_table(table: TrackTable) -> dict[str, Any]:

@@ -275,5 +275,12 @@ result_option: Decorator = click.option(
     "-o", "--output", required=True, metavar="PATH",
     help=".nc, .zarr, .tif, .csv, .parquet, .png; or a folder: a catalog with a COG a band and time.",
 )  # fmt: skip
+zarr_format_option: Decorator = click.option(
+    "--zarr-format", type=click.Choice(["2", "3"]), metavar="N", callback=lambda *given: given[2] and int(given[2]),
+    help="Of a .zarr: 2, or 3 with the conventions of GeoZarr. [default: 2, with --multiscales 3]",
+)  # fmt: skip
+multiscales_option: Decorator = click.option(
+    "--multiscales", is_flag=True, help="Of a .zarr: add coarser copies; the cube is in group 0."
+)
 period_option: Decorator = click.option("--period", metavar="NAME", help="One for each day, month, season or year.")
 overwrite_option: Decorator = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")

@@ -20,6 +20,7 @@ from stacaster.analysis.timeseries.tables import check_table
 from stacaster.export.made import Progress, ProvenancedCube, find_indices, load_made, with_indices
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.writing import check_output, require_free, write_cube, write_made
+from stacaster.export.zarr_store import read_zarr_form
 from stacaster.model.names import Names, as_names, check_known
 from stacaster.model.options import ExportOptions
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["export", "export_composite", "export_index", "export_timeseries", "write_cube", "write_netcdf"]
 
 _EXPORT = ("catalog", "bands", "overwrite", "progress")
+_ZARR = ("zarr_format", "multiscales")
 _SERIES = ("areas", "index", "period", "area_column", "anomaly", "trend", "plot")
 
 
@@ -37,6 +39,8 @@ def export(
     *,
     catalog: str | os.PathLike[str] | None = None,
     bands: Names | None = None,
+    zarr_format: int | None = None,
+    multiscales: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Unpack[ExportOptions],
@@ -49,6 +53,10 @@ def export(
             band and time, whose items name the scenes they derive from.
         catalog: Folder of the catalog.
         bands: Asset keys or common names; empty takes every band.
+        zarr_format: Of a ``.zarr``: 2, which every program reads, or 3 with the conventions of GeoZarr; None takes 2,
+            or 3 with ``multiscales``.
+        multiscales: Of a ``.zarr``: add coarser copies, each half as fine as the one before; the cube is in group
+            ``0``.
         overwrite: Replace a file that exists.
         progress: Called with steps done, steps there are, and what is worked on.
         **options: ``bbox``, ``datetime``, ``collection`` (not needed when the catalog has one), ``units``, ``mask`` and
@@ -67,10 +75,11 @@ def export(
         >>> stacaster.export("red.nc", catalog="catalogs/demo", bands=["red"], datetime="2003-12").name
         'red.nc'
     """
-    check_known("export", options, ExportOptions, also=_EXPORT)
+    check_known("export", options, ExportOptions, also=(*_EXPORT, *_ZARR))
     check_output(output, overwrite)
+    form = read_zarr_form(Path(output), zarr_format, multiscales=multiscales)
     made = load_made(catalog, bands=bands, **options)
-    return write_made(made, output, name="bands", title="Bands", progress=progress)
+    return write_made(made, output, name="bands", title="Bands", form=form, progress=progress)
 
 
 def export_index(
@@ -78,6 +87,8 @@ def export_index(
     output: str | os.PathLike[str],
     *,
     catalog: str | os.PathLike[str] | None = None,
+    zarr_format: int | None = None,
+    multiscales: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Unpack[ExportOptions],
@@ -90,6 +101,8 @@ def export_index(
         name: Names of indices, such as ``ndvi``, or formulas such as ``(B05 + B07) / B06`` of reflectances.
         output: As for ``export``.
         catalog: Folder of the catalog.
+        zarr_format: As for ``export``.
+        multiscales: As for ``export``.
         overwrite: Replace a file that exists.
         progress: Called with steps done, steps there are, and what is worked on.
         **options: ``bbox``, ``datetime``, ``collection`` (not needed when the catalog has one), ``mask`` and the other
@@ -108,14 +121,17 @@ def export_index(
         >>> stacaster.export_index("ndvi", "ndvi.nc", catalog="catalogs/demo", datetime="2003-12").name
         'ndvi.nc'
     """
-    check_known("export_index", options, ExportOptions, also=_EXPORT)
+    check_known("export_index", options, ExportOptions, also=(*_EXPORT, *_ZARR))
     indices = find_indices(name)
     check_output(output, overwrite)
+    form = read_zarr_form(Path(output), zarr_format, multiscales=multiscales)
     made = load_made(catalog, bands=None, indices=indices, **options)
     cube = with_indices(made.cube, indices)
     named = {"name": "-".join(index.name for index in indices[:3]), "title": "; ".join(i.title for i in indices)}
     recipe = {**made.recipe, "index": [index.expression for index in indices]}
-    return write_made(ProvenancedCube(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, progress=progress)
+    return write_made(
+        ProvenancedCube(cube=cube, scenes=made.scenes, recipe=recipe), output, **named, form=form, progress=progress
+    )
 
 
 def export_composite(  # noqa: PLR0913 - as many as a user can choose
@@ -128,6 +144,8 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
     period: str | None = None,
     mads: bool = False,
     greenness: float | None = None,
+    zarr_format: int | None = None,
+    multiscales: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
     **options: Unpack[ExportOptions],
@@ -143,6 +161,8 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
         period: ``day``, ``month``, ``season`` or ``year``: one composite each; None makes one of all dates.
         mads: As for ``composite``.
         greenness: As for ``composite``.
+        zarr_format: As for ``export``.
+        multiscales: As for ``export``.
         overwrite: Replace a file that exists.
         progress: Called with steps done, steps there are, and what is worked on.
         **options: ``bbox``, ``datetime``, ``collection``, ``units``, ``mask`` and the other arguments of
@@ -163,11 +183,14 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
         ... ).name
         'median.tif'
     """
-    check_known("export_composite", options, ExportOptions, also=(*_EXPORT, "index", "period", "mads", "greenness"))
+    check_known(
+        "export_composite", options, ExportOptions, also=(*_EXPORT, *_ZARR, "index", "period", "mads", "greenness")
+    )
     weight = GREENNESS if greenness is None else float(greenness)
     method = check_method(method)
     indices = find_indices(index)
     check_output(output, overwrite)
+    form = read_zarr_form(Path(output), zarr_format, multiscales=multiscales)
     wanted = as_names(bands, "bands") or []
     if method == "bare_earth" and indices:
         wanted += ["red", "nir"]
@@ -183,7 +206,12 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
         title = f"{'; '.join(entry.title for entry in indices)} of {method}"
     found = ProvenancedCube(cube=made.cube, scenes=made.scenes, recipe=recipe).only_times(cube, period)
     return write_made(
-        found, output, name=method if period is None else f"{method}-{period}", title=title, progress=progress
+        found,
+        output,
+        name=method if period is None else f"{method}-{period}",
+        title=title,
+        form=form,
+        progress=progress,
     )
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from stacaster.analysis.bands import BESIDE, period_starts
 from stacaster.analysis.indices import Index, compute_indices, get_index, own_index
-from stacaster.catalog import Catalog, open_catalog
+from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
-from stacaster.cube.band_model import BandTable
 from stacaster.errors import UsageError
 from stacaster.model.names import Names, as_names, with_one_name
 from stacaster.model.options import ExportOptions
@@ -90,9 +89,8 @@ def load_made(
         UsageError: An argument is wrong.
         LoadError: The items do not share one grid.
     """
-    from stacaster.catalog.cubes import select, shaped
-    from stacaster.cube import load
-    from stacaster.cube.selection import group_items, moment_of
+    from stacaster.catalog.cubes import open_cube
+    from stacaster.cube.selection import group_items
 
     opened = open_catalog(catalog_place(catalog))
     given = {key: value for key, value in with_one_name(options).items() if value is not None}
@@ -107,17 +105,11 @@ def load_made(
         list(dict.fromkeys([*(as_names(bands, "bands") or ()), *(name for index in indices for name in index.bands)]))
         or None
     )
-    asked["collections"] = _one(opened, given.pop("collections", None), wanted or ())
+    opened_cube = open_cube(opened, wanted, asked, given)
     # The scenes of a result are its links; a list of ids would say them twice.
-    recipe = {"catalog": opened.name, "bands": wanted, **asked, **given, "ids": None}
-    search = select(opened, asked, given)
-    items = sorted(search.items(), key=lambda item: (moment_of(item), item.id))
-    if wanted is not None:
-        # When no scene has any of the bands, loading says which there are.
-        items = [item for item in items if any(_has(item, name) for name in wanted)] or items
-    chosen = shaped(search, given, items=items, bands=wanted)
-    recipe |= {key: chosen[key] for key in ("crs", "resolution") if key in chosen}
-    cube: xr.Dataset = load(items, bands=wanted, **chosen)
+    recipe = {"catalog": opened.name, "bands": wanted, **opened_cube.conditions, **given, "ids": None}
+    recipe |= {key: opened_cube.options[key] for key in ("crs", "resolution") if key in opened_cube.options}
+    cube, items = opened_cube.cube, opened_cube.items
     groups = group_items(items, given.get("groupby") or "time", geobox=cube.odc.geobox)
     plain = {key: value for key, value in recipe.items() if value not in (None, (), [], False)}
     return ProvenancedCube(cube=cube, scenes=tuple([items[i] for i in group] for group in groups), recipe=plain)
@@ -127,37 +119,3 @@ def with_indices(cube: xr.Dataset, indices: Sequence[Index]) -> xr.Dataset:
     """Return indices of a cube as a cube, with what stands beside the bands (``n_obs``, ``source``, ``date``)."""
     beside = {name: cube[name] for name in BESIDE if name in cube}
     return compute_indices(cube, indices).assign(beside).assign_attrs(cube.attrs)
-
-
-def _has(item: pystac.Item, name: str) -> bool:
-    try:
-        return bool(BandTable({key: asset.to_dict() for key, asset in item.assets.items()}).keys_of(name))
-    except UsageError as error:
-        return "can be" in str(error)
-
-
-def _one(catalog: Catalog, wanted: Sequence[str] | None, bands: Sequence[str]) -> Sequence[str]:
-    """Return the collections that are meant: without a name the only one, or the only one that has the bands.
-
-    Raises:
-        UsageError: There are several.
-    """
-    if wanted:
-        return wanted
-    names = catalog.collections
-    having = [name for name in names if bands and _offers(catalog.collection(name), bands)]
-    if len(having) == 1 or len(names) == 1:
-        return having or names
-    listed = ", ".join(having or names)
-    which = f" with {', '.join(bands)}" if having else ""
-    raise UsageError(f"the catalog has several collections{which}, name one by collection=: {listed}")
-
-
-def _offers(collection: Mapping[str, Any], bands: Sequence[str]) -> bool:
-    """Tell whether a collection has all bands, by their keys or common names."""
-    known: set[str] = set()
-    for key, asset in (collection.get("item_assets") or {}).items():
-        known.add(key)
-        for part in (asset, *(asset.get("bands") or ()), *(asset.get("eo:bands") or ())):
-            known |= {str(part[word]) for word in ("eo:common_name", "common_name", "name") if part.get(word)}
-    return set(bands) <= known

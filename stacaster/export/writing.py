@@ -15,7 +15,7 @@ from stacaster.export.made import Progress, ProvenancedCube
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.results import write_results
 from stacaster.export.tables import write_pixels
-from stacaster.export.zarr_store import write_zarr
+from stacaster.export.zarr_store import ZarrForm, read_zarr_form, write_zarr
 from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def write_cube(
     *,
     items: Sequence[Any] = (),
     name: str = "cube",
+    zarr_format: int | None = None,
+    multiscales: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Path:
@@ -38,6 +40,8 @@ def write_cube(
         output: As for ``export``.
         items: Items that the cube was made of; a catalog of COGs names them as sources of all its items.
         name: Id of the collection of a catalog of COGs.
+        zarr_format: As for ``export``.
+        multiscales: As for ``export``.
         overwrite: Replace a file that exists.
         progress: Called with steps done, steps there are, and what is worked on.
 
@@ -57,15 +61,24 @@ def write_cube(
     if not cube.data_vars:
         raise UsageError("the cube has no variable, so there is nothing to write")
     check_output(output, overwrite)
+    form = read_zarr_form(Path(output), zarr_format, multiscales=multiscales)
     made = ProvenancedCube(cube=cube, scenes=(tuple(items),) * cube.sizes.get("time", 1), recipe={"name": name})
-    return write_made(made, output, name=name, title=name, progress=progress)
+    return write_made(made, output, name=name, title=name, form=form, progress=progress)
 
 
 def write_made(
-    made: ProvenancedCube, output: str | os.PathLike[str], *, name: str, title: str, progress: Progress | None
+    made: ProvenancedCube,
+    output: str | os.PathLike[str],
+    *,
+    name: str,
+    title: str,
+    form: ZarrForm | None = None,
+    progress: Progress | None,
 ) -> Path:
     """Write a cube in the format that the name of the output says."""
     path = Path(output)
+    if path.suffix.lower() == ".zarr":
+        return write_zarr(made.cube, path, progress=progress, form=form)
     writer = _WRITERS.get(path.suffix.lower())
     if writer is not None:
         return writer(made.cube, path, progress=progress)

@@ -73,7 +73,9 @@ def test_a_name_that_the_old_version_does_not_know_becomes_the_broader_one() -> 
             if stac.eo_fields(band):
                 asset = {"eo:bands": [stac._eo_band(band)]}
                 assert problems_with_eo({"assets": {band.name: asset}}) == [], product.collection_id
-    names = {band.common_name: stac._eo_band(band).get("common_name") for p in all_products().values() for band in p.bands}
+    names = {
+        band.common_name: stac._eo_band(band).get("common_name") for p in all_products().values() for band in p.bands
+    }
     assert names["rededge071"] == "rededge" and names["nir"] == "nir"
 
 

@@ -18,6 +18,8 @@ from stacaster.cli import options, show
 )
 @options.result_option
 @options.cube_options
+@options.zarr_format_option
+@options.multiscales_option
 @options.overwrite_option
 def export(output: str, **rest: Any) -> None:
     """Write bands of a catalog, without --crs on the scenes' own grid."""
@@ -68,6 +70,8 @@ def show_index(name: str, cite: bool, as_json: bool) -> None:
 @click.argument("name", metavar="NAME|FORMULA...", nargs=-1, required=True)
 @options.result_option
 @options.place_options
+@options.zarr_format_option
+@options.multiscales_option
 @options.overwrite_option
 def compute(name: tuple[str, ...], output: str, **rest: Any) -> None:
     """Compute indices, or formulas of your own, over a catalog and write them."""
@@ -89,6 +93,8 @@ def compute(name: tuple[str, ...], output: str, **rest: Any) -> None:
 @options.period_option
 @click.option("--mads", is_flag=True, help="Add the scatter about a geometric median.")
 @click.option("--greenness", type=float, metavar="N", help="How strongly bare_earth weighs green down. [default: 20]")
+@options.zarr_format_option
+@options.multiscales_option
 @options.overwrite_option
 def composite(method: str, output: str, **rest: Any) -> None:
     """Make one picture of all dates, or of each period.
