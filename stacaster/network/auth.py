@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError
@@ -66,14 +66,29 @@ def find_credentials(token: str | None = None) -> Credentials | None:
     Raises:
         AuthError: The netrc file cannot be understood.
     """
+    return credentials_of("EARTHDATA", LOGIN_HOST, token=token)
+
+
+def credentials_of(prefix: str, *hosts: str, token: str | None = None) -> Credentials | None:
+    """Look for the credentials of a service.
+
+    Args:
+        prefix: Of the environment variables ``<prefix>_TOKEN``, ``<prefix>_USERNAME`` and ``<prefix>_PASSWORD``.
+        hosts: Entries of the netrc file, the first that it has counts; never its ``default``.
+        token: Token that was given.
+
+    Raises:
+        AuthError: The netrc file cannot be understood.
+    """
     if token:
         return Credentials(origin="argument", token=token)
-    if os.environ.get("EARTHDATA_TOKEN"):
-        return Credentials(origin="EARTHDATA_TOKEN", token=os.environ["EARTHDATA_TOKEN"])
-    user, password = os.environ.get("EARTHDATA_USERNAME"), os.environ.get("EARTHDATA_PASSWORD")
+    names = [f"{prefix}_{word}" for word in ("TOKEN", "USERNAME", "PASSWORD")]
+    bearer, user, password = (os.environ.get(name) for name in names)
+    if bearer:
+        return Credentials(origin=names[0], token=bearer)
     if user and password:
-        return Credentials(origin="EARTHDATA_USERNAME and EARTHDATA_PASSWORD", username=user, password=password)
-    entry = netrc_entry(LOGIN_HOST)
+        return Credentials(origin=f"{names[1]} and {names[2]}", username=user, password=password)
+    entry = netrc_entry(*hosts)
     if entry is None:
         return None
     origin, user, password = entry
@@ -131,12 +146,12 @@ def _basic(credentials: Credentials) -> str:
     return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
-class EarthdataAuth:
-    """Gives out the bearer token; fetches one with user name and password when there is none.
+class BearerAuth:
+    """Gives out a bearer token to the hosts of one service; fetches one with user name and password if need be.
 
     Args:
-        credentials: What was found, or None: then only public data can be had.
-        session: For requests to Earthdata Login.
+        credentials: None: then only public data can be had.
+        session: For requests to the login.
     """
 
     def __init__(
@@ -149,8 +164,7 @@ class EarthdataAuth:
         self._cookies: RequestsCookieJar | None = None
 
     def __repr__(self) -> str:
-        origin = "none" if self._credentials is None else self._credentials.origin
-        return f"<EarthdataAuth: credentials from {origin}>"
+        return f"<{type(self).__name__}: credentials from {self.origin or 'none'}>"
 
     @property
     def origin(self) -> str | None:
@@ -170,16 +184,13 @@ class EarthdataAuth:
         """Return the header for an address: a bearer token for trusted hosts, nothing for others.
 
         Raises:
-            AuthError: Earthdata Login refuses the user name and password.
+            AuthError: The login refuses the user name and password.
         """
-        if self._credentials is None or not may_see_token(url):
+        if self._credentials is None or not self.is_trusted(url):
             return {}
-        if is_login_page(url) and self._credentials.username is not None:
-            # Hosts with the older login send one there; it knows user names, and tokens only in part.
-            return {"Authorization": _basic(self._credentials)}
         with self._lock:
             if self._token is None:
-                self._token = self._login()
+                self._token = self._login(self._credentials)
             return {"Authorization": f"Bearer {self._token}"}
 
     def renew(self, used: str | None) -> bool:
@@ -192,28 +203,66 @@ class EarthdataAuth:
             False when there is no way to a new token.
 
         Raises:
-            AuthError: Earthdata Login refuses the user name and password.
+            AuthError: The login refuses the user name and password.
         """
         if self._credentials is None or self._credentials.username is None:
             return False
         with self._lock:
             if used == f"Bearer {self._token}":
-                self._token = self._login()
+                self._token = self._login(self._credentials)
         return True
 
-    def _login(self) -> str:
-        found = self._credentials
-        assert found is not None and found.username is not None and found.password is not None
-        url = f"https://{LOGIN_HOST}/api/users/find_or_create_token"
+    def is_trusted(self, url: str) -> bool:
+        """Tell whether the token may be sent to an address."""
+        raise NotImplementedError
+
+    def _login(self, credentials: Credentials) -> str:
+        raise NotImplementedError
+
+    def _token_of(self, url: str, credentials: Credentials, *, what: str, how_to: str, **sent: Unpack[Sent]) -> str:
+        """Return the token that a login gives for user name and password."""
         # A server that redirects this could be given the password: it is an error like a refusal.
         answer = request(
-            self._session(), "POST", url, what="Earthdata Login", policy=SHORT_PATIENCE, error=AuthError,
-            passed=_REFUSALS, auth=(found.username, found.password), allow_redirects=False,
+            self._session(), "POST", url, what=what, policy=SHORT_PATIENCE, error=AuthError, passed=_REFUSALS,
+            allow_redirects=False, **sent,
         )  # fmt: skip
         if not 200 <= answer.status_code < 300:
-            said = f"{answer.status_code}: {error_text(answer)}"
-            raise AuthError(f"Earthdata Login refused the credentials from {found.origin} ({said}); {HOW_TO}")
+            reply = f"{answer.status_code}: {error_text(answer)}"
+            raise AuthError(f"{what} refused the credentials from {credentials.origin} ({reply}); {how_to}")
         try:
             return str(answer.json()["access_token"])
         except (ValueError, KeyError, TypeError):
-            raise AuthError("Earthdata Login answered without a token") from None
+            raise AuthError(f"{what} answered without a token") from None
+
+
+class Sent(TypedDict, total=False):
+    """How a login is given user name and password."""
+
+    auth: tuple[str, str]
+    """As basic authentication."""
+    data: dict[str, str]
+    """As a form."""
+
+
+class EarthdataAuth(BearerAuth):
+    """The bearer token of Earthdata Login."""
+
+    def headers(self, url: str) -> dict[str, str]:
+        """Return the header for an address: a bearer token for trusted hosts, nothing for others.
+
+        Raises:
+            AuthError: Earthdata Login refuses the user name and password.
+        """
+        if self._credentials is not None and self._credentials.username is not None and is_login_page(url):
+            # Hosts with the older login send one there; it knows user names, and tokens only in part.
+            return {"Authorization": _basic(self._credentials)}
+        return super().headers(url)
+
+    def is_trusted(self, url: str) -> bool:
+        """Tell whether the token may be sent to an address."""
+        return may_see_token(url)
+
+    def _login(self, credentials: Credentials) -> str:
+        url = f"https://{LOGIN_HOST}/api/users/find_or_create_token"
+        pair = (credentials.username or "", credentials.password or "")
+        return self._token_of(url, credentials, what="Earthdata Login", how_to=HOW_TO, auth=pair)

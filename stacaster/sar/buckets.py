@@ -1,24 +1,15 @@
-"""Public buckets at Amazon over plain HTTPS: lists and addresses, without a login."""
+"""Public buckets at Amazon: lists and small texts without a login, and the addresses of objects over HTTPS."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
-from xml.etree import ElementTree as ET
 
-from stacaster.errors import SearchError
-from stacaster.network.http import RetryPolicy, new_session, request
+from stacaster.errors import NothingFoundError, SearchError, StacasterError
+from stacaster.network.http import RetryPolicy
+from stacaster.network.objects.buckets import BucketObjects, Trouble
+from stacaster.network.transport import PassingTrouble, persist
 
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One object."""
-
-    key: str
-    """Its name."""
-    size: int
-    """Bytes."""
+_REGION = "us-east-1"
 
 
 class PublicBucket:
@@ -33,14 +24,17 @@ class PublicBucket:
     def __init__(self, name: str, *, region: str | None = None, policy: RetryPolicy | None = None) -> None:
         self._name, self._policy = name, policy
         self._base = f"https://{name}.s3{f'.{region}' if region else ''}.amazonaws.com"
-        self._session = new_session()
+        self._objects = BucketObjects(
+            f"s3://{name}", is_retried=False, explain=self._meaning, endpoint=self._base, skip_signature=True,
+            virtual_hosted_style_request=True, region=region or _REGION,
+        )  # fmt: skip
 
     def address(self, key: str) -> str:
         """Return the address of an object."""
         return f"{self._base}/{quote(key)}"
 
-    def entries(self, prefix: str, *, after: str = "") -> Iterator[Entry]:
-        """Yield the objects whose names begin so, in order.
+    def sizes(self, prefix: str, *, after: str = "") -> list[tuple[str, int]]:
+        """Return name and size in bytes of the objects whose names begin so, in order.
 
         Args:
             prefix: Beginning of the names.
@@ -49,24 +43,13 @@ class PublicBucket:
         Raises:
             SearchError: The bucket does not answer, or not with a list.
         """
-        what, token = f"the bucket {self._name}", ""
-        while True:
-            parameters = {"list-type": "2", "prefix": prefix}
-            parameters |= {"continuation-token": token} if token else {"start-after": after} if after else {}
-            answer = request(
-                self._session, "GET", f"{self._base}/", what=what, policy=self._policy, params=parameters,
-                allow_redirects=False,
+        try:
+            return persist(
+                lambda: list(self._objects.sizes_below(prefix, after=after)),
+                self._base, policy=self._policy, error=SearchError,
             )  # fmt: skip
-            root = _parsed(answer.content, what)
-            yield from (_entry(part, what) for part in root.iter() if part.tag.endswith("}Contents"))
-            following = next(
-                (part.text or "" for part in root.iter() if part.tag.endswith("}NextContinuationToken")), ""
-            )
-            if not following:
-                return
-            if following == token:
-                raise SearchError(f"{what} gives the same page again and again; try again later")
-            token = following
+        except NothingFoundError as error:
+            raise SearchError(f"the bucket {self._name} does not exist", href=self._base) from error
 
     def text(self, key: str) -> str | None:
         """Return a small text object; None when there is none.
@@ -74,37 +57,21 @@ class PublicBucket:
         Raises:
             SearchError: The bucket does not answer.
         """
-        what = f"{key} of the bucket {self._name}"
-        answer = request(
-            self._session,
-            "GET",
-            self.address(key),
-            what=what,
-            policy=self._policy,
-            passed=(404,),
-            allow_redirects=False,
-        )
-        if answer.status_code == 404:
+        try:
+            content = persist(
+                lambda: self._objects.read(key), self.address(key), policy=self._policy, error=SearchError
+            )
+        except NothingFoundError:
             return None
-        if answer.status_code != 200 or answer.text.lstrip()[:1] == "<":
-            raise SearchError(f"{what} came as something else (status {answer.status_code})")
-        return answer.text
+        text = content.decode("utf-8", errors="replace")
+        if text.lstrip()[:1] == "<":
+            raise SearchError(f"{key} of the bucket {self._name} came as something else", href=self.address(key))
+        return text
 
-
-def _parsed(content: bytes, what: str) -> ET.Element:
-    try:
-        text = content.decode("utf-8")
-        root = ET.fromstring(text if "<!ENTITY" not in text else "")  # noqa: S314 - no entity is defined
-    except (ET.ParseError, UnicodeDecodeError) as error:
-        raise SearchError(f"{what} did not answer with a list, or the answer was cut: {error}") from error
-    if not root.tag.endswith("}ListBucketResult"):
-        raise SearchError(f"{what} did not answer with a list but with {root.tag.rpartition('}')[2]}")
-    return root
-
-
-def _entry(part: ET.Element, what: str) -> Entry:
-    values = {child.tag.rpartition("}")[2]: child.text or "" for child in part}
-    try:
-        return Entry(key=values["Key"], size=int(values["Size"]))
-    except (KeyError, ValueError) as error:
-        raise SearchError(f"{what} lists an object without name or size") from error
+    def _meaning(self, trouble: Trouble, key: str) -> PassingTrouble | StacasterError:
+        what = f"{key or 'the list'} of the bucket {self._name}"
+        if trouble.reason == "other":
+            return PassingTrouble(f"{what} cannot be read ({trouble.code}: {trouble.text})", {})
+        if trouble.reason in ("missing", "no bucket"):
+            return NothingFoundError(f"the bucket {self._name} has no {key}")
+        return SearchError(f"{what} is refused ({trouble.code})", href=self.address(key))

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from stacaster.access.fetch import TransferRules
 from stacaster.access.fetch.control import Control
 from stacaster.access.fetch.partial import Job, TransferContext
 from stacaster.access.fetch.transfer import transfer
 from stacaster.model import GranuleFile
-from stacaster.network.auth import EarthdataAuth
+from stacaster.network.auth import BearerAuth, EarthdataAuth
 from stacaster.network.transport import Signer, Transport
 from stacaster.network.transport.s3 import Buckets
 
@@ -28,7 +27,7 @@ def fetch_file(
     file: GranuleFile,
     target: Path,
     *,
-    auth: Any = None,
+    auth: BearerAuth | None = None,
     rules: TransferRules | None = None,
     progress: Callable[[int, int | None], None] = _nothing,
 ) -> None:

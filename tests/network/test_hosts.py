@@ -15,7 +15,7 @@ from stacaster.access.fetch import TransferRules
 from stacaster.errors import StacasterError
 from stacaster.model import GranuleFile
 from stacaster.network import open_remote, sign
-from stacaster.network.auth import Credentials, EarthdataAuth, may_see_token
+from stacaster.network.auth import Credentials, EarthdataAuth, credentials_of, may_see_token
 from stacaster.network.hosts import is_bucket_name, is_trusted
 from stacaster.network.http import new_session
 from stacaster.network.transport import Signer, Transport
@@ -176,8 +176,8 @@ def test_no_foreign_host_sees_a_secret(twin: Twin, tmp_path: Path) -> None:
     planetary.files["/aster/x.tif"] = b"x"
     credentials = Credentials(origin="argument", token=TOKEN)
     for href in hostile():
-        for auth in (EarthdataAuth(credentials), CopernicusAuth()):
-            transport = Transport(auth, Signer())  # type: ignore[arg-type]  # headers, cookies and renew are alike
+        for auth in (EarthdataAuth(credentials), CopernicusAuth(credentials_of("CDSE"))):
+            transport = Transport(auth, Signer())
             quietly(get, transport, href)
         quietly(open_signed, href)
         vrt = tmp_path / "x.vrt"
@@ -188,7 +188,7 @@ def test_no_foreign_host_sees_a_secret(twin: Twin, tmp_path: Path) -> None:
     # The same ways show the secrets to those that they are for.
     Transport(EarthdataAuth(credentials), Signer()).get(f"https://{DATA_HOST}/x.hdf", {}, name="x").close()
     open_signed("https://astersa.blob.core.windows.net/aster/x.tif")
-    copernicus = Transport(CopernicusAuth(), Signer())  # type: ignore[arg-type]
+    copernicus = Transport(CopernicusAuth(credentials_of("CDSE")), Signer())
     quietly(get, copernicus, "https://download.dataspace.copernicus.eu/x")
     shown = [f"{request.headers} {request.query}" for request in twin.log]
     assert all(any(secret in text for text in shown) for secret in (TOKEN, CDSE, SAS))

@@ -196,10 +196,10 @@ def _opened_remote(address: str, env: Mapping[str, Any]) -> Iterator[tuple[Opene
         image = read_header(_buffered(file.head, HEAD))
         if image.georeference is None or image.georeference.epsg is None:
             raise UnsupportedError("its CRS is not said by a code")
-        kept = (file.mark, Opened(image, known_crs(image.georeference.epsg)))
+        kept = (file.state, Opened(image, known_crs(image.georeference.epsg)))
         keep_header(address, kept)
     else:
-        file.mark = kept[0]
+        file.state = kept[0]
     try:
         yield kept[1], _Remote(file)
     except ChangedError:

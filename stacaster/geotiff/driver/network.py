@@ -7,22 +7,18 @@ settings that only GDAL knows, are left to rasterio.
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from stacaster.config import requests_at_once
 from stacaster.geotiff.driver.codecs import DamagedTileError
 from stacaster.geotiff.driver.unsupported import UnsupportedError
 from stacaster.network.hosts import is_bucket_name
-
-if TYPE_CHECKING:
-    from obstore import GetOptions
-    from obstore.store import ClientConfig, RetryConfig
+from stacaster.network.objects.buckets import Access, BucketObjects, ObjectState, Trouble
 
 HEAD = 1 << 15
 """Bytes that are read first: the header of most files."""
@@ -36,9 +32,11 @@ _HARMLESS = {
     "GDAL_HTTP_MAX_RETRY", "GDAL_HTTP_RETRY_DELAY", "GDAL_HTTP_MULTIPLEX", "GDAL_HTTP_VERSION",
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES",
 }  # fmt: skip
-_SAYING_WHERE = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
-                 "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")  # fmt: skip
-_RETRIES: RetryConfig = {"max_retries": 4, "retry_timeout": dt.timedelta(seconds=60)}
+_OF_STORES = (
+    "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+    "SSL_CERT_FILE",
+)  # fmt: skip
 
 
 def is_remote(address: str) -> bool:
@@ -60,21 +58,21 @@ class RemoteFile:
     def __init__(self, address: str, env: Mapping[str, Any]) -> None:
         if address.startswith("https://") and "CURL_CA_BUNDLE" in os.environ:
             raise UnsupportedError("certificates are named for GDAL")
-        told = sorted(
+        unknown = sorted(
             name for name in {*env, *os.environ}
             if name.startswith(_OF_GDAL) and name not in _HARMLESS and not _is_same_endpoint(name, env)
         )  # fmt: skip
-        if told or env.get("_aws") is not None:
-            raise UnsupportedError(f"the settings of GDAL have {', '.join(told) or 'credentials'}")
+        if unknown or env.get("_aws") is not None:
+            raise UnsupportedError(f"the settings of GDAL have {', '.join(unknown) or 'credentials'}")
         parts = urlsplit(address)
         if parts.query or parts.username:
             raise UnsupportedError("its address has a signature")
         if parts.scheme == "s3" and not is_bucket_name(parts.netloc):
             raise UnsupportedError("its address names no bucket")
-        said = tuple(os.environ.get(name) for name in _SAYING_WHERE)
-        self._store = _store_of(parts.scheme, parts.netloc, _is_unsigned(env), said)
-        self._path, self.path = unquote(parts.path).lstrip("/"), address
-        self.mark: tuple[Any, ...] | None = None
+        environment = tuple(os.environ.get(name) for name in _OF_STORES)
+        self._objects = _objects_of(parts.scheme, parts.netloc, _is_unsigned(env), environment)
+        self._name, self.path = unquote(parts.path).lstrip("/"), address
+        self.state: ObjectState | None = None
         """What changes when the file does; known after the first request."""
 
     def head(self, offset: int, size: int) -> bytes:
@@ -85,30 +83,23 @@ class RemoteFile:
         """Yield the bytes of each range (offset, size)."""
         for batch in _batches(ranges):
             spans = _merged(batch)
-            got = [self._get(*spans[0])] if len(spans) == 1 else list(_pool().map(lambda span: self._get(*span), spans))
+            if len(spans) == 1:
+                contents = [self._get(*spans[0])]
+            else:
+                contents = list(_pool().map(lambda span: self._get(*span), spans))
             for offset, size in batch:
                 number = next(n for n, (start, end) in enumerate(spans) if start <= offset and offset + size <= end)
                 start = offset - spans[number][0]
-                part = memoryview(got[number])[start : start + size]
+                part = contents[number][start : start + size]
                 if len(part) != size:
                     raise DamagedTileError("the file ends before a tile does")
                 yield part
 
-    def _get(self, start: int, end: int) -> Any:
-        import obstore
-        from obstore.exceptions import BaseError
-
-        options: GetOptions = {"range": (start, end)}
-        try:
-            found = obstore.get(self._store, self._path, options=options)
-            meta = found.meta
-            mark = (meta.get("e_tag"), meta["size"], meta["last_modified"])
-            data = found.bytes()
-        except (BaseError, OSError, ValueError) as error:
-            raise UnsupportedError(f"it cannot be read: {str(error).splitlines()[0][:200]}") from None
-        if self.mark is not None and mark != self.mark:
+    def _get(self, start: int, end: int) -> memoryview:
+        data, state = self._objects.read_range(self._name, start, end)
+        if self.state is not None and state != self.state:
             raise ChangedError
-        self.mark = mark
+        self.state = state
         return data
 
 
@@ -119,8 +110,8 @@ class ChangedError(Exception):
 def _is_same_endpoint(name: str, env: Mapping[str, Any]) -> bool:
     """Tell whether GDAL's setting of an endpoint says what the one that everyone else reads does."""
     other = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    said = str(env.get(name) or os.environ.get(name))
-    return name == "AWS_S3_ENDPOINT" and bool(other) and urlsplit(other).netloc == said
+    value = str(env.get(name) or os.environ.get(name))
+    return name == "AWS_S3_ENDPOINT" and bool(other) and urlsplit(other).netloc == value
 
 
 def _batches(ranges: Sequence[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
@@ -154,18 +145,19 @@ def _is_unsigned(env: Mapping[str, Any]) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _store_of(scheme: str, place: str, is_unsigned: bool, said: tuple[str | None, ...]) -> Any:
-    del said  # another environment is another store
-    from obstore.store import HTTPStore, S3Store
-
-    client: ClientConfig = {"allow_http": True, "connect_timeout": "20s", "timeout": "120s"}
-    if scheme != "s3":
-        return HTTPStore.from_url(f"{scheme}://{place}/", client_options=client, retry_config=_RETRIES)
-    if is_unsigned:
-        return S3Store(place, client_options=client, retry_config=_RETRIES, skip_signature=True)
-    if "AWS_ACCESS_KEY_ID" not in os.environ:
+def _objects_of(scheme: str, host: str, is_unsigned: bool, environment: tuple[str | None, ...]) -> BucketObjects:
+    del environment  # another environment is another store
+    access: Access = {}
+    if scheme == "s3" and is_unsigned:
+        access = {"skip_signature": True}
+    elif scheme == "s3" and "AWS_ACCESS_KEY_ID" not in os.environ:
         raise UnsupportedError("credentials for the bucket are not in the environment")
-    return S3Store(place, client_options=client, retry_config=_RETRIES)
+    return BucketObjects(f"{scheme}://{host}", allow_http=True, explain=_unsupported, **access)
+
+
+def _unsupported(trouble: Trouble, name: str) -> UnsupportedError:
+    del name
+    return UnsupportedError(f"it cannot be read: {trouble.text}")
 
 
 @cache

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from stacaster.errors import FetchError
-from stacaster.network.auth import LOGIN_HOST, EarthdataAuth
+from stacaster.network.auth import LOGIN_HOST, BearerAuth
 from stacaster.network.http import TIMEOUT, new_session
 from stacaster.network.transport.planetary_computer import Signer
 from stacaster.network.transport.refusal import PassingTrouble, persist, refuse
@@ -44,7 +44,7 @@ class Transport:
 
     def __init__(
         self,
-        auth: EarthdataAuth,
+        auth: BearerAuth,
         signer: Signer,
         *,
         timeout: tuple[float, float] = TIMEOUT,

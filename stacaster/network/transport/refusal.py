@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
-from stacaster.errors import AuthError, FetchError
+from stacaster.errors import AuthError, FetchError, StacasterError
 from stacaster.network.auth import HOW_TO, may_see_token
 from stacaster.network.http import RETRIED, Patience, RetryPolicy, error_text
 
@@ -30,26 +30,29 @@ class PassingTrouble(Exception):  # noqa: N818 - not an error of the run: anothe
         self.headers = headers
 
 
-def persist(act: Callable[[], _T], href: str, *, policy: RetryPolicy | None = None) -> _T:
+def persist(
+    act: Callable[[], _T], href: str, *, policy: RetryPolicy | None = None, error: type[StacasterError] = FetchError
+) -> _T:
     """Act until it works or the patience ends.
 
     Args:
         act: What may raise PassingTrouble.
         href: Address for the error.
         policy: Attempts and time.
+        error: Class of the error that is raised.
 
     Raises:
-        FetchError: It did not work within the budget; the message says what went wrong last.
+        StacasterError: Of the class asked for. It did not work within the budget; the message says what went wrong.
     """
     rules = policy or RetryPolicy()
     patience = Patience(rules)
     while True:
         try:
             return act()
-        except PassingTrouble as error:
-            wait = patience.wait_after(error.headers)
+        except PassingTrouble as trouble:
+            wait = patience.wait_after(trouble.headers)
             if wait is None:
-                raise FetchError(f"{error}; tried {patience.failures} times", href=href) from error
+                raise error(f"{trouble}; tried {patience.failures} times", href=href) from trouble
         rules.sleep(wait)
 
 

@@ -1,4 +1,4 @@
-"""S3 buckets of NASA with temporary credentials, through obstore."""
+"""S3 buckets of NASA with temporary credentials."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from stacaster.errors import AuthError, FetchError, StacasterError
 from stacaster.network.hosts import is_bucket_name
-from stacaster.network.http import SHORT_PATIENCE, ca_bundle, proxy_of
+from stacaster.network.http import SHORT_PATIENCE
+from stacaster.network.objects.buckets import Access, BucketObjects, Trouble
 from stacaster.network.transport.refusal import PassingTrouble, persist
 
 if TYPE_CHECKING:
     from stacaster.network.transport import Transport
+
+_T = TypeVar("_T")
 
 REGION = "us-west-2"
 """Where NASA's buckets lie; elsewhere the temporary credentials are refused."""
@@ -135,15 +138,13 @@ class S3Object:
         parts = urlsplit(href)
         self._bucket, self._key = parts.netloc, parts.path.lstrip("/")
         self._used: _Keys | None = None
-        self._store: Any = None
+        self._objects: BucketObjects | None = None
         self._problem: StacasterError | None = None
 
     def head(self) -> tuple[int, str | None]:
         """Return size in bytes and entity tag; errors as in ``read``."""
-        import obstore
-
-        meta = self._try(lambda store: obstore.head(store, self._key))
-        return int(meta["size"]), meta.get("e_tag")
+        state = self._try(lambda objects: objects.head(self._key))
+        return state.size, state.tag
 
     def read(self, start: int, end: int) -> bytes:
         """Return bytes from ``start`` up to ``end`` (excluded).
@@ -153,34 +154,31 @@ class S3Object:
             AuthError: The bucket refuses the credentials.
             FetchError: There is no such object.
         """
-        import obstore
+        return bytes(self._try(lambda objects: objects.read_range(self._key, start, end))[0])
 
-        return bytes(self._try(lambda store: obstore.get_range(store, self._key, start=start, end=end)))
-
-    def _try(self, act: Callable[[Any], Any]) -> Any:
+    def _try(self, act: Callable[[BucketObjects], _T]) -> _T:
         """Act once more with new credentials when the first were refused as expired."""
-        for is_last in (False, True):
-            try:
-                return act(self._opened())
-            except Exception as error:  # noqa: BLE001 - obstore raises classes of its own; each is translated
-                if self._problem is not None:
-                    raise self._problem from None
-                text = str(error)
-                if "ExpiredToken" in text and self._endpoint is not None and not is_last:
-                    self._buckets.keys(self._endpoint, used=self._used)
-                    self._store = None
-                    continue
-                raise _meaning(error, self.href) from None
-        raise AssertionError
+        try:
+            return act(self._opened())
+        except _ExpiredKeysError as error:
+            if self._endpoint is None:
+                raise error.refusal from None
+            self._buckets.keys(self._endpoint, used=self._used)
+            self._objects = None
+        try:
+            return act(self._opened())
+        except _ExpiredKeysError as error:
+            raise error.refusal from None
 
-    def _opened(self) -> Any:
-        if self._store is None:
-            from obstore.store import S3Store
+    def _opened(self) -> BucketObjects:
+        if self._objects is None:
+            # What may pass is tried again by ``persist``, which callers of ``read`` use.
+            self._objects = BucketObjects(
+                f"s3://{self._bucket}", allow_http=True, is_retried=False, explain=self._meaning, **self._access()
+            )
+        return self._objects
 
-            self._store = S3Store(self._bucket, **self._access(), client_options=_client_options())
-        return self._store
-
-    def _access(self) -> dict[str, Any]:
+    def _access(self) -> Access:
         if self._endpoint is None:
             own = any(os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"))
             return {} if own else {"skip_signature": True, "region": os.environ.get("AWS_REGION", REGION)}
@@ -197,32 +195,24 @@ class S3Object:
 
         return {"region": REGION, "credential_provider": provide}
 
-
-def _client_options() -> Any:
-    options: dict[str, Any] = {"connect_timeout": "10s", "timeout": "120s"}
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
-    if endpoint.startswith("http://"):
-        options["allow_http"] = True
-    else:
-        proxy, bundle = proxy_of("https"), ca_bundle()
-        options |= {"proxy_url": proxy} if proxy else {}
-        if bundle:
-            with open(bundle, "rb") as stream:  # noqa: PTH123 - a path out of the environment
-                options["root_certificate"] = stream.read()
-    return options
-
-
-def _meaning(error: BaseException, href: str) -> BaseException:
-    """Return what an error of obstore means; its texts may quote signed headers, so only its kind goes on."""
-    if isinstance(error, (AuthError, FetchError)):
-        return error
-    name, bucket = href.rpartition("/")[2], urlsplit(href).netloc
-    kind = type(error).__name__
-    if kind == "NotFoundError" or isinstance(error, FileNotFoundError):
-        return FetchError(f"{name}: there is no such object in the bucket {bucket}", href=href)
-    text = str(error)
-    refused = ("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "403")
-    if kind in ("PermissionDeniedError", "UnauthenticatedError") or any(word in text for word in refused):
+    def _meaning(self, trouble: Trouble, key: str) -> Exception:
+        if self._problem is not None:
+            return self._problem
+        name = key.rpartition("/")[2]
         hint = f"NASA's buckets are open only from within {REGION}; leave --s3 out elsewhere"
-        return AuthError(f"{name}: the bucket {bucket} refuses access; {hint}", href=href)
-    return PassingTrouble(f"{name}: the bucket {bucket} cannot be read ({kind})", {})
+        refusal = AuthError(f"{name}: the bucket {self._bucket} refuses access; {hint}", href=self.href)
+        if trouble.code == "ExpiredToken":
+            return _ExpiredKeysError(refusal)
+        if trouble.reason in ("no credentials", "refused credentials", "refused"):
+            return refusal
+        if trouble.reason in ("missing", "no bucket"):
+            return FetchError(f"{name}: there is no such object in the bucket {self._bucket}", href=self.href)
+        return PassingTrouble(f"{name}: the bucket {self._bucket} cannot be read ({trouble.code})", {})
+
+
+class _ExpiredKeysError(Exception):
+    """The keys were refused as expired; ``refusal`` is the error where there are no others."""
+
+    def __init__(self, refusal: AuthError) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal

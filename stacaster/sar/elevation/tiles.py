@@ -85,7 +85,7 @@ class Listing:
             self._names = self._read()
         if self._names and tile.name not in self._names:
             return None
-        sizes = {entry.key: entry.size for entry in self.bucket.entries(f"{tile.name}/")}
+        sizes = dict(self.bucket.sizes(f"{tile.name}/"))
         if tile.key in sizes:
             return sizes[tile.key]
         if self._names:

@@ -53,11 +53,11 @@ class AwsOrbits:
         known = self._lists.get(prefix)
         if known is None or known[0] > after:
             orbits = (
-                (entry, parse_name(entry.key.rpartition("/")[2])) for entry in self._bucket.entries(prefix, after=after)
+                (key, size, parse_name(key.rpartition("/")[2])) for key, size in self._bucket.sizes(prefix, after=after)
             )
             rows = [
-                FoundOrbit(orbit, GranuleFile(name=orbit.name, href=self._bucket.address(entry.key), size=entry.size))
-                for entry, orbit in orbits
+                FoundOrbit(orbit, GranuleFile(name=orbit.name, href=self._bucket.address(key), size=size))
+                for key, size, orbit in orbits
                 if orbit is not None
             ]
             known = self._lists[prefix] = (after, rows)

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stacaster.access.fetch import TransferRules
 from stacaster.errors import AuthError, SearchError
 from stacaster.formats.metadata.eof import parse_name
 from stacaster.model import GranuleFile
-from stacaster.network.auth import netrc_entry
+from stacaster.network.auth import BearerAuth, Credentials, credentials_of
 from stacaster.network.hosts import is_trusted
-from stacaster.network.http import SHORT_PATIENCE, RetryPolicy, error_text, new_session, request
+from stacaster.network.http import RetryPolicy, new_session, request
 from stacaster.sar.orbits import FoundOrbit
 from stacaster.sar.transfers import fetch_file
-
-if TYPE_CHECKING:
-    from requests.cookies import RequestsCookieJar
 
 CATALOGUE = "https://catalogue.dataspace.copernicus.eu/odata/v1/Products"
 """Where products are searched."""
@@ -36,6 +31,7 @@ HOW_TO = (
 )
 """What to do without credentials."""
 
+_NETRC_HOSTS = ("dataspace.copernicus.eu", "identity.dataspace.copernicus.eu")
 _TRUSTED = (".dataspace.copernicus.eu",)
 _FEW = 50
 
@@ -53,7 +49,7 @@ class CopernicusOrbits:
     """
 
     def __init__(self, policy: RetryPolicy | None) -> None:
-        self._policy, self._auth = policy, CopernicusAuth()
+        self._policy, self._auth = policy, CopernicusAuth(credentials_of("CDSE", *_NETRC_HOSTS))
         self._session = new_session()
 
     def find(self, mission: str, kind: str, start: dt.datetime, end: dt.datetime) -> list[FoundOrbit]:
@@ -74,7 +70,7 @@ class CopernicusOrbits:
 
     def fetch(self, found: FoundOrbit, target: Path, rules: TransferRules | None) -> None:
         """Download a file; see ``Place``."""
-        if not self._auth.is_known:
+        if self._auth.origin is None:
             raise AuthError(f"{found.orbit.name} needs an account of the Copernicus Data Space; {HOW_TO}")
         fetch_file(found.file, target, auth=self._auth, rules=rules)
 
@@ -93,76 +89,19 @@ def _found(row: Any) -> FoundOrbit | None:
     return FoundOrbit(orbit, file)
 
 
-class CopernicusAuth:
-    """Gives out the bearer token of the Copernicus Data Space, to its own hosts alone; see ``EarthdataAuth``."""
+class CopernicusAuth(BearerAuth):
+    """The bearer token of the Copernicus Data Space, for its own hosts alone."""
 
-    def __init__(self) -> None:
-        from requests.cookies import RequestsCookieJar
+    def is_trusted(self, url: str) -> bool:
+        """Tell whether the token may be sent to an address."""
+        return is_trusted(url, _TRUSTED)
 
-        self._token = os.environ.get("CDSE_TOKEN")
-        self._pair = None if self._token else _pair()
-        self._lock = threading.Lock()
-        self.cookies: RequestsCookieJar = RequestsCookieJar()
-
-    def __repr__(self) -> str:
-        return f"<CopernicusAuth: credentials {'known' if self.is_known else 'not known'}>"
-
-    @property
-    def is_known(self) -> bool:
-        """Whether there are credentials."""
-        return self._token is not None or self._pair is not None
-
-    @property
-    def origin(self) -> str | None:
-        """Where the credentials were found."""
-        return "the environment or ~/.netrc" if self.is_known else None
-
-    def headers(self, url: str) -> dict[str, str]:
-        """Return the header for an address; nothing for other hosts.
-
-        Raises:
-            AuthError: The login refuses the user name and password.
-        """
-        if not self.is_known or not is_trusted(url, _TRUSTED):
-            return {}
-        with self._lock:
-            if self._token is None:
-                self._token = self._login()
-            return {"Authorization": f"Bearer {self._token}"}
-
-    def renew(self, used: str | None) -> bool:
-        """Get a new token after one was refused; False when there is no way to one."""
-        if self._pair is None:
-            return False
-        with self._lock:
-            if used == f"Bearer {self._token}":
-                self._token = self._login()
-        return True
-
-    def _login(self) -> str:
-        assert self._pair is not None
+    def _login(self, credentials: Credentials) -> str:
         form = {
             "grant_type": "password",
             "client_id": "cdse-public",
-            "username": self._pair[0],
-            "password": self._pair[1],
+            "username": credentials.username or "",
+            "password": credentials.password or "",
         }
-        answer = request(
-            new_session(), "POST", LOGIN, what="the login of the Copernicus Data Space", policy=SHORT_PATIENCE,
-            error=AuthError, passed=(301, 302, 303, 307, 308, 400, 401, 403, 404), data=form, allow_redirects=False,
-        )  # fmt: skip
-        if answer.status_code != 200:
-            text = f"the login of the Copernicus Data Space refused the credentials ({error_text(answer)})"
-            raise AuthError(f"{text}; {HOW_TO}")
-        try:
-            return str(answer.json()["access_token"])
-        except (ValueError, KeyError, TypeError):
-            raise AuthError("the login of the Copernicus Data Space answered without a token") from None
-
-
-def _pair() -> tuple[str, str] | None:
-    user, password = os.environ.get("CDSE_USERNAME"), os.environ.get("CDSE_PASSWORD")
-    if user and password:
-        return user, password
-    entry = netrc_entry("dataspace.copernicus.eu", "identity.dataspace.copernicus.eu")
-    return None if entry is None else entry[1:]
+        what = "the login of the Copernicus Data Space"
+        return self._token_of(LOGIN, credentials, what=what, how_to=HOW_TO, data=form)
