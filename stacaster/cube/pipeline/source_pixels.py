@@ -113,7 +113,8 @@ class SourceFile:
         rule = Rule(
             source=level.dtype, target=level.dtype, nodata=None, fill=None, outside=0, stored_nodata=self._nodata
         )
-        window = Layer(self._source, level, None, rule).window((rows.start, rows.stop), (cols.start, cols.stop))
+        layer = Layer(self._source, level, None, rule)
+        window = layer.window((rows.start, rows.stop), (cols.start, cols.stop), memory="source pixels")
         top, left = rows.start - window.top, cols.start - window.left
         # What is given lies in memory that the next window overwrites.
         part = window.whole[top : top + rows.stop - rows.start, left : left + cols.stop - cols.start]

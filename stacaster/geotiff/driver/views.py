@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from affine import Affine
@@ -16,9 +16,13 @@ from stacaster.geotiff.driver.coordinates import BOUND, CELL, Grid, Places, is_s
 from stacaster.geotiff.driver.files import Opened
 from stacaster.geotiff.driver.levels import Image, Level
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _LITTLE = 0.05
 _PLACES = 5
 _FLAT = 1e-9
+_EVEN = 1.1
 _Part = tuple[float, float]
 
 
@@ -41,6 +45,8 @@ class View:
     """What the file covers: first and last column of the cube, and rows."""
     is_aligned: bool
     """Whether pixels of the cube are pixels of the level, within the bound."""
+    middles: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """Columns and rows of pixels of the cube's lattice all over the file, where their size hardly changes over it."""
 
     @property
     def is_geographic(self) -> bool:
@@ -74,7 +80,10 @@ class View:
     def _lengths(self) -> tuple[float, float]:
         if self.straight is not None:
             return _whole(abs(self.straight.a)), _whole(abs(self.straight.e))
-        return _scales(self.places, self.to_pixels, *self.covered)
+        if self.middles is not None:
+            # The same for every cube on the lattice.
+            return _lengths(self.places, self.to_pixels, *self.middles)
+        return _lengths(self.places, self.to_pixels, *_spread(*self.covered))
 
 
 def view_of(opened: Opened, cube: GeoBox, *, use_overviews: bool) -> View | None:
@@ -108,10 +117,16 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     if covered is None:
         return None
     places = places_of(**same)
-    shorter = _shorter_side(places, ~image.transform, *((start + stop) / 2 for start, stop in covered))
+    middles = _middles_of(image, places)
+    middle = ((start + stop) / 2 for start, stop in covered)
+    if middles is not None:
+        middle = (float(part[len(part) // 2]) for part in middles)
+    shorter = _shorter_side(places, ~image.transform, *middle)
     level = _level_for(image, shorter) if use_overviews and math.isfinite(shorter) else 0
     to_pixels = ~image.transform_of(level)
-    return View(level=level, straight=None, to_pixels=to_pixels, covered=covered, is_aligned=False, **same)
+    return View(
+        level=level, straight=None, to_pixels=to_pixels, covered=covered, is_aligned=False, middles=middles, **same
+    )
 
 
 def _sides(transform: Affine) -> tuple[float, float]:
@@ -200,20 +215,52 @@ def _shorter_side(places: Places, to_pixels: Affine, col: float, row: float) -> 
     return float(min(get_scale_from_linear_transform(across).xy))
 
 
-def _scales(places: Places, to_pixels: Affine, cols: _Part, rows: _Part) -> tuple[float, float]:
+def _spread(cols: _Part, rows: _Part) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return places all over a part of a grid."""
+    near = np.meshgrid(np.linspace(*cols, _PLACES + 2)[1:-1], np.linspace(*rows, _PLACES + 2)[1:-1])
+    return near[0].ravel(), near[1].ravel()
+
+
+def _middles_of(image: Image, places: Places) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return pixels of a cube's lattice all over a file; None where their size changes, as in maps of the Earth.
+
+    A box of a cube, which knows nothing of the rest, then reads the same overview with the same kernels.
+    """
+    full = image.levels[0]
+    x, y = placed(image.transform, *_spread((0.0, float(full.width)), (0.0, float(full.height))))
+    col, row = places.middles(x, y)
+    known = np.isfinite(col) & np.isfinite(row)
+    if not known.all():
+        return None
+    sides = _side_lengths(places, ~image.transform, col, row)
+    if not np.isfinite(sides).all() or (sides.max(axis=1) > _EVEN * sides.min(axis=1)).any():
+        return None
+    return col, row
+
+
+def _side_lengths(
+    places: Places, to_pixels: Affine, col: NDArray[np.float64], row: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return how long pixels of the cube are along rows and along columns of the file."""
+    x, y = places.at(
+        np.concatenate([col - 0.5, col + 0.5, col, col]), np.concatenate([row, row, row - 0.5, row + 0.5])
+    )  # fmt: skip
+    sides = []
+    for at in placed(to_pixels, x, y):
+        left, right, above, below = np.where(np.isfinite(at), at, np.nan).reshape(4, -1)
+        sides.append(np.hypot(right - left, below - above))
+    return np.array(sides)
+
+
+def _lengths(
+    places: Places, to_pixels: Affine, col: NDArray[np.float64], row: NDArray[np.float64]
+) -> tuple[float, float]:
     """Return how many pixels of the file one of the cube is long along rows and along columns of the file.
 
     The median of some places leaves out what lies over a pole or goes over the edge of a projection.
     """
-    near = np.meshgrid(np.linspace(*cols, _PLACES + 2)[1:-1], np.linspace(*rows, _PLACES + 2)[1:-1])
-    col, row = near[0].ravel(), near[1].ravel()
-    x, y = places.at(
-        np.concatenate([col - 0.5, col + 0.5, col, col]), np.concatenate([row, row, row - 0.5, row + 0.5])
-    )  # fmt: skip
     found = []
-    for at in placed(to_pixels, x, y):
-        left, right, above, below = np.where(np.isfinite(at), at, np.nan).reshape(4, -1)
-        length = np.hypot(right - left, below - above)
+    for length in _side_lengths(places, to_pixels, col, row):
         known = length[np.isfinite(length)]
         found.append(_whole(float(np.median(known))) if len(known) else math.nan)
     return found[0], found[1]

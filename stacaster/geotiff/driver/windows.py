@@ -49,22 +49,26 @@ class Layer:
         self._mask = mask
 
     def window(
-        self, rows: tuple[int, int], cols: tuple[int, int], tiles: Sequence[tuple[int, int]] | None = None
-    ) -> Window:
+        self, rows: tuple[int, int], cols: tuple[int, int], tiles: Sequence[tuple[int, int]] | None = None, *,
+        memory: str = "window",
+    ) -> Window:  # fmt: skip
         """Return pixels as the rule takes them.
 
         Args:
             rows: First row of the level, and the one after the last.
             cols: Columns.
             tiles: Blocks that are looked at; the others may hold anything.
+            memory: Name of the memory of this thread that takes them: a window whose blocks are made of other windows
+                must not lie where those do.
         """
-        window = _window(self.source, self.level, rows, cols, tiles, self.rule.missing(self.level))
+        window = _window(self.source, self.level, rows, cols, tiles, self.rule.missing(self.level), memory)
         if not self.rule.is_widened:
             return window
         top, left = window.top, window.left
         values = self.rule.widened(window.pixels)
         if self._mask is not None:
-            where = _window(self.source, self._mask, (top, top + window.high), (left, left + window.wide), None, 0)
+            high, wide = (top, top + window.high), (left, left + window.wide)
+            where = _window(self.source, self._mask, high, wide, None, 0, memory)
             mask = where.pixels[top - where.top :, left - where.left :]
             values[mask[: window.high, : window.wide] == 0] = np.nan
         return Window(values, window.high, window.wide, top, left)
@@ -79,13 +83,13 @@ def tiles_in(level: Level, rows: tuple[int, int], cols: tuple[int, int]) -> list
 
 def _window(
     source: Source, level: Level, rows: tuple[int, int], cols: tuple[int, int],
-    tiles: Sequence[tuple[int, int]] | None, missing: Any,
+    tiles: Sequence[tuple[int, int]] | None, missing: Any, memory: str,
 ) -> Window:  # fmt: skip
     high, wide = level.tile_height, level.tile_width
     top, left = rows[0] // high * high, cols[0] // wide * wide
     shape = (-(-(rows[1] - top) // high) * high, -(-(cols[1] - left) // wide) * wide)
     size = shape[0] * shape[1] * np.dtype(level.dtype).itemsize
-    pixels = np.frombuffer(scratch("window", size), dtype=level.dtype).reshape(shape)
+    pixels = np.frombuffer(scratch(memory, size), dtype=level.dtype).reshape(shape)
     chosen = tiles_in(level, rows, cols) if tiles is None else tiles
     for (down, across), tile in source.blocks(level, chosen):
         y, x = down * high - top, across * wide - left
