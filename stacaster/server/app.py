@@ -14,7 +14,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +22,10 @@ from stacaster.catalog import Catalog, stac
 from stacaster.errors import NothingFoundError
 from stacaster.geo.land import LAND
 from stacaster.server.api import EXPECTED, StacApi, failure
+from stacaster.server.limits import BusyError, Workers
+from stacaster.server.numbers import Numbers
+from stacaster.server.scenes import Scenes
+from stacaster.server.searches import Searches
 from stacaster.server.tiles import Tiles
 
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
@@ -53,11 +57,21 @@ def build_app(
     """
     api = StacApi(catalog)
     files = _Files(catalog.root if catalog.objects is None else None, stac_browser)
-    routes = [*api.routes(), *Tiles(catalog, api).routes(), *files.routes()]
+    searches, workers = Searches(), Workers()
+    scenes = Scenes(catalog, searches)
+    pictures = [*Tiles(catalog, searches, scenes, workers).routes(), *Numbers(catalog, scenes, workers).routes()]
+    routes = [*api.routes(), *pictures, *files.routes()]
     middleware = [Middleware(_Gate, cors=tuple(cors), token=token)]
     return Starlette(
-        routes=routes, middleware=middleware, exception_handlers={EXPECTED: failure, Exception: _unexpected}
+        routes=routes,
+        middleware=middleware,
+        exception_handlers={EXPECTED: failure, BusyError: _busy, Exception: _unexpected},
     )
+
+
+async def _busy(_: Request, __: Exception) -> Response:
+    text = "the server has more to do than it can in the time of a request; ask again, or for less"
+    return JSONResponse({"code": "Busy", "description": text}, 503, headers={"retry-after": "5"})
 
 
 async def _unexpected(_: Request, __: Exception) -> Response:

@@ -6,7 +6,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_RESAMPLINGS = ("nearest", "bilinear", "cubic", "average", "mode")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Picture:
     """What is drawn, as the parameters of a request say it."""
@@ -30,8 +33,10 @@ class Picture:
     """Name of an index."""
     expression: str | None = None
     """Formula of bands."""
-    units: str = "physical"
-    """Units of the values."""
+    render: str | None = None
+    """Name of a picture that the item or its collection describes (``renders``)."""
+    units: str = ""
+    """Units of the values; nothing takes those of a render, else ``physical``."""
     rescale: tuple[tuple[float, float], ...] = ()
     """Smallest and largest value that is drawn, for each channel."""
     colormap: str | None = None
@@ -40,6 +45,12 @@ class Picture:
     """Masks by name."""
     composite: str = "first"
     """How scenes become one: ``first``, ``median``, ``mean`` ..."""
+    resampling: str | None = None
+    """How pixels are taken to the grid; None takes what fits the values."""
+
+    def changed(self, **fields: Any) -> Picture:
+        """Return a picture with other fields."""
+        return replace(self, **fields)
 
 
 def read_picture(given: Mapping[str, Any]) -> Picture:
@@ -62,13 +73,38 @@ def read_picture(given: Mapping[str, Any]) -> Picture:
     return Picture(
         bands=tuple(bands),
         index=given.get("index"),
+        render=given.get("render"),
         expression=_expression(given.get("expression"), bands),
-        units=given.get("units", "physical"),
+        units=given.get("units", ""),
         rescale=tuple(pairs),
         colormap=given.get("colormap_name"),
         mask=tuple(part for part in given.get("mask", "").split(",") if part),
-        composite=given.get("composite", "first"),
+        composite=_one_of("composite", given.get("composite", "first"), check=_method),
+        resampling=_one_of("resampling", given.get("resampling"), _RESAMPLINGS),
     )
+
+
+def _one_of(
+    name: str, value: str | None, known: Sequence[str] = (), *, check: Callable[[str], str] | None = None
+) -> Any:
+    """Return a value that is known; None stays.
+
+    Raises:
+        UsageError: It is another.
+    """
+    if value is None:
+        return None
+    if check is not None:
+        return check(value)
+    if value not in known:
+        raise UsageError(f"{name}: one of {', '.join(known)} is needed, not {value[:80]!r}")
+    return value
+
+
+def _method(name: str) -> str:
+    from stacaster.analysis.composites import check_method
+
+    return "first" if name == "first" else check_method(name)
 
 
 def _expression(text: str | None, bands: Sequence[str]) -> str | None:
@@ -95,7 +131,7 @@ def formula_of(picture: Picture) -> Any:
     if picture.index is None:
         return None
     if picture.index not in INDICES:
-        raise UsageError(f"index: there is no {picture.index[:80]!r}{nearest(picture.index, INDICES)}")
+        raise UsageError(f"index: there is no {picture.index[:80]!r}; {nearest(picture.index, INDICES)}")
     return INDICES[picture.index]
 
 
@@ -108,45 +144,66 @@ def units_of(formula: Any, items: Sequence[pystac.Item]) -> str:
 
 
 def with_defaults(picture: Picture, items: Sequence[pystac.Item], catalog: Catalog) -> Picture:
-    """Return a picture with the bands of the first render, or the first data band, where a request names none."""
+    """Return a picture with bands and units.
+
+    A render is of stored numbers, as titiler takes it; where a request names nothing, the first render is drawn, or the
+    first data band.
+
+    Raises:
+        UsageError: There is no such render, or nothing that could be drawn.
+    """
+    renders = renders_of(items, catalog)
+    if picture.render is not None:
+        if picture.render not in renders:
+            raise UsageError(f"render: there is no {picture.render[:80]!r}; {nearest(picture.render, renders)}")
+        return _rendered(picture, renders[picture.render])
     if picture.bands or picture.index is not None or picture.expression is not None:
-        return picture
-    for render in renders_of(items, catalog).values():
-        names = tuple(str(name) for name in render.get("assets", ()))
-        if names and all(name in items[0].assets for name in names):
-            return Picture(**{**vars(picture), "bands": names})
+        return picture.changed(units=picture.units or "physical")
+    for render in renders.values():
+        names = [str(name) for name in render.get("assets", ())]
+        if len(names) in (1, 3) and all(name in items[0].assets for name in names):
+            return _rendered(picture, render)
     data = [name for name, asset in items[0].assets.items() if "data" in (asset.roles or ())]
     if not data:
         raise UsageError("assets: the item has no data asset that could be drawn")
-    return Picture(**{**vars(picture), "bands": (data[0],)})
+    return picture.changed(bands=(data[0],), units=picture.units or "physical")
+
+
+def _rendered(picture: Picture, render: Mapping[str, Any]) -> Picture:
+    """Return what a render describes; what a request says counts more."""
+    bands = tuple(str(name) for name in render.get("assets", ()))
+    try:
+        ranges = [(float(low), float(high)) for low, high in render.get("rescale") or ()]
+    except (TypeError, ValueError):
+        ranges = []  # Of another program, and none.
+    text, name = render.get("expression"), render.get("colormap_name")
+    is_stored = picture.units in ("", "dn")
+    return picture.changed(
+        bands=picture.bands or bands,
+        expression=picture.expression or (_expression(str(text), bands) if text else None),
+        rescale=picture.rescale or (tuple(ranges) if is_stored else ()),
+        colormap=picture.colormap or (str(name) if name else None),
+        units=picture.units or "dn",
+    )
 
 
 def renders_of(items: Sequence[pystac.Item], catalog: Catalog) -> dict[str, Any]:
     """Return the named views of an item or of its collection."""
     own = items[0].properties.get("renders")
-    if isinstance(own, dict):
-        return own
     shared = catalog.collection(str(items[0].collection_id)).get("renders")
-    return shared if isinstance(shared, dict) else {}
+    parts = [part for part in (shared, own) if isinstance(part, dict)]
+    known = {name: render for part in parts for name, render in part.items() if isinstance(render, dict)}
+    return {name: render for name, render in known.items() if isinstance(render.get("assets"), list)}
 
 
 def fused(data: xr.Dataset, picture: Picture) -> NDArray[np.float32]:
-    """Return one picture of all dates, shape (channels, y, x), NaN without data; a pixel is of one date."""
-    names = [str(name) for name in data.data_vars]
-    present = present_in(data, names)
-    values = np.stack([np.asarray(data[name].values, np.float32) for name in names])
-    values[~present] = np.nan
-    if values.shape[1] == 1:
-        return values[:, 0]
-    if picture.composite == "first":
-        whole = present.all(axis=0)
-        chosen = whole.argmax(axis=0)
-        taken = np.take_along_axis(values, chosen[None, None], axis=1)[:, 0]
-        return np.where(whole.any(axis=0), taken, np.nan)
+    """Return what a composite makes of all dates, shape (channels, y, x), NaN without data."""
     from stacaster.analysis.composites import composite
 
     made = composite(data, picture.composite)
-    return np.stack([np.asarray(made[name].values, np.float32).reshape(values.shape[2:]) for name in names])
+    names = [str(name) for name in data.data_vars]
+    shape = data[names[0]].shape[-2:]
+    return np.stack([np.asarray(made[name].values, np.float32).reshape(shape) for name in names])
 
 
 def present_in(data: xr.Dataset, names: Sequence[str]) -> NDArray[np.bool_]:
@@ -166,7 +223,7 @@ def colours(channels: NDArray[np.float32], valid: NDArray[np.bool_], picture: Pi
     count = len(channels)
     if count not in (1, 3):
         raise UsageError(f"assets: one band or three are drawn, not {count}")
-    ranges = picture.rescale or _ranges(channels, valid, picture)
+    ranges = picture.rescale
     ranges = ranges * count if len(ranges) == 1 else ranges
     if len(ranges) != count:
         raise UsageError(f"rescale: one range, or one for each of {count} channels, is needed, not {len(ranges)}")
@@ -180,17 +237,6 @@ def colours(channels: NDArray[np.float32], valid: NDArray[np.bool_], picture: Pi
             drawn[..., number] = np.rint(scaled * 255)
     drawn[..., 3] = np.where(valid, 255, 0)
     return drawn
-
-
-def _ranges(
-    channels: NDArray[np.float32], valid: NDArray[np.bool_], picture: Picture
-) -> tuple[tuple[float, float], ...]:
-    formula = formula_of(picture)
-    known = None if formula is None else formula.display_range or formula.valid_range
-    if known is not None:
-        return (known,)
-    limits = [np.percentile(channel[valid], (2, 98)) for channel in channels]
-    return tuple((float(low), float(high)) for low, high in limits)
 
 
 def _mapped(scaled: NDArray[np.float64], name: str) -> NDArray[np.uint8]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pystac
@@ -24,6 +25,13 @@ def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
+def tile_area(z: int, x: int, y: int) -> dict[str, Any]:
+    """Return the outline of a tile of Web Mercator as GeoJSON, degrees."""
+    west, south, east, north = tile_bounds(z, x, y)
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"type": "Polygon", "coordinates": [ring]}
+
+
 def tile_geobox(z: int, x: int, y: int, scale: int = 1) -> GeoBox:
     """Return the pixels of a tile of Web Mercator."""
     from affine import Affine
@@ -37,14 +45,25 @@ def tile_geobox(z: int, x: int, y: int, scale: int = 1) -> GeoBox:
 
 def preview_geobox(item: pystac.Item, largest: int) -> GeoBox:
     """Return a grid over an item in Web Mercator, or in a polar projection near a pole."""
+    return box_geobox(item.bbox or (-180.0, -85.0, 180.0, 85.0), largest)
+
+
+def box_geobox(bbox: Sequence[float], largest: int, *, finest: float = 0.0) -> GeoBox:
+    """Return a grid over a box in Web Mercator, or in a polar projection near a pole.
+
+    Args:
+        bbox: West, south, east, north in degrees; west > east crosses the antimeridian.
+        largest: Pixels of the longer side.
+        finest: Smallest size of pixels, metres.
+    """
     from odc.geo.geobox import GeoBox
     from odc.geo.geom import BoundingBox
 
-    west, south, east, north = item.bbox or (-180.0, -85.0, 180.0, 85.0)
+    west, south, east, north = bbox
     crs = "EPSG:3857" if max(abs(south), abs(north)) < 85 else "EPSG:3413" if north > 0 else "EPSG:3031"
     east = east + 360 if east < west else east
     box = BoundingBox(west, south, east, north, "EPSG:4326").to_crs(crs)
-    step = max(box.span_x, box.span_y) / largest
+    step = max(box.span_x / largest, box.span_y / largest, finest, 1e-3)
     return GeoBox.from_bbox(box, crs, resolution=step, tight=True)
 
 

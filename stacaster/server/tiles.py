@@ -1,10 +1,9 @@
-"""Pictures of items and of searches: map tiles, previews, values at a point, statistics; in titiler's form."""
+"""Pictures of items, collections and searches: map tiles, previews, and what describes them; in titiler's form."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from starlette.concurrency import run_in_threadpool
@@ -12,218 +11,131 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stacaster.catalog import Catalog, item_table
+from stacaster.catalog import Catalog
 from stacaster.errors import NothingFoundError, UsageError
-from stacaster.server.api import StacApi
-from stacaster.server.pictures import (
-    Picture,
-    as_npy,
-    colours,
-    encode,
-    formula_of,
-    fused,
-    present_in,
-    read_picture,
-    renders_of,
-    summary,
-    units_of,
-    with_defaults,
-)
-from stacaster.server.queries import read_request
-from stacaster.server.tile_grid import DEEPEST, point_geobox, preview_geobox, tile_bounds, tile_geobox, wmts
+from stacaster.server.api import base_of, body_of
+from stacaster.server.drawing import Ranges, as_picture, mosaic, require_all
+from stacaster.server.fresh import etag_of, fresh
+from stacaster.server.limits import PictureCache, Workers
+from stacaster.server.pictures import Picture, encode, read_picture, renders_of, with_defaults
+from stacaster.server.scenes import MOST_SCENES, Scenes
+from stacaster.server.searches import Searches
+from stacaster.server.tile_grid import DEEPEST, preview_geobox, tile_area, tile_geobox, wmts
 
-if TYPE_CHECKING:
-    import pystac
-    import xarray as xr
-    from numpy.typing import NDArray
-    from odc.geo.geobox import GeoBox
+BASES = ("/collections/{collection}/items/{item}", "/collections/{collection}", "/searches/{search}")
+"""What pictures are of: an item, the scenes of a collection, those of a registered search."""
 
-_MOSAIC_ITEMS = 30
-_TYPES = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg", "npy": "application/x-binary"}
+_MOSAIC_SCENES = 120
+_TYPES = {"png": "image/png", "webp": "image/webp", "jpg": "image/jpeg", "jpeg": "image/jpeg",
+          "npy": "application/x-binary"}  # fmt: skip
 
 
 class Tiles:
-    """Pictures of the items of a catalog.
+    """Pictures of the scenes of a catalog.
 
     Args:
         catalog: The catalog.
-        api: Its API.
+        searches: Registered searches.
+        scenes: Finds the scenes of requests.
+        workers: Threads that read pixels.
     """
 
-    def __init__(self, catalog: Catalog, api: StacApi) -> None:
-        self._catalog, self._api = catalog, api
+    def __init__(self, catalog: Catalog, searches: Searches, scenes: Scenes, workers: Workers) -> None:
+        self._catalog, self._searches, self._scenes, self._workers = catalog, searches, scenes, workers
+        self._cache, self._ranges = PictureCache(), Ranges()
 
     def routes(self) -> list[Route]:
         """Return the paths of pictures."""
-        item, mosaic = "/collections/{collection}/items/{item}", "/collections/{collection}"
-        listed = []
-        for base in (item, mosaic):
+        listed = [
+            Route("/searches/register", self._register, methods=["POST"]),
+            Route("/searches", self._listed),
+            Route("/searches/", self._listed),
+            Route("/searches/list", self._listed),
+            Route("/searches/{search}", fresh(self._catalog, self._search)),
+            Route("/searches/{search}/info", fresh(self._catalog, self._search)),
+            Route("/indices", self._indices),
+        ]
+        for base in BASES:
             listed += [
                 Route(base + "/tiles/WebMercatorQuad/{z:int}/{x:int}/{y:int}.{form}", self._tile),
                 Route(base + "/tiles/WebMercatorQuad/{z:int}/{x:int}/{y:int}@{scale:int}x.{form}", self._tile),
+                Route(base + "/tiles/WebMercatorQuad/{z:int}/{x:int}/{y:int}", self._tile),
                 Route(base + "/tiles/{z:int}/{x:int}/{y:int}.{form}", self._tile),
-                Route(base + "/WebMercatorQuad/tilejson.json", self._tilejson),
-                Route(base + "/tilejson.json", self._tilejson),
-                Route(base + "/WMTSCapabilities.xml", self._wmts),
-                Route(base + "/point/{lon:float},{lat:float}", self._point),
-                Route(base + "/point/{point}", self._point),
+                Route(base + "/WebMercatorQuad/tilejson.json", fresh(self._catalog, self._tilejson)),
+                Route(base + "/tilejson.json", fresh(self._catalog, self._tilejson)),
+                Route(base + "/WMTSCapabilities.xml", fresh(self._catalog, self._wmts)),
+                Route(base + "/WebMercatorQuad/WMTSCapabilities.xml", fresh(self._catalog, self._wmts)),
+                Route(base + "/renders", fresh(self._catalog, self._renders)),
             ]
-        listed += [
-            Route(item + "/preview.{form}", self._preview),
-            Route(item + "/preview", self._preview),
-            Route(item + "/statistics", self._statistics),
-            Route(item + "/renders", self._renders),
-            Route("/indices", self._indices),
-        ]
+        listed += [Route(BASES[0] + path, self._preview) for path in ("/preview.{form}", "/preview")]
+        listed += [Route(BASES[0] + "/assets", fresh(self._catalog, self._assets))]
         return listed
 
     async def _tile(self, request: Request) -> Response:
         path = request.path_params
-        form, scale = path["form"], min(int(path.get("scale", 1)), 4)
+        form, scale = _form(request), min(max(int(path.get("scale", 1)), 1), 4)
         z, x, y = path["z"], path["x"], path["y"]
-        if form not in _TYPES:
-            raise UsageError(f"format: one of {', '.join(_TYPES)} is needed, not {form!r}")
         if not 0 <= z <= DEEPEST or not (0 <= x < 2**z and 0 <= y < 2**z):
             raise NothingFoundError(f"there is no tile {z}/{x}/{y}")
         picture = read_picture(request.query_params)
 
         def draw() -> bytes | None:
-            items = self._items(request, tile_bounds(z, x, y))
-            return self._draw(items, tile_geobox(z, x, y, scale), picture, form) if items else None
+            area = tile_area(z, x, y)
+            limit = 1 if "item" in path else _MOSAIC_SCENES
+            items = self._scenes.find(request, None if "item" in path else area, limit=limit)
+            if not items:
+                return None
+            if picture.composite != "first" and "item" not in path:
+                require_all(self._scenes.count(request, area), _MOSAIC_SCENES, f"composite={picture.composite}")
+            settled = self._settled(request, picture, items)
+            return as_picture(mosaic(items, tile_geobox(z, x, y, scale), settled), settled, form)
 
-        content = await run_in_threadpool(draw)
-        if content is None and form in ("png", "webp"):
-            # Maps take an answer without content for an error; a transparent tile is none.
-            content = encode(np.zeros((1, 1, 4), np.uint8), form)
-        return Response(status_code=204) if content is None else Response(content, media_type=_TYPES[form])
-
-    def _items(self, request: Request, bounds: Sequence[float] | None) -> list[pystac.Item]:
-        """Return the item of a request, or those of its search that touch a box, clearest first."""
-        name = request.path_params["collection"]
-        if name not in self._catalog.collections:
-            raise NothingFoundError(f"the catalog has no collection {name!r}")
-        if "item" in request.path_params:
-            self._api.href(name, request.path_params["item"])
-            return list(self._catalog.search(collections=[name], ids=[request.path_params["item"]]).items())
-        given = {
-            key: request.query_params[key]
-            for key in ("datetime", "ids", "filter", "filter-lang", "sortby")
-            if key in request.query_params
-        }
-        asked = read_request(given | {"collections": name}, collections=[name], is_body=False)
-        columns = item_table.item_columns(self._catalog.root / item_table.DATABASE)
-        order = asked.query.sortby or (("eo:cloud_cover",) if "cloud_cover" in columns else ())
-        search = self._catalog.search(
-            collections=[name],
-            bbox=bounds,
-            datetime=request.query_params.get("datetime"),
-            ids=asked.query.ids,
-            filter=asked.query.filter,
-            sortby=list(order),
-            limit=_MOSAIC_ITEMS,
-        )
-        return list(search.items())
-
-    def _draw(self, items: Sequence[pystac.Item], geobox: GeoBox, picture: Picture, form: str) -> bytes | None:
-        picture = with_defaults(picture, items, self._catalog)
-        channels, valid = self._channels(items, geobox, picture)
-        if not valid.any():
-            return None
-        if form == "npy":
-            return as_npy(channels, valid)
-        return encode(colours(channels, valid, picture), form)
-
-    def _channels(
-        self, items: Sequence[pystac.Item], geobox: GeoBox, picture: Picture
-    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return values of shape (channels, y, x), and where all of them are valid."""
-        values = fused(self._values(items, geobox, picture), picture)
-        valid: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=0))
-        return values, valid
-
-    def _values(self, items: Sequence[pystac.Item], geobox: GeoBox, picture: Picture) -> xr.Dataset:
-        from stacaster import cube
-
-        formula = formula_of(picture)
-        bands = list(picture.bands) if formula is None else list(formula.bands)
-        units: Any = picture.units if formula is None or picture.units != "physical" else units_of(formula, items)
-        loaded: xr.Dataset = cube.load(
-            items,
-            bands=bands,
-            geobox=geobox,
-            units=units,
-            groupby="id",
-            mask=list(picture.mask) or None,
-            resampling="nearest" if units == "dn" else "bilinear",
-        )
-        if formula is None:
-            return loaded
-        from stacaster.analysis.indices import compute_indices
-
-        return compute_indices(loaded, [formula])
+        return await self._drawn(request, draw, form, is_tile=True)
 
     async def _preview(self, request: Request) -> Response:
-        form = request.path_params.get("form", "png")
-        if form not in _TYPES:
-            raise UsageError(f"format: one of {', '.join(_TYPES)} is needed, not {form!r}")
-        picture, largest = read_picture(request.query_params), _number(request, "max_size", 1024, 4096)
+        form = _form(request)
+        picture, largest = read_picture(request.query_params), number_of(request, "max_size", 1024, 4096)
 
         def draw() -> bytes | None:
-            items = self._items(request, None)
-            return self._draw(items, preview_geobox(items[0], largest), picture, form)
+            items = self._scenes.find(request, limit=1)
+            settled = self._settled(request, picture, items)
+            return as_picture(mosaic(items, preview_geobox(items[0], largest), settled), settled, form)
 
-        content = await run_in_threadpool(draw)
-        return Response(status_code=204) if content is None else Response(content, media_type=_TYPES[form])
+        return await self._drawn(request, draw, form, is_tile=False)
 
-    async def _point(self, request: Request) -> Response:
-        path = request.path_params
-        try:
-            parts = path["point"].split(",") if "point" in path else [path["lon"], path["lat"]]
-            lon, lat = (float(part) for part in parts)
-        except ValueError as error:
-            raise UsageError(f"point: LONGITUDE,LATITUDE is needed, not {path.get('point')!r}") from error
-        if not (abs(lon) <= 180 and abs(lat) <= 90):
-            raise UsageError(f"point: {lon},{lat} lies not on the Earth")
-        picture = read_picture(request.query_params)
+    def _settled(self, request: Request, picture: Picture, items: list[Any]) -> Picture:
+        """Return a picture with bands, units and ranges that are the same in every tile of a layer."""
+        chosen = with_defaults(picture, items, self._catalog)
+        if chosen.rescale:
+            return chosen
+        # The same scene for each tile of a mosaic.
+        examples = items if "item" in request.path_params else self._scenes.find(request, limit=1)
+        return self._ranges.settled(chosen, (examples or items)[0])
 
-        def answer() -> dict[str, Any]:
-            items = self._items(request, None if "item" in path else _around(lon, lat))
-            if not items:
-                return {"coordinates": [lon, lat], "values": [], "band_names": [], "series": []}
-            chosen = with_defaults(picture, items, self._catalog)
-            data = self._values(items, point_geobox(lon, lat), chosen)
-            names = [str(name) for name in data.data_vars]
-            grid = np.stack([np.asarray(data[name].values, np.float64)[:, 0, 0] for name in names])
-            grid = np.where(present_in(data, names)[:, :, 0, 0], grid, np.nan)
-            times = [str(np.datetime_as_string(time, "s")) + "Z" for time in data["time"].values]
-            series = [
-                {"datetime": time, "values": [_json(value) for value in grid[:, number]]}
-                for number, time in enumerate(times)
-            ]
-            first = next((entry["values"] for entry in series if None not in entry["values"]), [None] * len(names))
-            return {"coordinates": [lon, lat], "values": first, "band_names": names, "series": series}
-
-        return JSONResponse(await run_in_threadpool(answer))
-
-    async def _statistics(self, request: Request) -> Response:
-        picture = read_picture(request.query_params)
-
-        def answer() -> dict[str, Any]:
-            items = self._items(request, None)
-            chosen = with_defaults(picture, items, self._catalog)
-            data = self._values(items, preview_geobox(items[0], _number(request, "max_size", 1024, 4096)), chosen)
-            names = [str(name) for name in data.data_vars]
-            present = present_in(data, names)
-            return {
-                name: summary(np.asarray(data[name].values, np.float64)[present[number]], present[number])
-                for number, name in enumerate(names)
-            }
-
-        return JSONResponse(await run_in_threadpool(answer))
+    async def _drawn(self, request: Request, draw: Any, form: str, *, is_tile: bool) -> Response:
+        """Answer with a picture: from memory, or as it is drawn."""
+        etag = etag_of(request, self._catalog)
+        content = self._cache.get(etag)
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"etag": etag})
+        if content is None:
+            content = await self._workers.run(draw)
+            if content is None and is_tile and form in ("png", "webp"):
+                # Maps take an answer without content for an error; a transparent tile is none.
+                content = encode(np.zeros((1, 1, 4), np.uint8), form)
+            if content is not None:
+                self._cache.put(etag, content)
+        if content is None:
+            return Response(status_code=204)
+        return Response(content, media_type=_TYPES[form], headers={"etag": etag})
 
     async def _renders(self, request: Request) -> Response:
-        items = await run_in_threadpool(self._items, request, None)
-        return JSONResponse({"renders": renders_of(items, self._catalog)})
+        items = await run_in_threadpool(lambda: self._scenes.find(request, limit=1))
+        return JSONResponse({"renders": renders_of(items, self._catalog) if items else {}})
+
+    async def _assets(self, request: Request) -> Response:
+        (item,) = await run_in_threadpool(lambda: self._scenes.find(request, limit=1))
+        return JSONResponse([name for name, asset in item.assets.items() if "data" in (asset.roles or ())])
 
     async def _indices(self, _: Request) -> Response:
         from stacaster.analysis.indices.table import INDICES
@@ -233,6 +145,7 @@ class Tiles:
                 "title": index.title,
                 "expression": index.expression,
                 "citation": index.citation,
+                "bands": list(index.bands),
                 "range": index.display_range or index.valid_range,
             }
             for name, index in INDICES.items()
@@ -240,57 +153,95 @@ class Tiles:
         return JSONResponse(shown)
 
     async def _tilejson(self, request: Request) -> Response:
-        base = str(request.url).split("?", 1)[0].removesuffix("/tilejson.json").removesuffix("/WebMercatorQuad")
-        query = f"?{request.url.query}" if request.url.query else ""
-
-        def bounds() -> list[float]:
-            name = request.path_params["collection"]
-            if "item" in request.path_params:
-                (item,) = self._items(request, None)
-                return list(item.bbox or (-180, -85, 180, 85))
-            box: list[float] = self._catalog.collection(name)["extent"]["spatial"]["bbox"][0]
-            return box
-
-        if request.path_params["collection"] not in self._catalog.collections:
-            raise NothingFoundError(f"the catalog has no collection {request.path_params['collection']!r}")
-        tiles = f"{base}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.png{query}"
-        box = await run_in_threadpool(bounds)
+        base = _own_address(request, "/tilejson.json")
+        box = await run_in_threadpool(self._bounds, request)
+        tiles = f"{base}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.png{_query(request)}"
         return JSONResponse(
-            {
-                "tilejson": "3.0.0",
-                "version": "1.0.0",
-                "scheme": "xyz",
-                "tiles": [tiles],
-                "minzoom": 0,
-                "maxzoom": 18,
-                "bounds": box,
-            }
-        )
+            {"tilejson": "3.0.0", "version": "1.0.0", "scheme": "xyz", "tiles": [tiles], "minzoom": 0, "maxzoom": 18,
+             "bounds": box, "center": [(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, 9]}
+        )  # fmt: skip
+
+    def _bounds(self, request: Request) -> list[float]:
+        if "item" in request.path_params:
+            (item,) = self._scenes.find(request, limit=1)
+            return list(item.bbox or (-180, -85, 180, 85))
+        if "search" in request.path_params:
+            given = self._searches.get(request.path_params["search"])
+            if isinstance(given.get("bbox"), list) and len(given["bbox"]) == 4:
+                return [float(value) for value in given["bbox"]]
+            return [-180.0, -85.0, 180.0, 85.0]
+        name = self._scenes.collection(request)
+        box: list[float] = self._catalog.collection(str(name))["extent"]["spatial"]["bbox"][0]
+        return box
 
     async def _wmts(self, request: Request) -> Response:
         from xml.sax.saxutils import escape
 
-        base = str(request.url).split("?", 1)[0].removesuffix("/WMTSCapabilities.xml")
-        query = f"?{request.url.query}" if request.url.query else ""
+        await run_in_threadpool(self._bounds, request)
+        base = _own_address(request, "/WMTSCapabilities.xml")
         template = escape(
-            f"{base}/tiles/WebMercatorQuad/{{TileMatrix}}/{{TileCol}}/{{TileRow}}.png{query}", {'"': "&quot;"}
+            f"{base}/tiles/WebMercatorQuad/{{TileMatrix}}/{{TileCol}}/{{TileRow}}.png{_query(request)}",
+            {'"': "&quot;"},
         )
-        title = escape(request.path_params.get("item", request.path_params["collection"]))
+        path = request.path_params
+        title = escape(str(path.get("item") or path.get("collection") or "search"))
         return Response(wmts(title, template), media_type="application/xml")
 
+    async def _register(self, request: Request) -> Response:
+        body = await body_of(request)
+        name = self._searches.register(body, self._catalog.collections)
+        return JSONResponse({"id": name, "links": _search_links(base_of(request), name)})
 
-def _around(lon: float, lat: float) -> tuple[float, float, float, float]:
-    return lon - 1e-9, lat - 1e-9, lon + 1e-9, lat + 1e-9
+    async def _listed(self, request: Request) -> Response:
+        base = base_of(request)
+        shown = [{"search": entry, "links": _search_links(base, entry["id"])} for entry in self._searches.listed()]
+        counts = {"matched": len(shown), "returned": len(shown)}
+        return JSONResponse({"searches": shown, "links": [], "context": counts})
+
+    async def _search(self, request: Request) -> Response:
+        name = request.path_params["search"]
+        search: Mapping[str, Any] = self._searches.get(name)
+        matched = await run_in_threadpool(self._scenes.count, request)
+        shown = {"search": {"id": name, "search": search}, "numberMatched": matched}
+        return JSONResponse(shown | {"links": _search_links(base_of(request), name)})
 
 
-def _number(request: Request, name: str, default: int, largest: int) -> int:
+def _search_links(base: str, name: str) -> list[dict[str, str]]:
+    address = f"{base}/searches/{name}"
+    return [
+        {"rel": "metadata", "href": f"{address}/info", "type": "application/json"},
+        {"rel": "tilejson", "href": f"{address}/WebMercatorQuad/tilejson.json", "type": "application/json"},
+        {"rel": "wmts", "href": f"{address}/WMTSCapabilities.xml", "type": "application/xml"},
+    ]
+
+
+def _own_address(request: Request, end: str) -> str:
+    return str(request.url).split("?", 1)[0].removesuffix(end).removesuffix("/WebMercatorQuad")
+
+
+def _query(request: Request) -> str:
+    return f"?{request.url.query}" if request.url.query else ""
+
+
+def _form(request: Request) -> str:
+    form = str(request.path_params.get("form") or request.query_params.get("format") or "png")
+    if form not in _TYPES:
+        raise UsageError(f"format: one of {', '.join(_TYPES)} is needed, not {form[:20]!r}")
+    return form
+
+
+def number_of(request: Request, name: str, default: int, largest: int) -> int:
+    """Return a whole number that a request gives.
+
+    Raises:
+        UsageError: It is none, or too large.
+    """
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isdigit() or not 1 <= int(text) <= largest:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 1 <= int(text) <= largest:
         raise UsageError(f"{name}: a whole number from 1 to {largest} is needed, not {text[:80]!r}")
     return int(text)
 
 
-def _json(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+__all__ = ["BASES", "MOST_SCENES", "Tiles", "number_of"]
