@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,7 +110,7 @@ def plan_bands(
     *,
     profile: str,
     profiles: Sequence[str],
-    usable: Iterable[str] | None = None,
+    usable: Callable[[], Iterable[str]] | None = None,
 ) -> BandPlan:
     """Decide which bands of a granule are written.
 
@@ -123,13 +123,28 @@ def plan_bands(
         asked: Asset keys that are asked for.
         profile: COG profile that is asked for.
         profiles: Names of all COG profiles.
-        usable: Asset keys of the item whose files are whole; None takes all.
+        usable: Gives the asset keys of the item whose files are whole, asked only where some bands stay and others
+            are written; None takes all.
     """
-    wanted = frozenset(asked)
-    prints = band_fingerprints(item)
-    if usable is not None:
-        prints = {name: value for name, value in prints.items() if name in set(usable)}
-    lost = frozenset(band_fingerprints(item)) - set(prints)
+    wanted, prints, lost = frozenset(asked), band_fingerprints(item), frozenset[str]()
+    plan = _plan(item, origin, wanted, prints, lost, profile=profile, profiles=profiles)
+    if usable is None or not (plan.keep and plan.make):
+        return plan
+    whole = {name: prints[name] for name in usable() if name in prints}
+    lost = frozenset(prints) - set(whole)
+    return _plan(item, origin, wanted, whole, lost, profile=profile, profiles=profiles)
+
+
+def _plan(
+    item: Mapping[str, Any] | None,
+    origin: Origin,
+    wanted: frozenset[str],
+    prints: Mapping[str, str],
+    lost: frozenset[str],
+    *,
+    profile: str,
+    profiles: Sequence[str],
+) -> BandPlan:
     if item is None:
         return BandPlan(make=wanted, keep=frozenset(), change="ingested")
     if any(value not in {origin.band(name, other) for other in profiles} for name, value in prints.items()):

@@ -125,7 +125,8 @@ def test_plan_of_bands() -> None:
 
     assert plan("ab") == ("", "ab", "skipped") == plan("a")
     assert plan("bc") == ("c", "ab", "added")
-    assert plan("c", usable=["a"]) == ("bc", "a", "replaced"), "a lost file is made anew"
+    assert plan("c", usable=lambda: ["a"]) == ("bc", "a", "replaced"), "a lost file is made anew"
+    assert plan("ab", usable=lambda: pytest.fail("files are looked at where nothing is written"))[2] == "skipped"
     assert plan("a", profile="deflate") == ("a", "b", "replaced")
     assert plan("c", profile="deflate") == ("c", "ab", "added")
     assert plan("c", origin=replace(origin, sources=("2",))) == ("abc", "", "replaced"), "one delivery an item"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,13 @@ def _is_whole(path: Path, asset: Mapping[str, Any]) -> bool:
 
 
 def scene_of(
-    product: Product, content: GranuleContent, names: Iterable[str], options: ReadOptions, whole: Scene
+    product: Product,
+    content: GranuleContent,
+    names: Iterable[str],
+    options: ReadOptions,
+    whole: Scene,
+    *,
+    describe: Callable[[ReadOptions], Scene],
 ) -> Scene | None:
     """Return the scene of just these bands; the same for the same names, however they were asked for.
 
@@ -61,6 +67,7 @@ def scene_of(
         names: Asset keys.
         options: What the user wants; area and parts of complex layers count.
         whole: All that the granule can give; a part that it lacks was not left out by anybody.
+        describe: Gives what the product says of the granule for some options.
 
     Returns:
         The scene, or None when nothing of it lies in the area.
@@ -78,7 +85,7 @@ def scene_of(
         include_swir_after_cutoff=options.include_swir_after_cutoff or "SWIR" in groups,
     )  # fmt: skip
     complete = replace(common, bands=tuple(sorted(wanted | {_stem(name) for name in wanted if name not in wholes})))
-    described = product.describe(content, complete)
+    described = describe(complete)
     parts = [
         replace(common, bands=tuple(sorted(wanted & set(wholes)))),
         replace(common, bands=tuple(sorted(wanted - set(wholes))), split_complex=True),

@@ -31,6 +31,7 @@ from stacaster.geotiff.quicklooks import WrittenBands, write_quicklooks
 from stacaster.ingest.convert import existing_item
 from stacaster.ingest.convert.band_selection import NO_POINT, OUTSIDE, POINTS_OUTSIDE, chosen, reading
 from stacaster.ingest.convert.class_granule import companion
+from stacaster.ingest.convert.descriptions import Descriptions
 from stacaster.ingest.convert.native_files import keep_files
 from stacaster.ingest.convert.source import describe_source, open_source
 from stacaster.ingest.convert.task import ConvertTask
@@ -39,7 +40,6 @@ from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, S
 
 if TYPE_CHECKING:
     from stacaster.model import OpenTracks
-
 
 HAS_NONE = "the catalog has no such item"
 """Why an update skips a granule."""
@@ -64,7 +64,10 @@ def convert_granule(task: ConvertTask, sources: Future[list[dict[str, Any]]]) ->
         product = products.recognise(granule.content)
         if options.keep_files and not product.files:
             raise UsageError(f"{product.name} cannot be kept as it comes; leave keep_files out to convert it")
-        conversion = Conversion(granule=granule, product=product, task=task, options=options, sources=sources.result())
+        describe, files = Descriptions(product, granule.content), sources.result()
+        conversion = Conversion(
+            granule=granule, product=product, task=task, options=options, sources=files, describe=describe
+        )
         if product.tables or options.keep_files or not product.bands:
             return conversion.without_bands()
         return conversion.with_bands()
@@ -84,40 +87,40 @@ class Conversion:
     """What is wanted of it."""
     sources: list[dict[str, Any]]
     """Names, sizes and checksums of its files."""
+    describe: Descriptions
+    """Gives what the product says of the granule."""
 
     def with_bands(self) -> dict[str, Any]:
         """Write the bands that the catalog lacks; what it has of the item stays."""
         content, product = self.granule.content, self.product
-        whole = product.describe(content, ReadOptions(include_swir_after_cutoff=self.options.include_swir_after_cutoff))
+        whole = self.describe(ReadOptions(include_swir_after_cutoff=self.options.include_swir_after_cutoff))
         result, folder = self._result(whole), self._folder(whole)
         item = existing_item.read_item(folder / f"{result['item_id']}.json")
         if item is None and self.task.known_only:
             return result | {"status": "skipped", "reason": HAS_NONE}
-        asked = chosen(product.describe(content, self.options), content, self.options)
+        asked = chosen(self.describe(self.options), content, self.options)
         if asked is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
         names = {band.band.name for band in asked.bands}
         if self.task.known_only and not (self.options.bands or self.options.subsystems):
             names = set(band_fingerprints(item)) or names
         origin = Origin.of(product, self.sources, self.options.area)
-        plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES))
-        if plan.keep and plan.make:
-            usable = existing_item.whole_assets(item, folder)
-            plan = plan_bands(item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES), usable=usable)
+        plan = plan_bands(
+            item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES),
+            usable=lambda: existing_item.whole_assets(item, folder),
+        )  # fmt: skip
         base = None if item is None else item["properties"].get(FINGERPRINT)
         result |= {"change": plan.change, "base": base}
         if plan.change == "skipped":
             return result | {"status": "skipped", "reason": HAS_IT}
-        scene = existing_item.scene_of(product, content, plan.names, self.options, whole)
+        scene = existing_item.scene_of(product, content, plan.names, self.options, whole, describe=self.describe)
         if scene is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
         scene = replace(scene, absent=self._absent(scene))
         result["notes"] = list(scene.notes)
         if self.task.dry_run:
-            return result | {
-                "status": "planned",
-                "bands": [name for name in [band.band.name for band in scene.bands] if name in plan.make],
-            }
+            to_make = [band.band.name for band in scene.bands if band.band.name in plan.make]
+            return result | {"status": "planned", "bands": to_make}
         target = self._target(result["item_id"])
         kept = existing_item.take_over(plan.keep, item or {}, folder, target)
         assets = {name: dict((item or {})["assets"][name]) for name in kept}
@@ -131,7 +134,7 @@ class Conversion:
     def without_bands(self) -> dict[str, Any]:
         """Write the tables of a granule of tracks, or take its files in as they come."""
         content, product = self.granule.content, self.product
-        described = product.describe(content, self.options)
+        described = self.describe(self.options)
         scene = described if product.tables else chosen(described, content, self.options)
         result = self._result(described)
         if scene is None:
@@ -171,8 +174,7 @@ class Conversion:
 
     def _target(self, item_id: str) -> Path:
         target = Path(self.task.staging) / item_id
-        if target.exists():
-            shutil.rmtree(target)
+        shutil.rmtree(target, ignore_errors=not target.exists())
         target.mkdir(parents=True)
         return target
 
@@ -183,7 +185,7 @@ class Conversion:
             return {name: reason for name, reason in scene.absent.items() if "asked for" not in reason}
         swir = any(band.band.group == "SWIR" for band in scene.bands)
         options = ReadOptions(include_swir_after_cutoff=swir or self.options.include_swir_after_cutoff)
-        absent = dict(self.product.describe(self.granule.content, options).absent)
+        absent = dict(self.describe(options).absent)
         return absent | {name: reason for name, reason in scene.absent.items() if reason == OUTSIDE}
 
     def _provenance(self, fingerprint: str, sources: list[dict[str, Any]]) -> dict[str, Any]:
