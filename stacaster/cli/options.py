@@ -143,7 +143,16 @@ def with_all(options: Sequence[Decorator], function: Callable[..., Any]) -> Call
     return function
 
 
+_SWATHS: tuple[Decorator, ...] = (
+    click.option("--grid", metavar="CRS", help="Swaths: grid such as EPSG:32755; else their files are kept."),
+    click.option("--resolution", type=float, metavar="R", help="Swaths: side of a pixel in units of --grid."),
+    click.option("--average", is_flag=True, help="Swaths: mean of the cells in a pixel, in place of the nearest cell."),
+    click.option("--max-distance", type=float, metavar="M",
+                 help="Swaths: farthest nearest cell, metres. [default: half the diagonal of the widest cells]"),
+)  # fmt: skip
+
 _WANTED: tuple[Decorator, ...] = (
+    *_SWATHS,
     click.option("--bands", multiple=True, metavar="NAME,NAME", help="Keep only these bands, such as HHHH,HVHV."),
     click.option("--frequency", metavar="A|B", help="NISAR: keep only this frequency."),
     click.option("--split-complex", is_flag=True, help="Amplitude and phase instead of complex numbers."),
@@ -155,6 +164,11 @@ _WANTED: tuple[Decorator, ...] = (
     click.option("--remote", is_flag=True, help="With --product: read HDF5 granules where they lie, only the area."),
     click.option("--s3", is_flag=True, help="With --remote: from the providers' buckets."),
 )  # fmt: skip
+
+
+def swath_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the grid of swaths to a command."""
+    return with_all(_SWATHS, function)
 
 
 def wanted_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -65,7 +65,8 @@ def ingest(
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
             ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
             folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
-            bucket; ``keep_files`` takes radar granules in as they come, without COGs.
+            bucket; ``keep_files`` takes radar granules in as they come, without COGs; ``grid`` and ``resolution``
+            put swaths on a grid (``average``: means in place of the nearest cell; ``max_distance`` in metres).
 
     Returns:
         What became of every granule.
@@ -121,7 +122,8 @@ def update(
             lattice that the area touches; ``split_complex`` makes amplitude and phase of complex layers;
             ``variables`` adds columns to tables of tracks (patterns of paths such as ``canopy/*``), ``classes`` is a
             folder with the ATL08 granules that classify photons of ATL03; ``s3`` reads granules of a search from their
-            bucket; ``keep_files`` takes radar granules in as they come, without COGs.
+            bucket; ``keep_files`` takes radar granules in as they come, without COGs; ``grid`` and ``resolution``
+            put swaths on a grid (``average``: means in place of the nearest cell; ``max_distance`` in metres).
 
     Returns:
         What became of every granule.

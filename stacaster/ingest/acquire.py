@@ -68,7 +68,7 @@ def ingest_search(
             ``clip`` cuts the granules to the area of the search; ``remote`` does so too, and reads HDF5 granules
             where they lie instead of downloading them (``s3``: from their bucket). ``workers`` (also a ``Cluster``,
             whose machines download and ingest a granule a task), ``subsystem``, ``keep_swir``, ``profile``, ``bands``,
-            ``frequency``, ``split_complex`` as in ``ingest``; all others are those of ``search``.
+            ``frequency``, ``split_complex``, ``grid`` as in ``ingest``; all others are those of ``search``.
 
     Returns:
         What became of every granule.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stacaster.files.checksums import multihash
@@ -41,21 +41,24 @@ class Origin:
     """Checksums of the source files, sorted."""
     area: Mapping[str, Any] | None = None
     """GeoJSON geometry that bands are cut to; None for whole bands."""
+    grid: str = ""
+    """Grid that swaths are put on, and how; empty for none."""
     table: str = ""
     """Digest of the table of a product that comes from a file, and may change without a new version of the package."""
 
     @classmethod
-    def of(cls, product: Product, sources: Iterable[Mapping[str, Any]], area: Mapping[str, Any] | None) -> Origin:
+    def of(cls, product: Product, sources: Iterable[Mapping[str, Any]], options: ReadOptions) -> Origin:
         """Return the origin of a granule's bands.
 
         Args:
             product: The product.
             sources: Descriptions of the source files with their ``checksum``.
-            area: GeoJSON geometry that bands are cut to.
+            options: What is asked of the granule: an area that bands are cut to, a grid for swaths.
         """
         checksums = sorted(str(source["checksum"]) for source in sources)
         table = _digest(repr(product.bands)) if product.is_generic else ""
-        return cls(product=product.name, sources=tuple(checksums), area=area, table=table)
+        grid = "" if options.grid is None else repr(options.grid)
+        return cls(product=product.name, sources=tuple(checksums), area=options.area, table=table, grid=grid)
 
     def band(self, name: str, profile: str) -> str:
         """Return the fingerprint of a band.
@@ -74,7 +77,7 @@ class Origin:
     def _known(self) -> dict[str, Any]:
         area = None if self.area is None else dict(self.area)
         known = {"format": FORMAT, "product": self.product, "sources": list(self.sources), "area": area}
-        return known | ({"table": self.table} if self.table else {})
+        return known | ({"table": self.table} if self.table else {}) | ({"grid": self.grid} if self.grid else {})
 
 
 def item_fingerprint(parts: Iterable[str]) -> str:
@@ -182,7 +185,9 @@ def has_all(
     if not all("checksum" in source for source in sources):
         # Registered in place: its bands are the provider's files.
         return asked <= set(item.get("assets", {})) | set(absent_bands(item, product, options))
-    origin = Origin.of(product, sources, options.area)
+    if not any(name in item["properties"] for name in ("stacaster:swath_resampling", "stacaster:swath_fields")):
+        options = replace(options, grid=None)
+    origin = Origin.of(product, sources, options)
     if product.tables or options.keep_files or not prints:
         stored = item["properties"].get(FINGERPRINT)
         return bool(stored == item_fingerprint([origin.files(options)]))

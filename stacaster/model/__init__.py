@@ -16,7 +16,7 @@ from stacaster.model.granules import (
 )
 from stacaster.model.orbits import GridPoint, StateVector
 from stacaster.model.products import Product, Provider
-from stacaster.model.read_options import PARTS, ReadOptions
+from stacaster.model.read_options import PARTS, ReadOptions, TargetGrid
 from stacaster.model.report import Outcome, Report
 from stacaster.model.search import FileRole, Granule, GranuleFile, Query
 from stacaster.model.times import format_datetime
@@ -60,6 +60,7 @@ __all__ = [
     "StateVector",
     "SwathLookup",
     "TableAsset",
+    "TargetGrid",
     "TrackColumn",
     "TrackTable",
     "as_json",

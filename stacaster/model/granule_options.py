@@ -211,7 +211,20 @@ class PartOptions(TypedDict, total=False):
     """Amplitude and phase instead of complex numbers."""
 
 
-class IngestOptions(AreaOptions, PartOptions, total=False):
+class SwathOptions(TypedDict, total=False):
+    """Grid that swaths are put on; what lies on a grid already stays on it."""
+
+    grid: str | None
+    """Coordinate reference system, ``EPSG:32755``; without it the files of swaths are kept as they came."""
+    resolution: float | None
+    """Side of a pixel in units of ``grid``."""
+    average: bool
+    """Mean of the cells in a pixel for measurements, in place of the nearest cell."""
+    max_distance: float | None
+    """Largest distance of the nearest cell, metres; half the diagonal of the widest cells of the swath by default."""
+
+
+class IngestOptions(AreaOptions, PartOptions, SwathOptions, total=False):
     """What is wanted of each granule."""
 
     bands: Names | None
@@ -226,7 +239,7 @@ class IngestOptions(AreaOptions, PartOptions, total=False):
     """Take radar granules in as they come, without COGs."""
 
 
-class ReadAreaOptions(AreaOptions, PartOptions, total=False):
+class ReadAreaOptions(AreaOptions, PartOptions, SwathOptions, total=False):
     """Options of ``read_area``."""
 
 
@@ -247,7 +260,7 @@ class ConversionOptions(TypedDict, total=False):
     """Read HDF5 granules where they lie, only the area."""
 
 
-class IngestSearchOptions(SearchOptions, ConversionOptions, PartOptions, total=False):
+class IngestSearchOptions(SearchOptions, ConversionOptions, PartOptions, SwathOptions, total=False):
     """Options of ``ingest_search``."""
 
     workers: Any

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from stacaster.model.bands import Band
 from stacaster.model.orbits import GridPoint
-from stacaster.model.views import Orientation, PixelView, PlaneAxis
+from stacaster.model.views import Orientation, PixelView, PlaneAxis, SwathLookup
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -54,6 +54,8 @@ class Layer:
     """Assumptions about the place of the layer."""
     geolocation: tuple[str, str] | None = None
     """Layers of latitudes and longitudes of a swath."""
+    swath: SwathLookup | None = None
+    """How cells of a swath become pixels of ``geobox``; None for layers that lie on a grid themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,6 +92,12 @@ class GranuleContent:
     """Parsed metadata files that lie beside the data: ``{"umm": {...}}``."""
     read_positions: Callable[[str], NDArray[Any]] | None = field(default=None, compare=False, repr=False)
     """Reads a layer of latitudes or longitudes while the granule is open; None where there are none."""
+    footprint: Mapping[str, Any] | None = None
+    """GeoJSON outline of the positions of a swath that is put on a grid."""
+    notes: tuple[str, ...] = ()
+    """How a swath is put on a grid."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Item properties that say the same."""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,20 @@ PARTS = ("_amplitude", "_phase")
 
 
 @dataclass(frozen=True, kw_only=True)
+class TargetGrid:
+    """The grid that swaths are put on, and how."""
+
+    crs: str
+    """Coordinate reference system."""
+    resolution: float
+    """Side of a pixel in units of ``crs``."""
+    average: bool = False
+    """Mean of the cells in a pixel for measurements; everything else is the nearest cell."""
+    max_distance: float | None = None
+    """Largest distance of the nearest cell, metres; None for half the diagonal of the widest cells."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReadOptions:
     """What the user wants of a granule."""
 
@@ -28,6 +42,8 @@ class ReadOptions:
     """Make amplitude and phase of complex layers instead of complex bands."""
     keep_files: bool = False
     """Keep files whole that would be converted."""
+    grid: TargetGrid | None = None
+    """Grid for swaths; None keeps their files."""
 
     def wants(self, name: str, layer: str) -> bool:
         """Tell whether a band is to be kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,12 +44,16 @@ class PlaneAxis:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SwathLookup:
-    """For every pixel of a grid the cells of a swath that it is made from."""
+    """How cells of a swath become pixels of a grid. Arrays are worked out when they are needed, once."""
 
-    cells: NDArray[Any]
-    """Flat indices of swath cells, ordered by pixel; -1 for none where ``starts`` is None."""
-    starts: NDArray[Any] | None = None
-    """First entry of ``cells`` of each pixel and one past the last, for averages; None for the nearest cell."""
+    shape: tuple[int, int]
+    """Rows and columns of the grid."""
+    cells: tuple[int, int]
+    """Lines and columns of the swath."""
+    nearest: Callable[[], NDArray[Any]]
+    """Gives for each pixel the flat index of its cell, -1 for none."""
+    buckets: Callable[[], NDArray[Any]] | None = None
+    """Gives for each cell the flat index of the pixel that it falls into, -1 for none; None without averages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,5 +76,7 @@ class PixelView:
     """Number for pixels with a value in a band of codes."""
     swath: SwathLookup | None = None
     """Resampling of a swath; None for a grid."""
-    index_axis: Literal["line", "sample"] | None = None
-    """Write the number of the line or sample of the swath cell in place of a stored number."""
+    is_average: bool = False
+    """A pixel of a swath is the mean of the values of the cells in it, not the value of the nearest one."""
+    swath_axis: Literal["line", "column"] | None = None
+    """Write the number of the line or column of the swath cell in place of a stored number."""

@@ -56,8 +56,10 @@ def inspect_file(path: str | os.PathLike[str], *more: str | os.PathLike[str]) ->
         ReadError: The file is damaged.
         UnknownProductError: It is of no known format, or has no field on a grid.
     """
+    from stacaster.instruments.generic.swath_grids import grid_content
+
     with open_granule([Path(path), *(Path(entry) for entry in more)]) as granule:
-        content = granule.content
+        content = grid_content(granule.content, None)
         product = recognise(content)
         scene = product.describe(content, ReadOptions())
         is_from_file = product.is_generic and not product.providers and product.origin == "stacaster"

@@ -13,6 +13,7 @@ import pytest
 
 import stacaster
 from stacaster.ingest.fingerprint import Origin, plan_bands
+from stacaster.model import ReadOptions
 from stacaster.samples import DEFAULT_SCENES
 from stacaster.samples.aster_l1t_003 import write_aster_l1t_003
 from stacaster.samples.nisar import DEFAULT_SCENES as NISAR
@@ -139,5 +140,6 @@ def test_a_changed_table_makes_bands_anew() -> None:
     sources = [{"checksum": "1"}]
     other = replace(product, bands=(replace(product.bands[0], nodata=7), *product.bands[1:]))
     name = product.bands[0].name
-    assert Origin.of(product, sources, None).band(name, "zstd") != Origin.of(other, sources, None).band(name, "zstd")
-    assert Origin.of(product, sources, None) == Origin.of(replace(product, title="x"), sources, None)
+    every = ReadOptions()
+    assert Origin.of(product, sources, every).band(name, "zstd") != Origin.of(other, sources, every).band(name, "zstd")
+    assert Origin.of(product, sources, every) == Origin.of(replace(product, title="x"), sources, every)

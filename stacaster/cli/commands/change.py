@@ -37,6 +37,7 @@ def _asked(ids: tuple[str, ...], collection: str | None, cql2: str | None, **res
 @click.command(epilog="\b\nExample:\n  stacaster update granules/ --catalog catalogs/demo --dry-run")
 @click.argument("files", nargs=-1, required=True, metavar="FILE|DIR|GLOB...")
 @options.ingest_options
+@options.swath_options
 @options.json_option
 def update(files: tuple[str, ...], as_json: bool, **rest: Any) -> int:
     """Ingest again the granules of a catalog whose files, settings or software changed."""

@@ -10,7 +10,7 @@ from stacaster.errors import ReadError
 from stacaster.geo import georef
 from stacaster.geo.hulls import HullOf
 from stacaster.ingest.convert.native_files import touches
-from stacaster.ingest.convert.views import image_shape, view_strips
+from stacaster.ingest.convert.views import band_shape, view_strips
 from stacaster.model import PARTS, GranuleContent, OpenGranule, ReadOptions, Scene, SceneBand
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
         text = f"none of the bands {', '.join(options.bands)} is in it; there are {there}"
         raise ReadError(text, granule=content.name)
     kept = [part for band in kept for part in _parts(band, content.layers[band.layer].name, options)]
-    if options.area is None or scene.footprint is not None:
+    if options.area is None or any(band.geobox.crs is None for band in kept):
         # What lies on no grid of a map is not cut.
         return replace(scene, bands=tuple(kept), absent=absent)
     inside = []
@@ -61,7 +61,8 @@ def chosen(scene: Scene, content: GranuleContent, options: ReadOptions) -> Scene
     if not inside:
         return None
     properties = {**scene.properties, "stacaster:cut_to": dict(options.area)}
-    return replace(scene, bands=tuple(inside), absent=absent, properties=properties)
+    # The outline of a whole swath is not that of a part: valid pixels say it.
+    return replace(scene, bands=tuple(inside), absent=absent, properties=properties, footprint=None)
 
 
 def _parts(band: SceneBand, layer: str, options: ReadOptions) -> list[SceneBand]:
@@ -99,8 +100,7 @@ def reading(granule: OpenGranule, band: SceneBand, hull: HullOf) -> Callable[[],
     def read() -> Iterator[NDArray[Any]]:
         import numpy as np
 
-        shape = granule.content.layers[band.layer].shape
-        rows, cols = (slice(0, size) for size in image_shape(shape, band.view.orientation if band.view else None))
+        rows, cols = (slice(0, size) for size in band_shape(granule, band))
         window = band.window or (rows, cols)
         strips = granule.strips(band.layer, window) if band.view is None else view_strips(granule, band, window)
         for strip in strips:

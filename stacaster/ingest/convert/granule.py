@@ -34,6 +34,7 @@ from stacaster.ingest.convert.class_granule import companion
 from stacaster.ingest.convert.descriptions import Descriptions
 from stacaster.ingest.convert.native_files import keep_files
 from stacaster.ingest.convert.source import describe_source, open_source
+from stacaster.ingest.convert.swath_granule import options_for
 from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.fingerprint import FINGERPRINT, HAS_IT, Origin, band_fingerprints, item_fingerprint, plan_bands
 from stacaster.model import GranuleContent, OpenGranule, Product, ReadOptions, Scene, as_json
@@ -52,16 +53,15 @@ def _preload() -> None:
 
 
 def convert_granule(task: ConvertTask, sources: Future[list[dict[str, Any]]]) -> dict[str, Any]:
-    """Convert one granule; see ``stacaster.ingest.convert.convert``.
+    """Convert one granule; see ``convert``.
 
     Args:
         task: What to convert and where to put it.
         sources: Names, sizes and checksums of the files, when they are there.
     """
     Thread(target=_preload, daemon=True).start()
-    options = task.options
     with open_source(task) as granule:
-        product = products.recognise(granule.content)
+        options, product = options_for(granule, task.options), products.recognise(granule.content)
         if options.keep_files and not product.files:
             raise UsageError(f"{product.name} cannot be kept as it comes; leave keep_files out to convert it")
         describe, files = Descriptions(product, granule.content), sources.result()
@@ -104,7 +104,7 @@ class Conversion:
         names = {band.band.name for band in asked.bands}
         if self.task.known_only and not (self.options.bands or self.options.subsystems):
             names = set(band_fingerprints(item)) or names
-        origin = Origin.of(product, self.sources, self.options.area)
+        origin = Origin.of(product, self.sources, self.options)
         plan = plan_bands(
             item, origin, names, profile=self.task.profile, profiles=tuple(PROFILES),
             usable=lambda: existing_item.whole_assets(item, folder),
@@ -141,7 +141,7 @@ class Conversion:
             return result | {"status": "skipped", "reason": OUTSIDE}
         classes = companion(self.task, product)
         sources = self.sources if classes is None else [*self.sources, describe_source(classes)]
-        origin = Origin.of(product, sources, self.options.area)
+        origin = Origin.of(product, sources, self.options)
         fingerprint = item_fingerprint([origin.files(self.options)])
         item = existing_item.read_item(self._folder(described) / f"{result['item_id']}.json")
         base = None if item is None else item["properties"].get(FINGERPRINT)

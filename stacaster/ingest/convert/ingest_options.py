@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -28,7 +29,8 @@ def parse_wanted(subsystem: Names | None = (), **options: Unpack[IngestOptions])
     Args:
         subsystem: Parts such as ``VNIR``.
         **options: ``bands`` (names, or a text with commas), ``frequency`` (``A`` or ``B``), ``split_complex``,
-            ``variables``, ``classes``, ``keep_files``, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in
+            ``variables``, ``classes``, ``keep_files``, ``grid`` with ``resolution``, ``average`` and ``max_distance``
+            for swaths, and ``bbox``, ``intersects``, ``region``, ``name_column`` as in
             a search.
 
     Returns:
@@ -53,7 +55,44 @@ def parse_wanted(subsystem: Names | None = (), **options: Unpack[IngestOptions])
         "variables": as_names(options.get("variables"), "variables") or [],
         "classes": _granules_of_classes(options.get("classes")),
         "keep_files": bool(options.get("keep_files")),
+        "grid": _grid(options),
     }
+
+
+def _grid(options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the grid for swaths; None where none is asked for."""
+    crs, resolution, distance = (options.get(name) for name in ("grid", "resolution", "max_distance"))
+    if crs is None:
+        given = next((name for name in ("resolution", "average", "max_distance") if options.get(name)), None)
+        if given is not None:
+            raise UsageError(f"{given} is {options[given]!r} without a grid; give grid, such as EPSG:32755, too")
+        return None
+    from pyproj import CRS
+    from pyproj.exceptions import CRSError
+
+    try:
+        system = CRS.from_user_input(crs)
+    except CRSError as error:
+        raise UsageError(f"grid is {crs!r}, but a CRS such as EPSG:32755 is needed") from error
+    if not (system.is_projected or system.is_geographic):
+        raise UsageError(f"grid is {crs!r}, which is no CRS of a map; take a projected one, or EPSG:4326")
+    code = system.to_epsg()
+    return {
+        "crs": f"EPSG:{code}" if code else system.to_wkt(),
+        "resolution": _positive("resolution", resolution, "in units of the grid"),
+        "average": bool(options.get("average")),
+        "max_distance": None if distance is None else _positive("max_distance", distance, "of metres"),
+    }
+
+
+def _positive(name: str, value: Any, what: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise UsageError(f"{name} is {value!r}, but a positive number {what} is needed")
+    return number
 
 
 def parse_area(**asked: Any) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ def read_area(
         scene = chosen(product.describe(granule.content, asked), granule.content, asked)
         if scene is None:
             raise NothingFoundError(f"{granule.content.name}: {OUTSIDE}")
-        if not scene.bands or scene.footprint is not None:
+        if not scene.bands or any(band.geobox.crs is None for band in scene.bands):
             raise ReadError(NOT_GRIDDED, granule=granule.content.name)
         grids = {band.geobox for band in scene.bands}
         if len(grids) > 1:

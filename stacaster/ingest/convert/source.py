@@ -21,10 +21,20 @@ _LARGE_BYTES = 64 << 20
 def open_source(task: ConvertTask) -> OpenGranule:
     """Open what a task converts: files, or a file at its provider, of which only what is read is moved.
 
+    Swaths lie on the grid that is asked for.
+
     Raises:
         ReadError: It is no granule that can be read.
+        UnknownProductError: A swath has no positions.
+        UsageError: The grid is too large.
         AuthError, FetchError: The provider refuses.
     """
+    from stacaster.ingest.convert.swath_granule import on_grid
+
+    return on_grid(_opened(task), task.grid)
+
+
+def _opened(task: ConvertTask) -> OpenGranule:
     from stacaster.formats import readers
 
     remote = task.remote

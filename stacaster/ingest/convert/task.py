@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from stacaster.model import GranuleFile, ReadOptions
+from stacaster.model import GranuleFile, ReadOptions, TargetGrid
 
 _LISTS = ("files", "subsystems", "bands", "variables", "classes", "pool")
 
@@ -60,6 +60,8 @@ class ConvertTask:
     """ATL08 granules of the same ingest."""
     keep_files: bool = False
     """Keep files whole that would be converted."""
+    grid: TargetGrid | None = None
+    """Grid for swaths."""
     keep_swir: bool = False
     """Make ASTER SWIR assets also after 2008-04-01."""
     profile: str = "zstd"
@@ -77,6 +79,7 @@ class ConvertTask:
         return ReadOptions(
             subsystems=self.subsystems, include_swir_after_cutoff=self.keep_swir, bands=self.bands, area=self.area,
             split_complex=self.split_complex, variables=self.variables, keep_files=self.keep_files,
+            grid=self.grid,
         )  # fmt: skip
 
     @property
@@ -87,7 +90,8 @@ class ConvertTask:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         plain = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(self).items()}
-        return {**plain, "remote": None if self.remote is None else self.remote.to_json()}
+        grid = None if self.grid is None else vars(self.grid)
+        return {**plain, "grid": grid, "remote": None if self.remote is None else self.remote.to_json()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
@@ -100,5 +104,7 @@ class ConvertTask:
         for key in _LISTS:
             if given.get(key) is not None:
                 given[key] = tuple(given[key])
+        if given.get("grid") is not None:
+            given["grid"] = TargetGrid(**given["grid"])
         remote = given.pop("remote", None)
         return cls(remote=None if remote is None else RemoteSource.from_json(remote), **given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stacaster.errors import UnknownProductError
@@ -39,6 +39,10 @@ class FileDescription:
     """Fields without a band, with the reason."""
     notes: tuple[str, ...]
     """Assumptions."""
+    footprint: Mapping[str, Any] | None = None
+    """Outline of a swath, GeoJSON."""
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    """Item properties that say how a swath was put on its grid."""
 
 
 def describe_file(content: GranuleContent, rules: Sequence[BandRule] = ()) -> FileDescription:
@@ -64,11 +68,13 @@ def describe_file(content: GranuleContent, rules: Sequence[BandRule] = ()) -> Fi
         for band, note in bands_of(described):
             bands.append(band)
             notes += [note] if note else []
-    notes += _place_notes(layers)
+    notes += [*_place_notes(layers), *content.notes]
     if identity.start is None:
         notes.append(NO_TIME)
     return FileDescription(
         identity=identity,
+        footprint=content.footprint,
+        properties=content.properties,
         bands=tuple(bands),
         absent=_absent(content),
         notes=tuple(dict.fromkeys(notes)),
@@ -77,6 +83,9 @@ def describe_file(content: GranuleContent, rules: Sequence[BandRule] = ()) -> Fi
 
 def _described(layer: Layer, key: str, short_name: str, rules: Sequence[BandRule]) -> DescribedField:
     names = (layer.path, layer.name, field_name(layer))
+    if "swath_axis" in layer.attributes:
+        which = f"{layer.attributes['swath_axis'].capitalize()} of the cell of the swath, counted from 0"
+        return describe_field(layer, key, short_name, BandRule(path=layer.path, kind="label", description=which))
     rule = next((rule for rule in rules if rule.path in names or asset_key(rule.path) == asset_key(names[-1])), None)
     return describe_field(layer, key, short_name, rule)
 
@@ -135,6 +144,7 @@ def scene_of(described: FileDescription) -> Scene:
     properties: dict[str, Any] = {
         "stacaster:georeferencing": "; ".join(rules) or "the file itself",
         **identity.properties,
+        **described.properties,
     }
     if start is None:
         properties["stacaster:time_unknown"] = True
@@ -151,6 +161,7 @@ def scene_of(described: FileDescription) -> Scene:
         properties=properties,
         extensions=tuple(sorted(extensions)),
         short_name="" if not identity.short_name else None,
+        footprint=described.footprint,
     )
 
 

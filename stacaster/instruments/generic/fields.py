@@ -16,6 +16,7 @@ from stacaster.formats.metadata.scales import Scaling, scaling_of
 from stacaster.instruments.generic.kinds import is_measured, kind_of
 from stacaster.instruments.generic.names import field_text, plane_names, unit_name
 from stacaster.instruments.generic.rules import BandRule
+from stacaster.instruments.generic.swath_types import is_averaged, swath_type
 from stacaster.model import Band, BandKind, BitField, ClassValue, GranuleContent, Layer, PixelView, SceneBand
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class DescribedField:
     """Formula of values."""
     numbers: ValidNumbers
     """Which stored numbers are values."""
+    data_type: str
+    """Type of the stored numbers."""
     codes: tuple[ClassValue, ...] = ()
     """Stored numbers with a meaning that are no values."""
     is_unsigned: bool = False
@@ -75,6 +78,7 @@ def describe_field(layer: Layer, key: str, short_name: str, rule: BandRule | Non
     attributes = _with_table(layer.attributes, known)
     turned = is_unsigned(attributes, layer.data_type)
     data_type = unsigned_type(layer.data_type) if turned else layer.data_type
+    stored_type = data_type
     scaling = scaling_of(layer.name, short_name, attributes, formula=known.formula)
     classes, bitfields, text = _meanings(layer, attributes, known)
     codes = known.codes or fill_codes(attributes)
@@ -96,6 +100,9 @@ def describe_field(layer: Layer, key: str, short_name: str, rule: BandRule | Non
     if kind == "categorical" and classes and nodata is not None and not known.classes:
         nodata = numbers.nodata
     description = known.description or field_text(attributes, layer.name)
+    fill = nodata
+    if layer.swath is not None:
+        data_type, nodata = swath_type(data_type, nodata, is_average=is_averaged(layer, kind))
     band = Band(
         name=known.name or key,
         description=f"{description}. {text}" if text and len(text) < 2000 else description,
@@ -112,8 +119,8 @@ def describe_field(layer: Layer, key: str, short_name: str, rule: BandRule | Non
         bitfields=bitfields if kind == "bitfield" else (),
     )
     return DescribedField(
-        layer=layer, band=band, scaling=scaling, numbers=replace(numbers, nodata=nodata),
-        codes=codes if kind == "continuous" else (), is_unsigned=turned, notes=tuple(notes),
+        layer=layer, band=band, scaling=scaling, numbers=replace(numbers, nodata=fill),
+        data_type=stored_type, codes=codes if kind == "continuous" else (), is_unsigned=turned, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -206,12 +213,18 @@ def _band(described: DescribedField, end: str, plane: tuple[tuple[int, int], ...
     scaling = described.scaling
     codes = (*numbers.others, *(code.value for code in described.codes))
     is_cut = numbers.valid is not None or bool(codes)
+    is_average = is_averaged(layer, described.band.kind)
+    if is_average and numbers.nodata is not None:
+        codes = (numbers.nodata, *codes)
     view = PixelView(
         orientation=layer.orientation,
         plane=plane,
         is_unsigned=described.is_unsigned,
         valid=numbers.valid,
-        codes=tuple(code for code in codes if code != numbers.nodata),
+        codes=tuple(code for code in codes if is_average or code != numbers.nodata),
+        swath=layer.swath,
+        is_average=is_average,
+        swath_axis=layer.attributes.get("swath_axis"),
     )
     properties = _properties(described, place)
     if is_cut and numbers.valid is not None:
@@ -238,14 +251,17 @@ def _codes(
     classes = (ClassValue(value=measured, name="measured", description="a value"), *described.codes)
     view = PixelView(
         orientation=layer.orientation, plane=plane, is_unsigned=described.is_unsigned, keeps="codes",
-        codes=tuple(sorted(used)), measured=measured,
+        codes=tuple(sorted(used)), measured=measured, swath=layer.swath,
+    )  # fmt: skip
+    data_type, nodata = (band.data_type, None) if layer.swath is None else swath_type(
+        described.data_type, None, is_average=False
     )  # fmt: skip
     return SceneBand(
         band=replace(
             band, name=f"{band.name}{end}_codes", kind="categorical",
             description=f"Why there is no value: {band.description}",
-            nodata=None, unit=None, classes=tuple(sorted(classes, key=lambda entry: entry.value)), common_name=None,
-            center_wavelength=None, quantity=None,
+            data_type=data_type, nodata=nodata, unit=None, common_name=None, center_wavelength=None, quantity=None,
+            classes=tuple(sorted(classes, key=lambda entry: entry.value)),
         ),
         layer=layer.path, geobox=layer.geobox, view=view, properties=_properties(described, place),
     )  # fmt: skip

@@ -40,7 +40,7 @@ def swath_product(content: GranuleContent) -> Product:
         UnknownProductError: No swath of it has positions that enclose an area.
     """
     identity = identify(content)
-    geometry, rule = _outline(content)
+    geometry, rule = outline(content)
     fields = [layer.path for layer in content.layers.values() if layer.geolocation is not None]
     notes = [
         "a swath: every pixel has its own latitude and longitude; the file is kept as it came, and its outline is that "
@@ -96,7 +96,12 @@ def swath_product(content: GranuleContent) -> Product:
     )
 
 
-def _outline(content: GranuleContent) -> tuple[dict[str, Any], str]:
+def outline(content: GranuleContent) -> tuple[dict[str, Any], str]:
+    """Return the outline of the positions of a swath as GeoJSON, and what it is made from.
+
+    Raises:
+        UnknownProductError: No swath of the file has positions that enclose an area.
+    """
     problem = "the file has no positions"
     for pair in geolocations(content):
         assert content.read_positions is not None
