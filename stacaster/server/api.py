@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import orjson
 import pyarrow.parquet as pq
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from stacaster.catalog import Catalog, item_table
@@ -19,6 +21,7 @@ from stacaster.catalog.search import read_item
 from stacaster.errors import NothingFoundError, StacasterError, UsageError
 from stacaster.model import ITEM_FIELDS
 from stacaster.server import documents, service
+from stacaster.server.fresh import JSONResponse, fresh
 from stacaster.server.queries import ItemRequest, read_request
 
 _LARGEST_BODY = 1 << 20
@@ -36,18 +39,22 @@ class StacApi:
 
     def routes(self) -> list[Route]:
         """Return the paths of the API."""
+        answers = {
+            "/conformance": self._conformance,
+            "/api": self._openapi,
+            "/api.html": self._service_doc,
+            "/queryables": self._queryables,
+            "/collections": self._collections,
+            "/collections/{collection}": self._collection,
+            "/collections/{collection}/queryables": self._queryables,
+            "/collections/{collection}/items": self._items,
+            "/collections/{collection}/items/{item}": self._item,
+        }
+        # What / answers depends on what the client accepts, which no ETag says.
         return [
             Route("/", self._landing),
-            Route("/conformance", self._conformance),
-            Route("/api", self._openapi),
-            Route("/api.html", self._service_doc),
-            Route("/queryables", self._queryables),
-            Route("/search", self._search, methods=["GET", "POST"]),
-            Route("/collections", self._collections),
-            Route("/collections/{collection}", self._collection),
-            Route("/collections/{collection}/queryables", self._queryables),
-            Route("/collections/{collection}/items", self._items),
-            Route("/collections/{collection}/items/{item}", self._item),
+            Route("/search", fresh(self._catalog, self._search), methods=["GET", "POST"]),
+            *(Route(path, fresh(self._catalog, answer)) for path, answer in answers.items()),
         ]
 
     async def _landing(self, request: Request) -> Response:
@@ -130,7 +137,7 @@ class StacApi:
         if self._catalog.objects is not None:
             return read_item(self._catalog.root, self._catalog.objects, href)
         try:
-            document = json.loads((self._catalog.root / href).read_bytes())
+            document = orjson.loads((self._catalog.root / href).read_bytes())
         except (OSError, ValueError):
             return None
         return document if isinstance(document, dict) else None
@@ -211,11 +218,22 @@ def base_of(request: Request) -> str:
     return str(request.base_url).rstrip("/")
 
 
-async def failure(_: Request, error: Exception) -> Response:
-    """Answer an expected error in words: 404 for what is missing, 400 for a wrong request, 500 otherwise."""
-    status = 404 if isinstance(error, NothingFoundError) else 400 if isinstance(error, UsageError) else 500
-    code = {400: "InvalidParameterValue", 404: "NotFound"}.get(status, "ServerError")
-    return JSONResponse({"code": code, "description": str(error)}, status)
+def failure(root: Path) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return what answers an expected error in words: 404 for what is missing, 400 for a wrong request, 500 otherwise.
+
+    Args:
+        root: Folder of the catalog, whose place on this machine is not said.
+    """
+
+    async def answer(_: Request, error: Exception) -> Response:
+        status = 404 if isinstance(error, NothingFoundError) else 400 if isinstance(error, UsageError) else 500
+        code = {400: "InvalidParameterValue", 404: "NotFound"}.get(status, "ServerError")
+        text = str(error)
+        for place in {str(root), str(root.resolve()), str(Path.home())}:
+            text = text.replace(place, root.name if place != str(Path.home()) else "~")
+        return JSONResponse({"code": code, "description": text}, status)
+
+    return answer
 
 
 EXPECTED = StacasterError

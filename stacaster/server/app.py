@@ -13,8 +13,9 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,6 +23,7 @@ from stacaster.catalog import Catalog, stac
 from stacaster.errors import NothingFoundError
 from stacaster.geo.land import LAND
 from stacaster.server.api import EXPECTED, StacApi, failure
+from stacaster.server.fresh import JSONResponse
 from stacaster.server.limits import BusyError, Workers
 from stacaster.server.numbers import Numbers
 from stacaster.server.scenes import Scenes
@@ -30,6 +32,7 @@ from stacaster.server.tiles import Tiles
 
 _LOCAL = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?")
 _RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)(\s*,\s*(\d+-\d*|-\d+)){0,9}")
+_PICTURE = re.compile(r"\.(png|webp|jpe?g|npy)$|/preview$|/tiles/WebMercatorQuad/\d+/\d+/\d+$")
 _PAGE = Path(__file__).parent / "page"
 _REQUEST_HEADERS = b"Range, If-None-Match, Content-Type, Accept, Accept-Language, Authorization"
 _SECURITY = {
@@ -61,11 +64,11 @@ def build_app(
     scenes = Scenes(catalog, searches)
     pictures = [*Tiles(catalog, searches, scenes, workers).routes(), *Numbers(catalog, scenes, workers).routes()]
     routes = [*api.routes(), *pictures, *files.routes()]
-    middleware = [Middleware(_Gate, cors=tuple(cors), token=token)]
+    middleware = [Middleware(_Gate, cors=tuple(cors), token=token), Middleware(_Zipped)]
     return Starlette(
         routes=routes,
         middleware=middleware,
-        exception_handlers={EXPECTED: failure, BusyError: _busy, Exception: _unexpected},
+        exception_handlers={EXPECTED: failure(catalog.root), BusyError: _busy, Exception: _unexpected},
     )
 
 
@@ -81,6 +84,18 @@ async def _unexpected(_: Request, __: Exception) -> Response:
         500,
         media_type="application/json",
     )
+
+
+class _Zipped:
+    """Packs JSON for clients of other machines; on this one packing takes longer than sending."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app, self._packing = app, GZipMiddleware(app, minimum_size=2000, compresslevel=4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_near = scope["type"] != "http" or (scope.get("client") or ("127.",))[0].startswith(("127.", "::1"))
+        is_file = is_near or scope["path"].startswith(("/catalog/", "/browser/")) or _PICTURE.search(scope["path"])
+        await (self._app if is_file else self._packing)(scope, receive, send)
 
 
 class _Gate:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
+import orjson
+import starlette.responses
 from starlette.requests import Request
 from starlette.responses import Response
 
 from stacaster.catalog import Catalog, item_table
 from stacaster.catalog.item_table.connection import state_of
 from stacaster.config import __version__
+
+
+class JSONResponse(starlette.responses.JSONResponse):
+    """JSON, written ten times as fast as by the standard library; what is no number in JSON becomes null."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY)
 
 
 def etag_of(request: Request, catalog: Catalog) -> str:

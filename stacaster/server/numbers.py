@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from stacaster.catalog import Catalog
@@ -15,7 +15,7 @@ from stacaster.errors import UsageError
 from stacaster.server.api import body_of
 from stacaster.server.areas import area_answer, area_of
 from stacaster.server.drawing import require_all, scene_values
-from stacaster.server.fresh import fresh
+from stacaster.server.fresh import JSONResponse, fresh
 from stacaster.server.limits import Workers
 from stacaster.server.pictures import present_in, read_picture, summary, with_defaults
 from stacaster.server.scenes import MOST_SCENES, Scenes

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from stacaster.catalog import Catalog
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.server.api import base_of, body_of
 from stacaster.server.drawing import Ranges, as_picture, mosaic, require_all
-from stacaster.server.fresh import etag_of, fresh
+from stacaster.server.fresh import JSONResponse, etag_of, fresh
 from stacaster.server.limits import PictureCache, Workers
 from stacaster.server.pictures import Picture, encode, read_picture, renders_of, with_defaults
 from stacaster.server.scenes import MOST_SCENES, Scenes
