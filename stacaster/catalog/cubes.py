@@ -119,7 +119,7 @@ def open_cube(
     items = sorted(search.items(), key=lambda item: (moment_of(item), item.id))
     if bands is not None:
         # When no scene has any of the bands, loading says which there are.
-        items = [item for item in items if any(_has(item, name) for name in bands)] or items
+        items = [item for item in items if any(has_band(item, name) for name in bands)] or items
     chosen = shaped(search, given, items=items, bands=bands)
     return OpenedCube(cube=cube.load(items, bands=bands, **chosen), items=items, conditions=asked, options=chosen)
 
@@ -175,7 +175,8 @@ def sample_catalog(
     return sample(search.items(), places, **options)
 
 
-def _has(item: pystac.Item, name: str) -> bool:
+def has_band(item: pystac.Item, name: str) -> bool:
+    """Tell whether an item has a band of a key or common name; one that could be several is one, too."""
     try:
         return bool(BandTable({key: asset.to_dict() for key, asset in item.assets.items()}).keys_of(name))
     except UsageError as error:

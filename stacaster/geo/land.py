@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 LAND = Path(__file__).with_name("land.geojson")
 """File of the polygons, degrees."""
 
+PAGE_STYLE = Path(__file__).with_name("page.css")
+"""Colours and letters of all pages with maps, by day and by night."""
+
 
 def land_rings() -> list[NDArray[np.float64]]:
     """Return the outer rings of all land, longitudes and latitudes, shape (points, 2)."""

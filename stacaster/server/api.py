@@ -120,7 +120,8 @@ class StacApi:
     def _matches(self, asked: ItemRequest, base: str) -> tuple[list[dict[str, Any]], int, str | None]:
         database = self._catalog.root / item_table.DATABASE
         page = item_page(database, asked.query, area=asked.area, limit=asked.limit, token=asked.token)
-        matched = count_matches(database, asked.query, area=asked.area)
+        is_whole = asked.token is None and page.token is None
+        matched = len(page.items) if is_whole else count_matches(database, asked.query, area=asked.area)
         shown = []
         for entry in page.items:
             document = self.document(entry.href)

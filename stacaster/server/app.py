@@ -21,9 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stacaster.catalog import Catalog, stac
 from stacaster.errors import NothingFoundError
-from stacaster.geo.land import LAND
+from stacaster.geo.land import LAND, PAGE_STYLE
 from stacaster.server.api import EXPECTED, StacApi, failure
 from stacaster.server.fresh import JSONResponse
+from stacaster.server.layers import Layers
 from stacaster.server.limits import BusyError, Workers
 from stacaster.server.numbers import Numbers
 from stacaster.server.scenes import Scenes
@@ -62,7 +63,9 @@ def build_app(
     files = _Files(catalog.root if catalog.objects is None else None, stac_browser)
     searches, workers = Searches(), Workers()
     scenes = Scenes(catalog, searches)
-    pictures = [*Tiles(catalog, searches, scenes, workers).routes(), *Numbers(catalog, scenes, workers).routes()]
+    layers = Layers(catalog, scenes)
+    tiles, numbers = Tiles(catalog, searches, scenes, layers, workers), Numbers(catalog, scenes, layers, workers)
+    pictures = [*tiles.routes(), *numbers.routes()]
     routes = [*api.routes(), *pictures, *files.routes()]
     middleware = [Middleware(_Gate, cors=tuple(cors), token=token), Middleware(_Zipped)]
     return Starlette(
@@ -212,7 +215,7 @@ class _Files:
 
     async def _of_page(self, request: Request) -> Response:
         name = request.path_params["path"] or "index.html"
-        path = LAND if name == "land.geojson" else _inside(_PAGE, name)
+        path = {"land.geojson": LAND, "page.css": PAGE_STYLE}.get(name) or _inside(_PAGE, name)
         if path is None or not path.is_file():
             raise NothingFoundError("there is no such file")
         return FileResponse(path)

@@ -16,8 +16,9 @@ from stacaster.server.api import body_of
 from stacaster.server.areas import area_answer, area_of
 from stacaster.server.drawing import require_all, scene_values
 from stacaster.server.fresh import JSONResponse, fresh
+from stacaster.server.layers import Layers, usable
 from stacaster.server.limits import Workers
-from stacaster.server.pictures import present_in, read_picture, summary, with_defaults
+from stacaster.server.pictures import present_in, read_picture, summary
 from stacaster.server.scenes import MOST_SCENES, Scenes
 from stacaster.server.tile_grid import point_geobox, preview_geobox
 from stacaster.server.tiles import BASES, number_of
@@ -29,11 +30,12 @@ class Numbers:
     Args:
         catalog: The catalog.
         scenes: Finds the scenes of requests.
+        layers: Settles what is drawn.
         workers: Threads that read pixels.
     """
 
-    def __init__(self, catalog: Catalog, scenes: Scenes, workers: Workers) -> None:
-        self._catalog, self._scenes, self._workers = catalog, scenes, workers
+    def __init__(self, catalog: Catalog, scenes: Scenes, layers: Layers, workers: Workers) -> None:
+        self._catalog, self._scenes, self._layers, self._workers = catalog, scenes, layers, workers
 
     def routes(self) -> list[Route]:
         """Return the paths of numbers."""
@@ -51,10 +53,10 @@ class Numbers:
 
         def answer() -> dict[str, Any]:
             around = None if "item" in request.path_params else {"type": "Point", "coordinates": [lon, lat]}
-            items = self._all(request, around)
-            if not items:
+            chosen = self._layers.settle(request, picture, needs_range=False)
+            items = [] if chosen is None else usable(self._all(request, around), chosen)
+            if chosen is None or not items:
                 return {"coordinates": [lon, lat], "values": [], "band_names": [], "series": []}
-            chosen = with_defaults(picture, items, self._catalog)
             data = scene_values(items, point_geobox(lon, lat), chosen)
             names = [str(name) for name in data.data_vars]
             grid = np.stack([np.asarray(data[name].values, np.float64)[:, 0, 0] for name in names])
@@ -81,7 +83,8 @@ class Numbers:
 
         def answer() -> dict[str, Any]:
             items = self._scenes.find(request, limit=1)
-            chosen = with_defaults(picture, items, self._catalog)
+            chosen = self._layers.settle(request, picture, needs_range=False)
+            assert chosen is not None, "there is the item"
             data = scene_values(items, preview_geobox(items[0], largest), chosen)
             names = [str(name) for name in data.data_vars]
             present = present_in(data, names)
@@ -98,11 +101,12 @@ class Numbers:
         largest = number_of(request, "max_size", 256, 1024)
 
         def answer() -> dict[str, Any]:
-            items = self._all(request, None if "item" in request.path_params else area)
+            chosen = self._layers.settle(request, picture, needs_range=False)
+            place = None if "item" in request.path_params else area
+            items = [] if chosen is None else usable(self._all(request, place), chosen)
             statistics: dict[str, Any] = {}
             series: list[dict[str, Any]] = []
-            if items:
-                chosen = with_defaults(picture, items, self._catalog)
+            if items and chosen is not None:
                 statistics, series = area_answer(items, area, chosen, largest=largest)
             given = body if body.get("type") == "Feature" else {"type": "Feature", "geometry": body}
             own = given.get("properties")

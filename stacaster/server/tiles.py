@@ -14,10 +14,11 @@ from starlette.routing import Route
 from stacaster.catalog import Catalog
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.server.api import base_of, body_of
-from stacaster.server.drawing import Ranges, as_picture, mosaic, require_all
+from stacaster.server.drawing import as_picture, mosaic, require_all
 from stacaster.server.fresh import JSONResponse, etag_of, fresh
+from stacaster.server.layers import Layers, usable
 from stacaster.server.limits import PictureCache, Workers
-from stacaster.server.pictures import Picture, encode, read_picture, renders_of, with_defaults
+from stacaster.server.pictures import encode, read_picture, renders_of
 from stacaster.server.scenes import MOST_SCENES, Scenes
 from stacaster.server.searches import Searches
 from stacaster.server.tile_grid import DEEPEST, preview_geobox, tile_area, tile_geobox, wmts
@@ -37,12 +38,13 @@ class Tiles:
         catalog: The catalog.
         searches: Registered searches.
         scenes: Finds the scenes of requests.
+        layers: Settles what is drawn.
         workers: Threads that read pixels.
     """
 
-    def __init__(self, catalog: Catalog, searches: Searches, scenes: Scenes, workers: Workers) -> None:
+    def __init__(self, catalog: Catalog, searches: Searches, scenes: Scenes, layers: Layers, workers: Workers) -> None:
         self._catalog, self._searches, self._scenes, self._workers = catalog, searches, scenes, workers
-        self._cache, self._ranges = PictureCache(), Ranges()
+        self._layers, self._cache = layers, PictureCache()
 
     def routes(self) -> list[Route]:
         """Return the paths of pictures."""
@@ -87,8 +89,11 @@ class Tiles:
                 return None
             if picture.composite != "first" and "item" not in path:
                 require_all(self._scenes.count(request, area), _MOSAIC_SCENES, f"composite={picture.composite}")
-            settled = self._settled(request, picture, items)
-            return as_picture(mosaic(items, tile_geobox(z, x, y, scale), settled), settled, form)
+            settled = self._layers.settle(request, picture, needs_range=form != "npy")
+            drawable = [] if settled is None else usable(items, settled)
+            if settled is None or not drawable:
+                return None
+            return as_picture(mosaic(drawable, tile_geobox(z, x, y, scale), settled), settled, form)
 
         return await self._drawn(request, draw, form, is_tile=True)
 
@@ -98,19 +103,11 @@ class Tiles:
 
         def draw() -> bytes | None:
             items = self._scenes.find(request, limit=1)
-            settled = self._settled(request, picture, items)
+            settled = self._layers.settle(request, picture, needs_range=form != "npy")
+            assert settled is not None, "there is the item"
             return as_picture(mosaic(items, preview_geobox(items[0], largest), settled), settled, form)
 
         return await self._drawn(request, draw, form, is_tile=False)
-
-    def _settled(self, request: Request, picture: Picture, items: list[Any]) -> Picture:
-        """Return a picture with bands, units and ranges that are the same in every tile of a layer."""
-        chosen = with_defaults(picture, items, self._catalog)
-        if chosen.rescale:
-            return chosen
-        # The same scene for each tile of a mosaic.
-        examples = items if "item" in request.path_params else self._scenes.find(request, limit=1)
-        return self._ranges.settled(chosen, (examples or items)[0])
 
     async def _drawn(self, request: Request, draw: Any, form: str, *, is_tile: bool) -> Response:
         """Answer with a picture: from memory, or as it is drawn."""
@@ -146,6 +143,7 @@ class Tiles:
                 "expression": index.expression,
                 "citation": index.citation,
                 "bands": list(index.bands),
+                "units": index.units,
                 "range": index.display_range or index.valid_range,
             }
             for name, index in INDICES.items()

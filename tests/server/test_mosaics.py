@@ -94,6 +94,22 @@ def test_tiles_of_a_layer_have_one_range(server: Server, item: Any) -> None:
     assert seen == 2 and len(set(shades.values())) > 5
 
 
+def test_a_scene_without_the_band_is_left_out(server: Server, item: Any, catalog: Catalog) -> None:
+    """The clearest scene of the place may be of a night, which has no red."""
+    night = next(scene for scene in catalog.search(collections=[NAME]).items() if "B01" not in scene.assets)
+    z, x, y = tile_of(night, 14)
+    base = f"{server.address}collections/{NAME}"
+    for asked in ({"assets": "B01"}, {"index": "ndvi"}, {"assets": "B01", "rescale": "0,100"}):
+        answer = requests.get(f"{base}/tiles/WebMercatorQuad/{z}/{x}/{y}.png", params=asked, timeout=60)
+        assert answer.status_code == 200, answer.text
+    place = shapely.geometry.shape(night.geometry).centroid
+    series = requests.get(f"{base}/point/{place.x},{place.y}", params={"assets": "B01"}, timeout=60).json()["series"]
+    assert str(night.datetime)[:19].replace(" ", "T") + "Z" not in [entry["datetime"] for entry in series]
+    for asked in ({"assets": "B99"}, {"assets": "B99", "rescale": "0,100"}):
+        answer = requests.get(f"{base}/tiles/WebMercatorQuad/{z}/{x}/{y}.png", params=asked, timeout=60)
+        assert answer.status_code == 400 and "B99" in answer.json()["description"]
+
+
 def test_a_render_by_name_is_of_stored_numbers(server: Server, item: Any) -> None:
     z, x, y = tile_of(item)
     path = f"tiles/WebMercatorQuad/{z}/{x}/{y}.png"

@@ -12,6 +12,7 @@ from typing import Any
 from stacaster.access.footprints.basemap import Basemap, as_data_url, read_basemap
 from stacaster.errors import ExportError, NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.geo.land import PAGE_STYLE
 from stacaster.geo.small_map import outer_rings
 from stacaster.model import Granule
 
@@ -24,11 +25,14 @@ _STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60)
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>
-body {{ font: 14px sans-serif; margin: 1em }} h1 {{ font-size: 1.3em }}
-svg {{ background: #f4f7fa; border: 1px solid #99a; max-width: 100%; height: auto }}
+{style}
+h1 {{ padding: .8rem 1.2rem; border-bottom: 1px solid var(--line) }}
+svg {{ background: var(--sea); border: 1px solid var(--line); height: auto; margin: 1rem 1.2rem;
+  max-width: calc(100% - 2.4rem) }}
 .granule {{ fill: #1f77b4; fill-opacity: .15; stroke: #1f77b4 }} .granule:hover {{ fill-opacity: .6 }}
-.land {{ fill: #e9e6da; stroke: #b5ae98 }} .key {{ font-size: 13px }}
-.area {{ fill: none; stroke: #d62728; stroke-width: 2 }} .grid {{ stroke: #ccd }} text {{ font-size: 11px; fill: #556 }}
+.land {{ fill: var(--land); stroke: var(--coast) }} .key {{ font-size: 13px; padding: 0 1.2rem }}
+.area {{ fill: none; stroke: var(--hot); stroke-width: 2 }} .grid {{ stroke: var(--line) }}
+text {{ font-size: 11px; fill: var(--soft) }}
 polygon {{ vector-effect: non-scaling-stroke }} @media (max-width: 600px) {{ text {{ font-size: 24px }} }}
 </style></head><body><h1>{title}</h1>
 <svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">
@@ -147,7 +151,14 @@ def _page(
         for words, colour in dict.fromkeys(groups.values())
     )
     title = escape(_title(drawn, groups))
-    return _PAGE.format(title=title, width=_WIDTH, height=height, body="\n".join(body), key=key)
+    return _PAGE.format(
+        style=PAGE_STYLE.read_text(encoding="utf-8"),
+        title=title,
+        width=_WIDTH,
+        height=height,
+        body="\n".join(body),
+        key=key,
+    )
 
 
 def _title(drawn: list[tuple[Granule, Mapping[str, Any]]], groups: Mapping[str, tuple[str, str]]) -> str:

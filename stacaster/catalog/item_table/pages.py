@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stacaster.catalog.item_table.connections import ask, kept_open
+from stacaster.catalog.item_table.connections import ask_rows, kept_open
 from stacaster.catalog.item_table.cql2 import column_of
 from stacaster.catalog.item_table.find import FoundItem, ItemQuery, where
 from stacaster.catalog.item_table.unions import quoted
@@ -85,7 +85,7 @@ def count_matches(database: Path, query: ItemQuery, *, area: Mapping[str, Any] |
     text = " and ".join(tests or ["true"])
     shape = _shape(query, area)
     if shape is None:
-        return int(ask(database, f"select count(*) as n from {opened.source} where {text}", values)["n"][0].as_py())  # noqa: S608 - conditions of ``where``
+        return int(ask_rows(database, f"select count(*) from {opened.source} where {text}", values)[0][0])  # noqa: S608 - conditions of ``where``
     inside, bound = "false", list[float]()
     if area is None and query.bbox is not None and query.bbox[0] <= query.bbox[2]:
         # A footprint whose box lies inside needs no look at its geometry.
@@ -94,11 +94,19 @@ def count_matches(database: Path, query: ItemQuery, *, area: Mapping[str, Any] |
             "(xmin >= ? and xmax <= ? and ymin >= ? and ymax <= ? and xmin <= xmax)",
             [west, east, south, north],
         )
-    counted = f"select count(*) as n from {opened.source} where {text} and {inside}"  # noqa: S608 - conditions of ``where``
-    whole = int(ask(database, counted, [*values, *bound])["n"][0].as_py())
-    tested = f"select st_aswkb(geometry) as wkb from {opened.source} where {text} and not {inside}"  # noqa: S608 - conditions of ``where``
-    shapes = shapely.from_wkb(np.asarray(ask(database, tested, [*values, *bound])["wkb"].to_pylist(), dtype=object))
-    return whole + int(np.count_nonzero(shapely.intersects(shapes, shape)))
+    # One look at the table: rows whose box lies inside are one group, each of the others has its outline.
+    grouped = (
+        f"select case when {inside} then null else st_aswkb(geometry) end as wkb, count(*) as n "  # noqa: S608 - conditions of ``where``
+        f"from {opened.source} where {text} group by wkb"
+    )
+    rows = ask_rows(database, grouped, [*bound, *values])
+    whole = sum(int(count) for wkb, count in rows if wkb is None)
+    edges = [(bytes(wkb), int(count)) for wkb, count in rows if wkb is not None]
+    if not edges:
+        return whole
+    shapes = shapely.from_wkb(np.asarray([wkb for wkb, _ in edges], dtype=object))
+    counts = np.array([count for _, count in edges])
+    return whole + int(counts[shapely.intersects(shapes, shape)].sum())
 
 
 def _rows(
@@ -117,20 +125,40 @@ def _rows(
     shape = _shape(query, area)
     names = ", ".join(f"{quoted(column)} as key{number}" for number, (column, _) in enumerate(order))
     wkb = "" if shape is None else ", st_aswkb(geometry) as wkb"
+    if shape is None and order[0][0] not in _KEYS:
+        more, bound = _no_later_than(database, source, tests, values, order[0], count)
+        tests, values = [*tests, *more], [*values, *bound]
     sorting = ", ".join(f"{quoted(column)} {'desc' if down else 'asc'} nulls last" for column, down in order)
     text = f"select collection, id, href, {names}{wkb} from {source}"  # noqa: S608 - quoted
     text += f" where {' and '.join(tests or ['true'])} order by {sorting} limit {int(count)}"
-    table = ask(database, text, list(values))
-    fits: Any = np.ones(table.num_rows, bool)
-    if shape is not None and table.num_rows:
-        shapes = shapely.from_wkb(np.asarray(table["wkb"].to_pylist(), dtype=object))
+    found = ask_rows(database, text, list(values))
+    fits: Any = np.ones(len(found), bool)
+    if shape is not None and found:
+        shapes = shapely.from_wkb(np.asarray([bytes(row[-1]) for row in found], dtype=object))
         fits = shapely.intersects(shapes, shape)
-        table = table.drop_columns(["wkb"])
-    rows: list[dict[str, Any]] = table.to_pylist()
-    for row, is_fitting in zip(rows, fits, strict=True):
-        row["keys"] = [row[f"key{number}"] for number in range(len(order))]
-        row["fits"] = bool(is_fitting)
-    return rows
+    return [
+        {
+            "collection": row[0],
+            "id": row[1],
+            "href": row[2],
+            "keys": list(row[3 : 3 + len(order)]),
+            "fits": bool(is_fitting),
+        }
+        for row, is_fitting in zip(found, fits, strict=True)
+    ]
+
+
+def _no_later_than(
+    database: Path, source: str, tests: Sequence[str], values: Sequence[Any], first: tuple[str, bool], count: int
+) -> tuple[list[str], list[Any]]:
+    """Return a condition that leaves the rows a page needs: to sort a table by one column is cheap, by all not."""
+    column, down = quoted(first[0]), first[1]
+    text = f"select {column} from {source} where {' and '.join(tests or ['true'])}"  # noqa: S608 - quoted
+    text += f" order by {column} {'desc' if down else 'asc'} nulls last limit 1 offset {int(count) - 1}"
+    found = ask_rows(database, text, list(values))
+    if not found or found[0][0] is None:
+        return [], []
+    return [f"{column} {'>=' if down else '<='} ?"], [found[0][0]]
 
 
 def _shape(query: ItemQuery, area: Mapping[str, Any] | None) -> Any:

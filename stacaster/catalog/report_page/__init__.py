@@ -15,7 +15,7 @@ from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.files.atomic import complete_file
-from stacaster.geo.land import land_within
+from stacaster.geo.land import PAGE_STYLE, land_within
 from stacaster.geotiff.opening import open_raster
 from stacaster.model.options import ConditionOptions
 
@@ -77,8 +77,9 @@ def write_report(
     # A text in a script element ends at "</"; in JSON the same can be said with an escape.
     data = json.dumps(rows, separators=(",", ":")).replace("<", "\\u003c")
     page = (Path(__file__).parent / "page.html").read_text(encoding="utf-8")
-    for mark, text in (("TITLE", escape(title or opened.name)), ("SUBTITLE", escape(subtitle)), ("DATA", data),
-                       ("LAND", _land(rows))):  # fmt: skip
+    style = PAGE_STYLE.read_text(encoding="utf-8").strip()
+    for mark, text in (("STYLE", style), ("TITLE", escape(title or opened.name)), ("SUBTITLE", escape(subtitle)),
+                       ("DATA", data), ("LAND", _land(rows))):  # fmt: skip
         page = page.replace(f"@@{mark}@@", text)
     with complete_file(path) as part:
         part.write_text(page, encoding="utf-8")

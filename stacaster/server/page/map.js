@@ -1,108 +1,143 @@
 "use strict";
 const byId = (id) => document.getElementById(id);
 const base = new URL("..", location.href).href.replace(/\/$/, "");
-const map = L.map("map", { worldCopyJump: true }).setView([0, 0], 2);
+const LIMIT = 1000, NAMED = 150;
+const map = L.map("map", { worldCopyJump: true, keyboard: true, doubleClickZoom: false }).setView([0, 0], 2);
 map.attributionControl.setPrefix("");
-const footprints = L.geoJSON(null, { style: { color: "#00897b", weight: 1, fillOpacity: 0.05 }, onEachFeature: describe }).addTo(map);
+map.createPane("right").style.zIndex = 250;
 const land = L.geoJSON(null, { interactive: false, style: { color: "#78909c", weight: 1, fillColor: "#90a4ae", fillOpacity: 0.25 } }).addTo(map);
-let tiles = null, items = [], indices = {};
-const LIMIT = 500;
+const footprints = L.geoJSON(null, { style: { color: "#1f6fb2", weight: 1, fillOpacity: 0.04 }, onEachFeature: describe }).addTo(map);
+const drawn = L.polygon([], { color: "#d9480f", weight: 2, fillOpacity: 0.08, interactive: false }).addTo(map);
+let layers = [], found = [], items = [], indices = {}, series = { rows: [], names: [] }, corners = null, asked = 0;
 
-async function ask(path) {
-  const answer = await fetch(base + path);
+async function ask(path, options) {
+  const answer = await fetch(base + path, options);
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).description || answer.statusText);
   return answer.json();
 }
 
-function say(text) { byId("status").textContent = text; }
+const say = (text) => { byId("status").textContent = text; };
+const timeOf = (item) => String(item.properties.datetime || item.properties.start_datetime || "");
+const post = (path, body) => ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
 function describe(feature, layer) {
-  const box = document.createElement("div");
-  const cloud = feature.properties["eo:cloud_cover"];
-  box.append(feature.id, document.createElement("br"), String(feature.properties.datetime || ""));
-  if (cloud !== undefined) box.append(document.createElement("br"), `${cloud} % cloud`);
+  const box = document.createElement("div"), cloud = feature.properties["eo:cloud_cover"];
+  box.append(feature.id, document.createElement("br"), timeOf(feature));
+  if (cloud !== undefined && cloud !== null) box.append(document.createElement("br"), `${cloud} % cloud`);
   layer.bindTooltip(box, { sticky: true });
 }
 
 function filters() {
-  const parts = new URLSearchParams();
-  const start = byId("start").value, end = byId("end").value;
+  const parts = new URLSearchParams(), start = byId("start").value, end = byId("end").value, cloud = Number(byId("cloud").value);
   if (start || end) parts.set("datetime", `${start ? start + "T00:00:00Z" : ".."}/${end ? end + "T23:59:59Z" : ".."}`);
-  const cloud = Number(byId("cloud").value);
   if (cloud < 100) parts.set("filter", `"eo:cloud_cover" <= ${cloud}`);
   return parts;
 }
 
 async function find() {
   byId("cloud-value").textContent = `${byId("cloud").value} %`;
-  const name = byId("collection").value;
+  const name = byId("collection").value, turn = ++asked;
   if (!name) { say("the catalog is empty"); return; }
   try {
     const query = filters();
     query.set("limit", LIMIT);
+    query.set("fields", "id,geometry,bbox,properties.datetime,properties.start_datetime,properties.eo:cloud_cover");
     const page = await ask(`/collections/${encodeURIComponent(name)}/items?${query}`);
-    items = page.features.sort((a, b) => String(a.properties.datetime).localeCompare(String(b.properties.datetime)));
-    footprints.clearLayers();
-    items.forEach((item) => item.geometry && footprints.addData(item));
-    byId("time").max = items.length;
-    byId("time").value = 0;
-    say(`${page.numberMatched} scenes` + (page.numberMatched > items.length ? `, the first ${items.length} are shown` : ""));
-    if (items.length) map.fitBounds(footprints.getBounds(), { maxZoom: 13 });
-    counts();
-    draw();
+    if (turn !== asked) return; // a later question was asked meanwhile
+    found = page.features.sort((a, b) => timeOf(a).localeCompare(timeOf(b)));
+    const more = page.numberMatched > found.length ? `, of which the first ${found.length} are shown` : "";
+    choose_season();
+    say(`${items.length} of ${page.numberMatched} scenes${more}`);
+    if (items.length) map.fitBounds(footprints.getBounds(), { maxZoom: 13, animate: false, paddingTopLeft: [20, 20], paddingBottomRight: panelSize() });
+    await draw();
   } catch (error) { say(error.message); }
 }
 
-function counts() {
-  const years = {};
-  items.forEach((item) => { const year = String(item.properties.datetime || item.properties.start_datetime).slice(0, 4); years[year] = (years[year] || 0) + 1; });
-  const names = Object.keys(years).sort(), most = Math.max(1, ...Object.values(years)), width = 300 / Math.max(1, names.length);
-  byId("counts").replaceChildren(...names.map((year, number) => {
-    const height = 28 * years[year] / most;
-    const bar = svg("rect", { x: number * width + 1, y: 30 - height, width: Math.max(1, width - 2), height, fill: "#00897b" });
-    const title = svg("title", {});
-    title.textContent = `${year}: ${years[year]}`;
-    bar.append(title);
-    return bar;
-  }));
+/** What the panel covers of the map, at the right or, on a phone, at the bottom. */
+function panelSize() {
+  const panel = byId("panel").getBoundingClientRect(), is_phone = panel.width > map.getSize().x * 0.8;
+  return is_phone ? [20, panel.height + 20] : [panel.width + 30, 20];
 }
 
-function svg(name, attributes) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
-  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
-  return element;
+function choose_season() {
+  const months = byId("season").value.split(",").filter(Boolean).map(Number);
+  items = found.filter((item) => !months.length || months.includes(Number(timeOf(item).slice(5, 7))));
+  footprints.clearLayers();
+  items.forEach((item) => item.geometry && footprints.addData(item));
+  ["time", "other"].forEach((id) => { byId(id).max = items.length; });
+  byId("time").value = 0;
+  byId("other").value = items.length;
+  drawCounts(byId("counts"), items.map(timeOf));
 }
 
 function layerQuery() {
-  const query = new URLSearchParams();
-  const [kind, name] = byId("layer").value.split(/:(.*)/s);
+  const query = new URLSearchParams(), [kind, name] = byId("layer").value.split(/:(.*)/s);
   if (kind === "index") {
     query.set("index", name);
     query.set("colormap_name", "viridis");
     const range = indices[name] && indices[name].range;
     if (range) query.set("rescale", range.join(","));
-  } else if (kind === "render") { JSON.parse(name).forEach((asset) => query.append("assets", asset)); }
-  else if (kind === "asset") { query.set("assets", name); }
+  } else if (kind === "render") query.set("render", name);
+  else if (kind === "asset") query.set("assets", name);
   return query;
 }
 
-function draw() {
-  const chosen = Number(byId("time").value), name = byId("collection").value;
-  const item = chosen > 0 ? items[chosen - 1] : null;
-  byId("date").textContent = item ? `${item.properties.datetime}  ${item.id}` : "all scenes, clearest first";
-  const query = layerQuery();
-  if (!item) filters().forEach((value, key) => query.set(key, value));
-  const path = item ? `/collections/${encodeURIComponent(name)}/items/${encodeURIComponent(item.id)}` : `/collections/${encodeURIComponent(name)}`;
-  if (tiles) tiles.remove();
-  tiles = L.tileLayer(`${base}${path}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?${query}`, { maxZoom: 20, minZoom: 4 }).addTo(map);
-  tiles.on("tileerror", () => say("some tiles could not be drawn for this layer"));
+/** Path and parameters of one side: an item, the collection, or the scenes of a season by a registered search. */
+async function target(position) {
+  const name = encodeURIComponent(byId("collection").value), query = layerQuery();
+  if (position > 0) return [`/collections/${name}/items/${encodeURIComponent(items[position - 1].id)}`, query];
+  if (byId("composite").value !== "first") query.set("composite", byId("composite").value);
+  if (byId("season").value) {
+    if (!items.length || items.length > NAMED) throw new Error(items.length ? `${items.length} scenes are too many for one picture of a season; choose fewer years` : "no scene of this season");
+    const search = await post("/searches/register", { collections: [byId("collection").value], ids: items.map((item) => item.id) });
+    return [`/searches/${search.id}`, query];
+  }
+  filters().forEach((value, key) => query.set(key, value));
+  return [`/collections/${name}`, query];
+}
+
+function title(position) {
+  const item = position > 0 ? items[position - 1] : null;
+  return item ? `${timeOf(item).slice(0, 10)}  ${item.id}` : "all scenes";
+}
+
+async function draw() {
+  const sides = [Number(byId("time").value)], is_pair = byId("compare").checked;
+  if (is_pair) sides.push(Number(byId("other").value));
+  byId("date").textContent = title(sides[0]);
+  byId("other-date").textContent = is_pair ? title(sides[1]) : "";
+  byId("other-label").hidden = byId("swipe").hidden = !is_pair;
+  byId("composite").disabled = sides.every((side) => side > 0);
   legend();
-  code(item, query);
+  showCode();
+  try {
+    const targets = await Promise.all(sides.map(target));
+    layers.forEach((layer) => layer.remove());
+    layers = targets.map(([path, query], number) => L.tileLayer(`${base}${path}/tiles/WebMercatorQuad/{z}/{x}/{y}.png?${query}`,
+      { maxZoom: 20, minZoom: 4, pane: number ? "right" : "tilePane" }).on("tileerror", tileError).addTo(map));
+    clip();
+  } catch (error) { layers.forEach((layer) => layer.remove()); layers = []; say(error.message); }
+}
+
+/** Say why a tile is missing, in the server's words. */
+async function tileError(event) {
+  if (event.target.isTold) return;
+  event.target.isTold = true;
+  const answer = await fetch(event.tile.src).catch(() => null);
+  const body = answer && !answer.ok ? await answer.json().catch(() => ({})) : {};
+  say(body.description || "some tiles could not be drawn for this layer");
+}
+
+/** Show the right side right of the border only. */
+function clip() {
+  const size = map.getSize(), from = map.containerPointToLayerPoint([size.x * byId("swipe").value / 100, 0]), to = map.containerPointToLayerPoint(size);
+  map.getPane("right").style.clip = `rect(${from.y}px, ${to.x}px, ${to.y}px, ${from.x}px)`;
+  const left = map.containerPointToLayerPoint([0, 0]);
+  map.getPane("tilePane").style.clip = byId("compare").checked ? `rect(${left.y}px, ${from.x}px, ${to.y}px, ${left.x}px)` : "";
 }
 
 function legend() {
-  const [kind, name] = byId("layer").value.split(/:(.*)/s);
-  const known = kind === "index" ? indices[name] : null;
+  const [kind, name] = byId("layer").value.split(/:(.*)/s), known = kind === "index" ? indices[name] : null;
   byId("legend").hidden = !known;
   if (!known) return;
   byId("low").textContent = known.range ? known.range[0] : "2 %";
@@ -110,61 +145,93 @@ function legend() {
   byId("cite").textContent = `${known.title}: ${known.expression}. ${known.citation}`;
 }
 
-function code(item, query) {
-  const name = byId("collection").value, index = query.get("index");
-  const start = byId("start").value, end = byId("end").value;
-  const when = item ? `ids=["${item.id}"]` : start || end ? `datetime="${start || ".."}/${end || ".."}"` : "";
-  const where = map.getBounds();
-  const box = [where.getWest(), where.getSouth(), where.getEast(), where.getNorth()].map((value) => value.toFixed(4));
-  const bands = query.getAll("assets").map((band) => `"${band}"`).join(", ");
-  byId("code").textContent = `import stacaster\n\ncatalog = stacaster.open_catalog("CATALOG")\n` +
-    `search = catalog.search(collections=["${name}"], ${when ? when + ", " : ""}bbox=[${box.join(", ")}])\n` +
-    (index ? `cube = search.load(units="reflectance", native=True)\nresult = stacaster.compute_index(cube, "${index}")\n`
-      : `cube = search.load(bands=[${bands}], units="physical", native=True)\n`) +
-    (index ? `\n# stacaster index compute ${index} -o result.tif --catalog CATALOG --bbox ${box.join(",")}` : `\n# stacaster export -o result.nc --catalog CATALOG --bbox ${box.join(",")}`);
+function showCode() {
+  const [kind, name] = byId("layer").value.split(/:(.*)/s), position = Number(byId("time").value), where = map.getBounds();
+  const box = [where.getWest(), where.getSouth(), where.getEast(), where.getNorth()].map((value, side) => Number(Math.max(side % 2 ? -90 : -180, Math.min(side % 2 ? 90 : 180, value)).toFixed(4)));
+  const is_season = Boolean(byId("season").value), composite = byId("composite").value;
+  const bands = kind === "index" ? (indices[name] || { bands: [] }).bands : kind === "render" ? (renders[name] || { assets: [] }).assets : [name];
+  byId("code").textContent = codeOf({
+    collection: byId("collection").value, box, bands, index: kind === "index" ? name : null, units: kind === "index" ? (indices[name] || {}).units || "physical" : "physical",
+    ids: position > 0 ? [items[position - 1].id] : is_season ? items.map((item) => item.id) : [],
+    start: byId("start").value, end: byId("end").value, cloud: Number(byId("cloud").value), composite: position > 0 || composite === "first" ? null : composite,
+  });
 }
 
-async function inspect(event) {
-  const query = layerQuery();
-  filters().forEach((value, key) => query.set(key, value));
-  const point = event.latlng.wrap();
+function show(rows, names, what) {
+  const values = rows.filter((entry) => entry.values.some((value) => value !== null));
+  series = { rows: values, names };
+  byId("save").disabled = !values.length;
+  say(`${what}: ${values.length} ${values.length === 1 ? "date" : "dates"} of ${names.join(", ") || "nothing"}`);
+  drawSeries(byId("chart"), values, names);
+}
+
+/** The scenes that are filtered, for numbers: the collection, or those of the season. */
+async function numbersTarget() { const [path, query] = await target(0); query.delete("composite"); return [path, query]; }
+
+async function inspect(place) {
+  const point = place.wrap();
   try {
     say("reading ...");
-    const answer = await ask(`/collections/${encodeURIComponent(byId("collection").value)}/point/${point.lng.toFixed(6)},${point.lat.toFixed(6)}?${query}`);
-    const series = answer.series.filter((entry) => entry.values[0] !== null);
-    say(`${point.lng.toFixed(4)}, ${point.lat.toFixed(4)}: ${series.length} values of ${answer.band_names.join(", ")}`);
-    chart(series, answer.band_names);
+    const [path, query] = await numbersTarget();
+    const answer = await ask(`${path}/point/${point.lng.toFixed(6)},${point.lat.toFixed(6)}?${query}`);
+    show(answer.series, answer.band_names, `${point.lng.toFixed(4)}, ${point.lat.toFixed(4)}`);
   } catch (error) { say(error.message); }
 }
 
-function chart(series, names) {
-  const area = byId("chart");
-  area.toggleAttribute("hidden", !series.length);
-  area.replaceChildren();
-  if (!series.length) return;
-  const times = series.map((entry) => Date.parse(entry.datetime)), all = series.flatMap((entry) => entry.values).filter((value) => value !== null);
-  const [t0, t1] = [Math.min(...times), Math.max(...times)], [low, high] = [Math.min(...all), Math.max(...all)];
-  const x = (time) => 40 + 250 * (t1 > t0 ? (time - t0) / (t1 - t0) : 0.5), y = (value) => 100 - 90 * (high > low ? (value - low) / (high - low) : 0.5);
-  ["#00897b", "#c62828", "#1565c0"].slice(0, names.length).forEach((colour, band) => {
-    const points = series.map((entry, number) => [x(times[number]), y(entry.values[band])]);
-    area.append(svg("polyline", { points: points.map((pair) => pair.join(",")).join(" "), fill: "none", stroke: colour }));
-    points.forEach(([left, top]) => area.append(svg("circle", { cx: left, cy: top, r: 2.5, fill: colour })));
-  });
-  [[0, 14, high.toPrecision(4)], [0, 102, low.toPrecision(4)], [40, 118, new Date(t0).toISOString().slice(0, 10)], [230, 118, new Date(t1).toISOString().slice(0, 10)]].forEach(([left, top, text]) => {
-    const label = svg("text", { x: left, y: top, "font-size": 11, fill: "currentColor" });
-    label.textContent = text;
-    area.append(label);
-  });
+async function measure() {
+  const ring = corners.map((corner) => [corner.wrap().lng, corner.lat]);
+  drawing(false);
+  if (ring.length < 3) { say("an area needs three corners"); drawn.setLatLngs([]); return; }
+  try {
+    say("reading ...");
+    const [path, query] = await numbersTarget();
+    const answer = await post(`${path}/statistics?${query}`, { type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [[...ring, ring[0]]] } });
+    show(answer.properties.series, Object.keys(answer.properties.statistics), "mean of the area");
+  } catch (error) { say(error.message); }
+}
+
+function drawing(is_on) {
+  corners = is_on ? [] : null;
+  if (is_on) drawn.setLatLngs([]);
+  byId("draw").setAttribute("aria-pressed", is_on);
+  byId("draw").textContent = is_on ? "Finish the area" : "Draw an area";
+  map.getContainer().classList.toggle("drawing", is_on);
+  if (is_on) { say("click the corners, or press Space for the middle; Enter or a double click ends"); map.getContainer().focus(); }
+}
+
+function corner(place) { corners.push(place); drawn.setLatLngs(corners); }
+
+function save() {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([seriesText(series.rows, series.names)], { type: "text/csv" }));
+  link.download = "series.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function keys(event) {
+  if (event.target !== map.getContainer()) return;
+  if (event.key === "Enter") { event.preventDefault(); if (corners) measure(); else inspect(map.getCenter()); }
+  else if (event.key === " " && corners) { event.preventDefault(); corner(map.getCenter()); }
+  else if (event.key === "Escape" && corners) { drawing(false); drawn.setLatLngs([]); say(""); }
+  else if (event.key === "," || event.key === ".") { byId("time").value = Number(byId("time").value) + (event.key === "." ? 1 : -1); draw(); }
 }
 
 function option(value, text) { const made = document.createElement("option"); made.value = value; made.textContent = text; return made; }
 
+function group(name, options) { const made = document.createElement("optgroup"); made.label = name; made.append(...options); return options.length ? [made] : []; }
+
+let renders = {};
 async function choose() {
   const document_ = await ask(`/collections/${encodeURIComponent(byId("collection").value)}`);
-  const layers = Object.entries(document_.renders || {}).map(([, render]) => option(`render:${JSON.stringify(render.assets)}`, render.title || render.assets.join(", ")));
-  Object.keys(document_.item_assets || {}).forEach((name) => layers.push(option(`asset:${name}`, name)));
-  Object.entries(indices).forEach(([name, index]) => layers.push(option(`index:${name}`, `${name}: ${index.title}`)));
-  byId("layer").replaceChildren(...layers);
+  renders = document_.renders || {};
+  const assets = Object.entries(document_.item_assets || {}).filter(([, asset]) => !(asset.roles || []).length || asset.roles.includes("data"));
+  const names = new Set(assets.flatMap(([key, asset]) => [key, asset["eo:common_name"], ...(asset.bands || []).flatMap((band) => [band.name, band["eo:common_name"]])]).filter(Boolean));
+  const usable = Object.entries(indices).filter(([, index]) => index.bands.every((band) => names.has(band)));
+  byId("layer").replaceChildren(
+    ...group("Pictures", Object.entries(renders).filter(([, render]) => [1, 3].includes((render.assets || []).length)).map(([key, render]) => option(`render:${key}`, render.title || key))),
+    ...group("Indices", usable.map(([key, index]) => option(`index:${key}`, `${key}: ${index.title}`))),
+    ...group("Bands", assets.map(([key, asset]) => option(`asset:${key}`, asset.title || key))));
   await find();
 }
 
@@ -180,7 +247,17 @@ async function begin() {
 }
 
 ["start", "end", "cloud"].forEach((id) => byId(id).addEventListener("change", find));
+byId("cloud").addEventListener("input", () => { byId("cloud-value").textContent = `${byId("cloud").value} %`; });
+byId("season").addEventListener("change", () => { choose_season(); say(`${items.length} scenes`); draw(); });
 byId("collection").addEventListener("change", choose);
-["layer", "time"].forEach((id) => byId(id).addEventListener("change", draw));
-map.on("click", inspect);
+["layer", "time", "other", "compare", "composite"].forEach((id) => byId(id).addEventListener("change", draw));
+byId("swipe").addEventListener("input", clip);
+byId("draw").addEventListener("click", () => { if (corners) measure(); else drawing(true); });
+byId("save").addEventListener("click", save);
+byId("fold").addEventListener("click", () => { const is_open = byId("body").toggleAttribute("hidden"); byId("fold").textContent = is_open ? "Show" : "Hide"; byId("fold").setAttribute("aria-expanded", !is_open); });
+document.addEventListener("keydown", keys, true);
+map.on("click", (event) => { if (corners) corner(event.latlng); else inspect(event.latlng); });
+map.on("dblclick", () => { if (corners) measure(); });
+map.on("move zoomend resize", clip);
+map.on("moveend", () => { if (items.length) showCode(); });
 begin();
