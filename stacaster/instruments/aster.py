@@ -79,6 +79,8 @@ BANDS = (
 )
 """The fourteen nadir bands; 3B is not part of terrain-corrected products. Nominal centres and widths, micrometres."""
 
+BACKWARD = _band("B03B", "VNIR", 0.82, 0.08)
+"""The band of the telescope that looks backward, for stereo: level 1A alone says where it lies."""
 
 FALSE_COLOUR = {
     "title": "False colour: near infrared, red, green",
@@ -102,7 +104,7 @@ _GAIN_PAIR = re.compile(r"(\w{2})\s+(\w{3})")
 
 def parse_gains(text: Any) -> dict[str, str]:
     """Return gain codes by band name from ``01 HGH, 02 HGH, 3N NOR``, as attributes of granules write them."""
-    names = {odl_suffix(band).zfill(2): band.name for band in BANDS}
+    names = {odl_suffix(band).zfill(2): band.name for band in (*BANDS, BACKWARD)}
     pairs = _GAIN_PAIR.findall("" if text is None else str(text))
     return {names[number]: code.upper() for number, code in pairs if number in names}
 

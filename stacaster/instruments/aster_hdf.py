@@ -105,7 +105,7 @@ def _gains(content: GranuleContent, extra: dict[str, Any]) -> dict[str, str]:
     }
     if not codes:
         return aster.parse_gains(extra.get("ASTERGAINS"))
-    names = {aster.odl_suffix(band).zfill(2): band.name for band in aster.BANDS}
+    names = {aster.odl_suffix(band).zfill(2): band.name for band in (*aster.BANDS, aster.BACKWARD)}
     return {names[number]: code.upper() for number, code in codes.items() if number in names}
 
 

@@ -1,6 +1,7 @@
 """AST_L1B: registered radiance at the sensor on the rotated grid of the path.
 
-Images are called as in AST_L1T; positions are geocentric. Band 3B, which has a grid of its own, is left out.
+Images are called as in AST_L1T; positions are geocentric. Band 3B is left out: the file gives the
+positions of the nadir images alone.
 """
 
 from __future__ import annotations
