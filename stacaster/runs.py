@@ -22,6 +22,7 @@ from stacaster.geo.area_input import read_place
 from stacaster.geo.bbox_datetime import interval_text, time_range
 from stacaster.ingest.acquire import ingest_search
 from stacaster.model import Report
+from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.run_options import CubeRunOptions, GlobalRunOptions
 from stacaster.model.values import read_count
@@ -50,6 +51,7 @@ class RunResult:
     """Of tiles: how many have each status."""
 
 
+@checked
 def run(
     product: str,
     output: str | os.PathLike[str],
@@ -119,6 +121,7 @@ def run(
     return RunResult(report=report, path=path)
 
 
+@checked
 def global_run(  # noqa: PLR0913 - as many as a user can choose
     product: str,
     output: str | os.PathLike[str],

@@ -11,7 +11,7 @@ from stacaster.geo import bbox_datetime as parsing
 from stacaster.geo.area_input import read_place
 from stacaster.model import Query
 from stacaster.model.granule_options import GranuleOptions
-from stacaster.model.names import check_known, one_of
+from stacaster.model.names import check_known, one_name, one_of
 from stacaster.model.values import read_choice, read_count, read_number
 from stacaster.products import all_products
 
@@ -38,7 +38,7 @@ def build_query(product: str | None = None, **conditions: Unpack[GranuleOptions]
     check_known("search", conditions, GranuleOptions)
     given: dict[str, Any] = {key: value for key, value in conditions.items() if value is not None}
     if "collections" in given:
-        given["collection"] = one_of(given, "collection", "collections")
+        given["collection"] = one_name(one_of(given, "collection", "collections"), "collections")
     product, version = _product(product, given.pop("version", None))
     place = read_place(**{key: given.pop(key) for key in _PLACE if key in given})
     time = parsing.time_range(**{key: given.pop(key) for key in _TIME if key in given})

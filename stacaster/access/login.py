@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from stacaster.access.sources.cmr import BASE_URL
 from stacaster.errors import AuthError, SearchError
+from stacaster.model.checked import checked
 from stacaster.network.auth import HOW_TO, LOGIN_HOST, Credentials, EarthdataAuth, find_credentials, netrc_problem
 from stacaster.network.http import RetryPolicy, new_session, request
 
@@ -33,6 +34,7 @@ class Finding:
         return dict(vars(self))
 
 
+@checked
 def check_login(token: str | None = None) -> list[Finding]:
     """Look for Earthdata credentials and try them; no secret is ever part of the answer.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -20,6 +21,7 @@ DECIBELS = "dB"
 """Unit that bands in decibels say they have."""
 
 
+@checked
 def decibels(power: Any) -> Any:
     """Return 10 log10 of linear power; NaN where that is not positive.
 
@@ -36,6 +38,7 @@ def decibels(power: Any) -> Any:
         return np.where(np.asarray(power) > 0, 10 * np.log10(power), np.nan)
 
 
+@checked
 def power(values: Any) -> Any:
     """Return linear power of decibels.
 
@@ -48,6 +51,7 @@ def power(values: Any) -> Any:
     return _said(found, values, "1") if isinstance(values, (xr.DataArray, xr.Dataset)) else found
 
 
+@checked
 def mean_decibels(power: Any, dim: str | Sequence[Hashable] | None = None) -> Any:
     """Return the mean over dimensions, taken in power, in decibels.
 
@@ -61,6 +65,7 @@ def mean_decibels(power: Any, dim: str | Sequence[Hashable] | None = None) -> An
     return decibels(_in_power(power).mean(dim, keep_attrs=True))
 
 
+@checked
 def ratio(
     cube: xr.Dataset, numerator: str, denominator: str, *, dim: str | Sequence[Hashable] | None = None
 ) -> xr.DataArray:

@@ -16,6 +16,7 @@ from stacaster.analysis.backscatter import DECIBELS, decibels, power
 from stacaster.analysis.bands import as_cube, clean_bands, find_band, period_starts, refuse_codes
 from stacaster.analysis.geomedian import geometric_median, median_deviations, nan_quantile
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.model.checked import checked
 from stacaster.model.values import read_number
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class _Wanted:
         return self.method in ("first", "medoid")
 
 
+@checked
 def composite(
     cube: xr.Dataset | xr.DataArray,
     method: str = "median",

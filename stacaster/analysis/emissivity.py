@@ -15,6 +15,7 @@ import numpy as np
 from stacaster.analysis.bands import BESIDE, as_cube
 from stacaster.errors import LoadError
 from stacaster.instruments.radiometry import WAVELENGTHS, planck_radiance, planck_temperature
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,6 +142,7 @@ def _lowest(p: NDArray[Any], q: NDArray[Any], middle: Any) -> NDArray[Any]:
     return np.where(is_inside, place, FIRST_EMISSIVITY)
 
 
+@checked
 def separate_temperature(cube: xr.Dataset) -> xr.Dataset:
     """Make temperature and emissivity of a cube of AST_09T; lazy cubes stay lazy.
 
@@ -186,6 +188,7 @@ def separate_temperature(cube: xr.Dataset) -> xr.Dataset:
     return result
 
 
+@checked
 def compare(ours: xr.Dataset, reference: xr.Dataset, names: Mapping[str, str] | None = None) -> pd.DataFrame:
     """Compare two cubes of the same pixels, such as ``separate_temperature`` with AST_08 and AST_05.
 

@@ -24,6 +24,7 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.errors import CatalogError, UsageError
 from stacaster.geo import bbox_datetime as query
 from stacaster.geo.area_input import read_place
+from stacaster.model.checked import checked
 from stacaster.model.names import ALIASES, Names, as_names, check_known, option_names, with_one_name
 from stacaster.model.options import (
     CatalogLoadOptions,
@@ -106,6 +107,9 @@ class Catalog:
     def name(self) -> str:
         """Folder name or address."""
         return self.root.name if self.objects is None else self.objects.address
+
+    def __fspath__(self) -> str:
+        return str(self.root) if self.objects is None else self.objects.address
 
     def _store(self) -> CatalogStore:
         """Return the files of a catalog on this disk.
@@ -248,6 +252,7 @@ class Catalog:
         given = with_one_name(options)
         return sample_catalog(self, points, {key: given.pop(key, None) for key in ("datetime", "collections")}, given)
 
+    @checked
     def sql(self, text: str, *, tables: Mapping[str, Any] | None = None, timeout: float | None = None) -> SqlResult:
         """Run an SQL query over the item table, read only and without access to anything else.
 
@@ -292,6 +297,7 @@ class Catalog:
 
         return read_points(self, table, **options)
 
+    @checked
     def remove(self, *, dry_run: bool = False, **conditions: Unpack[ConditionOptions]) -> list[str]:
         """Remove items from the catalog, with their files.
 
@@ -315,6 +321,7 @@ class Catalog:
             raise UsageError("say which items: ids, collections, bbox, intersects, datetime or filter")
         return [item_id for _, item_id in remove_items(store, self.search(**given).keys(), dry_run=dry_run)]
 
+    @checked
     def archive(
         self,
         output: str | os.PathLike[str],
@@ -360,6 +367,7 @@ class Catalog:
         return as_html(self)
 
 
+@checked
 def open_catalog(path: str | os.PathLike[str] | Catalog, *, damaged: bool = False) -> Catalog:
     """Open a catalog that ``ingest`` made, or one that ``publish`` put elsewhere.
 

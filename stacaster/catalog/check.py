@@ -30,11 +30,13 @@ from stacaster.catalog.spool import Spool
 from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import CatalogError
 from stacaster.model import as_json
+from stacaster.model.checked import checked
 
 QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""
 
 
+@checked
 def check_catalog(
     path: str | os.PathLike[str],
     *,
@@ -91,6 +93,7 @@ def _schema_problems(documents: Mapping[str, Mapping[str, Any]], schemas: Path |
             yield place, f"does not fit the schema {problem}"
 
 
+@checked
 def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
     """Make a catalog true again, in one transaction: rebuild what follows from the rest, put aside what does not.
 

@@ -12,6 +12,7 @@ import orjson
 
 from stacaster.catalog import item_table
 from stacaster.errors import CatalogError
+from stacaster.model.checked import checked
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Difference:
         return {**vars(self), "fields": list(self.fields)}
 
 
+@checked
 def diff_catalogs(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> list[Difference]:
     """Compare the items of two catalogs by collection and id, and the content of those in both.
 

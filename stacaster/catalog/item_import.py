@@ -27,6 +27,7 @@ from stacaster.errors import ReadError, SpaceError, StacasterError, WriteError, 
 from stacaster.files.checksums import multihash
 from stacaster.files.names import safe_id
 from stacaster.model import Outcome, Report, as_json, many_documents
+from stacaster.model.checked import checked
 from stacaster.model.values import read_path
 from stacaster.products import of_collection
 
@@ -37,6 +38,7 @@ _BATCH = 4_000
 _TAKEN = {"items", "stacaster_state"}
 
 
+@checked
 def import_items(
     source: str | os.PathLike[str],
     *,

@@ -181,6 +181,8 @@ def as_table(value: Any, name: str) -> pa.Table:
     frame = value
     if isinstance(value, (str, os.PathLike)):
         frame = read_vector_file(Path(value), what=f"table {name}", kind="a table")
+    if not isinstance(frame, pd.DataFrame):
+        raise UsageError(f"table {name} is {value!r}, but a file, a DataFrame or a GeoDataFrame is needed")
     if not isinstance(frame, geopandas.GeoDataFrame):
         return pa.Table.from_pandas(frame, preserve_index=False)
     if frame.crs is None:

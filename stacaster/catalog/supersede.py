@@ -12,6 +12,7 @@ from stacaster.catalog.remove import remove_items
 from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key, Version, add_links, find_versions
 from stacaster.errors import CatalogError
+from stacaster.model.checked import checked
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Superseded:
         return {"collection": self.collection, "id": self.item_id, "newest": "/".join(self.newest)}
 
 
+@checked
 def dedupe(path: str | os.PathLike[str], *, remove: bool = False, dry_run: bool = False) -> list[Superseded]:
     """Find scenes that were produced several times, and say on the items which production follows which.
 

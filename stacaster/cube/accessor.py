@@ -11,6 +11,7 @@ from stacaster.analysis import composites, indices, pictures, timeseries
 from stacaster.analysis.bands import as_cube
 from stacaster.cube.notebook import cube_html
 from stacaster.errors import ExportError
+from stacaster.model.values import read_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,8 @@ class CubeAccessor:
             raise ExportError("maps need folium: pip install 'stacaster[explore]'") from error
         import odc.geo.xr  # noqa: F401
 
-        cube = self._cube.isel(time=time) if "time" in self._cube.dims else self._cube
+        position = read_count("time", time, low=0, high=self._cube.sizes.get("time", 1) - 1)
+        cube = self._cube.isel(time=position) if "time" in self._cube.dims else self._cube
         if name is None and len(cube.data_vars) == 1:
             name = str(next(iter(cube.data_vars)))
         if isinstance(name, str) and name in cube.data_vars:

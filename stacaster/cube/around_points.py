@@ -35,7 +35,7 @@ METRES_A_DEGREE = 111_319.49
 _MOST_PIXELS = 4096
 
 
-def checked(radius: float | None, statistics: Sequence[str] | None) -> tuple[str, ...]:
+def read_statistics(radius: float | None, statistics: Sequence[str] | None) -> tuple[str, ...]:
     """Return the statistics that are wanted; none without a radius.
 
     Raises:

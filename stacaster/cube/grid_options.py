@@ -41,6 +41,8 @@ def checked_grid(options: Mapping[str, Any]) -> dict[str, Any]:
         found["dtype"] = _read_dtype(found["dtype"])
     if isinstance(found.get("anchor"), str):
         found["anchor"] = read_choice("anchor", found["anchor"], _ANCHORS, aliases={"centre": "center"})
+    if found.get("nodata") is not None:
+        found["nodata"] = _read_nodata(found["nodata"])
     for name, attributes in (("geobox", ("shape", "crs")), ("like", ("odc",))):
         _check_grid_of(name, found.get(name), attributes)
     return found
@@ -62,15 +64,27 @@ def read_chunks(value: Any) -> dict[str, Any]:
     return table
 
 
+def _read_nodata(value: Any) -> Any:
+    """Return the fill value, or that of each band; NaN is one."""
+    if isinstance(value, Mapping):
+        return {key: _read_nodata(entry) for key, entry in value.items()}
+    is_nan = str(value).strip().lower() in ("nan", "-nan")
+    return value if value is None else float("nan") if is_nan else read_number("nodata", value)
+
+
 def _read_dtype(value: Any) -> Any:
     import numpy as np
 
     if isinstance(value, Mapping):
         return {key: _read_dtype(entry) for key, entry in value.items()}
+    words = f"dtype={value!r}: a type of NumPy such as uint8, int16 or float32 is needed"
     try:
-        return str(np.dtype(value))
+        found = np.dtype(value)
     except TypeError as error:
-        raise UsageError(f"dtype={value!r}: a type of NumPy such as uint8, int16 or float32 is needed") from error
+        raise UsageError(words) from error
+    if found.kind not in "uifc":
+        raise UsageError(words)
+    return str(found)
 
 
 def _check_grid_of(name: str, value: Any, attributes: tuple[str, ...]) -> None:

@@ -12,6 +12,7 @@ from stacaster.cube.items_input import read_items
 from stacaster.cube.lattice import asset_geobox
 from stacaster.cube.loading import checked_options, load
 from stacaster.errors import NothingFoundError, UsageError
+from stacaster.model.checked import checked
 from stacaster.model.names import as_names
 from stacaster.model.options import LoadOptions
 from stacaster.products import of_collection
@@ -58,6 +59,7 @@ class GridCheck:
         return vars(self) | {"is_one_grid": self.is_one_grid}
 
 
+@checked
 def check_grid(items: ItemsInput, *, bands: str | Sequence[str] | None = None) -> list[GridCheck]:
     """Compare the grids of scenes, band by band.
 
@@ -111,6 +113,7 @@ def _apart(box: GeoBox, reference: GeoBox) -> tuple[float, float]:
     return shift, drift if drift > _SIZE_TOLERANCE else 0.0
 
 
+@checked
 def load_tree(items: ItemsInput, **options: Unpack[LoadOptions]) -> xr.DataTree:
     """Load each part of the instrument, such as VNIR, SWIR and TIR, on its own native grid.
 

@@ -9,6 +9,7 @@ import numpy as np
 from stacaster.cube.point_files import read_points
 from stacaster.cube.points import sample
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 from stacaster.model.names import check_known
 from stacaster.model.options import SampleOptions
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stacaster.cube.items_input import ItemsInput
 
 
+@checked
 def compare_heights(
     items: ItemsInput | xr.Dataset,
     points: Any,

@@ -20,6 +20,7 @@ from pyproj import CRS, Transformer
 from stacaster.cube.band_model import BAND_NUMBER, bands_of, geobox_of
 from stacaster.errors import LoadError
 from stacaster.geotiff.driver.views import placed
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pystac
@@ -47,6 +48,7 @@ def asset_geobox(item: pystac.Item, band: str) -> GeoBox | None:
     return geobox_of(bands_of(band, asset.to_dict(), item.properties)[0].fields)
 
 
+@checked
 def native_geobox(items: Sequence[pystac.Item], bands: Sequence[str], *, bbox: Sequence[float] | None = None) -> GeoBox:
     """Return the geobox that lies exactly on the pixels of the scenes.
 
@@ -64,7 +66,10 @@ def native_geobox(items: Sequence[pystac.Item], bands: Sequence[str], *, bbox: S
             f"neither items nor files say CRS, shape and transform of {', '.join(bands)}, so there is no native grid; "
             "give crs= and resolution=, or a geobox"
         )
-    _require_one("coordinate reference systems", Counter(str(box.crs) for box in boxes), "give crs= and resolution=")
+    crs, _ = Counter(str(box.crs) for box in boxes).most_common(1)[0]
+    coarsest = max(abs(box.transform.a) for box in boxes if str(box.crs) == crs)
+    advice = f"give crs= and resolution=, such as crs={crs!r}, resolution={coarsest:g}"
+    _require_one("coordinate reference systems", Counter(str(box.crs) for box in boxes), advice)
     sizes = Counter(f"{abs(box.transform.a):.9g} x {abs(box.transform.e):.9g}" for box in boxes)
     _require_one("pixel sizes", sizes, "load bands of one pixel size at a time")
     if any(abs(box.transform.b) > _TOLERANCE or abs(box.transform.d) > _TOLERANCE for box in boxes):

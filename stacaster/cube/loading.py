@@ -10,6 +10,7 @@ from stacaster.cube.grid_options import checked_grid
 from stacaster.cube.items_input import read_items
 from stacaster.cube.making import make_cube
 from stacaster.cube.request import Request, read_request
+from stacaster.model.checked import checked
 from stacaster.model.names import check_known, with_one_name
 from stacaster.model.options import LoadOptions
 
@@ -36,6 +37,7 @@ def load(
 ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]: ...
 
 
+@checked
 def load(
     items: ItemsInput, *, report: bool = False, **options: Unpack[LoadOptions]
 ) -> xr.Dataset | tuple[xr.Dataset, LoadReport]:

@@ -9,6 +9,7 @@ from typing import Any
 from stacaster.analysis import masks
 from stacaster.cube.pipeline.mask_steps import ClassTest
 from stacaster.errors import UsageError, nearest
+from stacaster.model.names import as_names
 
 PREFIX = "mask_"
 """Names of masks that are kept in a cube begin so."""
@@ -53,7 +54,7 @@ def read_masking(mask: str | Iterable[str] | None, *, cloud: Any = "paper", keep
     Raises:
         UsageError: A mask or a variant is not known.
     """
-    names = masks.check_names([mask] if isinstance(mask, str) else mask or ())
+    names = masks.check_names(as_names(mask, "mask") or ())
     if keep not in (True, False, "classes"):
         raise UsageError(f"keep_masks is {keep!r}, but True, False or 'classes' is needed")
     masks.cloud_thresholds(cloud)

@@ -14,6 +14,7 @@ from stacaster.cube.lattice import asset_geobox, extent_in
 from stacaster.cube.loading import carry_out, checked_options
 from stacaster.cube.request import Request, read_request
 from stacaster.cube.selection import CHUNKS, group_items
+from stacaster.model.checked import checked
 from stacaster.model.options import LoadOptions
 from stacaster.model.stac_terms import numpy_type
 
@@ -88,6 +89,7 @@ class LoadPlan:
         return table_html(("plan", ""), shown) + small_map([box_geometry(self.bbox)])
 
 
+@checked
 def plan(items: ItemsInput, **options: Unpack[LoadOptions]) -> LoadPlan:
     """Say what ``load`` would do with the same arguments; no pixel is read.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.cube.band_model import BAND_NUMBER, HAS_MASK, KIND
+from stacaster.cube.grouping import moment_of
 from stacaster.cube.lattice import asset_geobox
 from stacaster.errors import LoadError
 
@@ -64,3 +65,19 @@ def closest_in_time(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     keys = ["point", "distance", *(["item_id"] if "item_id" in having.columns else ["datetime"])]
     order = having.assign(distance=having["time_gap"].abs()).sort_values(keys)
     return order.drop_duplicates("point").drop(columns="distance")
+
+
+def table_of_points(
+    parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]], names: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row a point and scene, with the values of each band."""
+    import pandas as pd
+
+    counts = [len(part["point"]) for _, part in parts]
+    times = np.array([np.datetime64(moment_of(item).replace(tzinfo=None), "ns") for item, _ in parts])
+    table = pd.DataFrame({"point": np.concatenate([part["point"] for _, part in parts])})
+    table["item_id"] = np.repeat(np.array([item.id for item, _ in parts], dtype=object), counts)
+    table["datetime"] = pd.DatetimeIndex(np.repeat(times, counts)).tz_localize("UTC")
+    for name in names:
+        table[name] = np.concatenate([part[name] for _, part in parts])
+    return table

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Unpack
 import numpy as np
 
 from stacaster.analysis.bands import as_cube
-from stacaster.cube.around_points import Circle, around_item, checked, in_box
+from stacaster.cube.around_points import Circle, around_item, in_box, read_statistics
 from stacaster.cube.band_model import prepare_items
 from stacaster.cube.cube_points import rows_of_cube
 from stacaster.cube.grouping import moment_of
 from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
-from stacaster.cube.point_pixels import closest_in_time, crs_of_file, is_code, read_window, turned
+from stacaster.cube.point_pixels import closest_in_time, crs_of_file, is_code, read_window, table_of_points, turned
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
 from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError, nearest
 from stacaster.geotiff.opening import open_raster
+from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names, check_known, option_names
 from stacaster.model.options import ConstantOptions, SampleOptions, Units
 from stacaster.model.values import read_number
@@ -39,12 +40,12 @@ Progress = Callable[[int, int, str], None]
 """Called after each scene with the number done, their number, and its id."""
 
 _METHODS: tuple[Method, ...] = ("nearest", "bilinear")
-_BLOCK = 512
-_SECONDS = 1e9
+_BLOCK, _SECONDS = 512, 1e9
 # The way from degrees to pixels is exact to about a millionth of a pixel.
 _NO_WEIGHT = 1e-6
 
 
+@checked
 def sample(  # noqa: PLR0913 - as many as a user can choose
     items: ItemsInput | xr.Dataset | xr.DataArray,
     points: Any,
@@ -129,10 +130,15 @@ class Asked:
     """
 
     def __init__(
-        self, *, method: Method, radius: float | None, statistics: Sequence[str] | None, units: Units,
+        self,
+        *,
+        method: Method,
+        radius: float | None,
+        statistics: Sequence[str] | None,
+        units: Units,
         constants: Constants,
-    ) -> None:  # fmt: skip
-        self.words = checked(radius, statistics)
+    ) -> None:
+        self.words = read_statistics(radius, statistics)
         self.method, self.radius, self.units, self.constants = method, radius, units, constants
         self.circle = None if radius is None else Circle(radius, self.words, units, constants)
 
@@ -162,7 +168,7 @@ def _rows_of_items(
     if not parts:
         raise NothingFoundError("none of the points lies in one of the selected scenes")
     columns = list(names) if asked.circle is None else [f"{name}_{word}" for name in names for word in asked.words]
-    return _table(parts, columns), columns
+    return table_of_points(parts, columns), columns
 
 
 def _is_cube(items: Any) -> TypeGuard[xr.Dataset]:
@@ -285,16 +291,3 @@ def _in_block(
             # A neighbour without weight does not count, whatever it holds.
             total += np.where(weight < _NO_WEIGHT, 0.0, weight * at(first_row + row_step, first_column + column_step))
     return total
-
-
-def _table(parts: Sequence[tuple[pystac.Item, Mapping[str, NDArray[Any]]]], names: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    counts = [len(part["point"]) for _, part in parts]
-    times = np.array([np.datetime64(moment_of(item).replace(tzinfo=None), "ns") for item, _ in parts])
-    table = pd.DataFrame({"point": np.concatenate([part["point"] for _, part in parts])})
-    table["item_id"] = np.repeat(np.array([item.id for item, _ in parts], dtype=object), counts)
-    table["datetime"] = pd.DatetimeIndex(np.repeat(times, counts)).tz_localize("UTC")
-    for name in names:
-        table[name] = np.concatenate([part[name] for _, part in parts])
-    return table

@@ -122,6 +122,11 @@ def read_request(  # noqa: PLR0913 - the options of ``load``
     table = table_of(chosen, stac_cfg, asked)
     names = table.resolve(asked)
     masking = _with_keys(masking, table)
+    for by_band in (resampling, dtype, nodata, fuse_func):
+        # Of other bands than those that are loaded, too, as odc.stac.load takes it; but not of bands that nobody has.
+        for name in by_band if isinstance(by_band, Mapping) else ():
+            if name != "*":
+                table.keys_of(name)
     factors = sigma0_factors(chosen, list(names.values())) if known_units == "sigma0" else {}
     keys = list(dict.fromkeys([*names.values(), *masking.keys.values(), *factors.values()]))
     prepared = prepare(

@@ -149,7 +149,8 @@ def _by_odc(items: Sequence[pystac.Item], keys: Sequence[str], given: Mapping[st
     try:
         found = output_geobox(known, bands=[f"band{n}" for n in range(len(keys))] if known else None, **given)
     except (ValueError, TypeError) as error:
-        raise LoadError(f"no grid can be made of {_said(given)}: {error}") from error
+        # All that odc-stac refuses here are arguments that do not go together.
+        raise UsageError(f"no grid can be made of {_said(given)}: {error}") from error
     except Exception as error:
         if type(error).__module__.startswith(("pyproj", "rasterio", "odc")):
             raise UsageError(f"crs={given.get('crs')!r} is not known: {error}") from error

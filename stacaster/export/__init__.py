@@ -21,6 +21,7 @@ from stacaster.export.made import Progress, ProvenancedCube, find_indices, load_
 from stacaster.export.netcdf import write_netcdf
 from stacaster.export.writing import check_output, require_free, write_cube, write_made
 from stacaster.export.zarr_store import read_zarr_form
+from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names, check_known
 from stacaster.model.options import ExportOptions
 
@@ -34,6 +35,7 @@ _ZARR = ("zarr_format", "multiscales")
 _SERIES = ("areas", "index", "period", "area_column", "anomaly", "trend", "plot")
 
 
+@checked
 def export(
     output: str | os.PathLike[str],
     *,
@@ -82,6 +84,7 @@ def export(
     return write_made(made, output, name="bands", title="Bands", form=form, progress=progress)
 
 
+@checked
 def export_index(
     name: str | Sequence[str],
     output: str | os.PathLike[str],
@@ -134,6 +137,7 @@ def export_index(
     )
 
 
+@checked
 def export_composite(  # noqa: PLR0913 - as many as a user can choose
     method: str,
     output: str | os.PathLike[str],
@@ -205,16 +209,11 @@ def export_composite(  # noqa: PLR0913 - as many as a user can choose
         recipe["index"] = [entry.expression for entry in indices]
         title = f"{'; '.join(entry.title for entry in indices)} of {method}"
     found = ProvenancedCube(cube=made.cube, scenes=made.scenes, recipe=recipe).only_times(cube, period)
-    return write_made(
-        found,
-        output,
-        name=method if period is None else f"{method}-{period}",
-        title=title,
-        form=form,
-        progress=progress,
-    )
+    name = method if period is None else f"{method}-{period}"
+    return write_made(found, output, name=name, title=title, form=form, progress=progress)
 
 
+@checked
 def export_timeseries(  # noqa: PLR0913 - as many as a user can choose
     output: str | os.PathLike[str],
     *,

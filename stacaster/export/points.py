@@ -18,6 +18,7 @@ from stacaster.cube.point_files import check_output as check_points
 from stacaster.cube.point_files import write_points as write_table
 from stacaster.errors import NothingFoundError, UsageError, nearest
 from stacaster.export.writing import check_output, write_cube
+from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names, check_known
 from stacaster.model.options import PointOptions
 
@@ -32,6 +33,7 @@ PROCESSES: dict[str, Callable[..., Any]] = {
 """What can be made of photons."""
 
 
+@checked
 def write_points(
     table: str,
     output: str | os.PathLike[str],
@@ -127,6 +129,7 @@ def _is_nested(column: Any) -> bool:
     return column.dtype == object and len(column) > 0 and not isinstance(column.iloc[0], str)
 
 
+@checked
 def write_point_grid(
     table: str,
     output: str | os.PathLike[str],

@@ -19,7 +19,7 @@ from stacaster.config import __version__
 from stacaster.cube.selection import moment_of
 from stacaster.errors import ExportError
 from stacaster.export.made import Progress, ProvenancedCube
-from stacaster.export.planes import Plane, grid_of, planes_of
+from stacaster.export.planes import Plane, grid_of, planes_of, strips_of
 from stacaster.files.checksums import multihash
 from stacaster.files.names import item_folder, safe_id
 from stacaster.geo import georef
@@ -174,7 +174,9 @@ class _Result:
         assets: dict[str, CogAsset] = {}
         for plane in self.planes:
             path = folder / f"{plane.name}.tif"
-            assets[plane.name] = write_cog(plane.read(), path, scene_band=_scene_band(plane, self._grid))
+            # Of a lazy plane some rows at a time are in memory.
+            pixels = (plane.read(rows) for rows in strips_of(plane.values)) if plane.values.chunks else plane.read()
+            assets[plane.name] = write_cog(pixels, path, scene_band=_scene_band(plane, self._grid))
             yield plane
         self.document = self._item(assets, place)
         (folder / f"{self.id}.json").write_bytes(as_json(self.document))

@@ -16,12 +16,14 @@ from stacaster.export.netcdf import write_netcdf
 from stacaster.export.results import write_results
 from stacaster.export.tables import write_pixels
 from stacaster.export.zarr_store import ZarrForm, read_zarr_form, write_zarr
+from stacaster.model.checked import checked
 from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@checked
 def write_cube(
     cube: xr.Dataset | xr.DataArray,
     output: str | os.PathLike[str],

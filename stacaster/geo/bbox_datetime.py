@@ -181,9 +181,11 @@ def _bounds(value: Any, whole: Any) -> tuple[dt.datetime, dt.datetime]:
         text = _as_text(value)
         if isinstance(text, str):
             return _text_bounds(text.strip())
+        # Midnight where the time is from: a day of Adelaide begins at half past two in the afternoon of the day before.
+        is_day = text.time() == dt.time()
         first = text if text.tzinfo is not None else text.replace(tzinfo=dt.UTC)
         first = first.astimezone(dt.UTC)
-        if first.time() == dt.time():
+        if is_day:
             return first, first + dt.timedelta(days=1, microseconds=-1)
     except (ValueError, OverflowError, TypeError) as error:
         raise UsageError(

@@ -22,6 +22,7 @@ from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.discover import GranuleFiles, discover
 from stacaster.ingest.sources import merged, split_sources
 from stacaster.model import Granule, GranuleFile, Outcome, Report
+from stacaster.model.checked import checked
 from stacaster.model.granule_options import IngestOptions
 from stacaster.model.names import Names, as_names
 from stacaster.products import use_catalog
@@ -30,6 +31,7 @@ Progress = Callable[[int, int, Outcome], None]
 """Called after each granule with the number done, the total and the outcome."""
 
 
+@checked
 def ingest(
     files: Iterable[str | os.PathLike[str] | Granule | GranuleFile],
     *,
@@ -94,6 +96,7 @@ def ingest(
     return _ingest(files, catalog, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 
+@checked
 def update(
     files: Iterable[str | os.PathLike[str] | Granule | GranuleFile],
     *,
@@ -137,10 +140,10 @@ def update(
         >>> stacaster.update(["granules"], catalog="catalogs/demo")
         <Report: 0 ingested, 0 added, 0 replaced, ... skipped, ...>
     """
+    chosen = _chosen(subsystem, options) | {"keep_swir": keep_swir, "dry_run": dry_run, "known_only": True}
     root = catalog_path(catalog)
     if not (root / "catalog.json").is_file():
         raise CatalogError(f"{root.name} holds no catalog that could be updated; 'stacaster ingest' makes one")
-    chosen = _chosen(subsystem, options) | {"keep_swir": keep_swir, "dry_run": dry_run, "known_only": True}
     return _ingest(files, root, Settings.build(workers=workers, profile=profile), chosen, progress)
 
 

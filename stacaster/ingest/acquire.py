@@ -28,8 +28,10 @@ from stacaster.ingest.convert.task import ConvertTask
 from stacaster.ingest.fingerprint import HAS_IT, has_all
 from stacaster.ingest.register import register
 from stacaster.model import Granule, Outcome, Report
+from stacaster.model.checked import checked
 from stacaster.model.granule_options import IngestSearchOptions
 from stacaster.model.names import as_names, check_known
+from stacaster.model.values import read_count
 from stacaster.products import all_products
 
 Progress = Callable[[int, int, Outcome], None]
@@ -40,6 +42,7 @@ _CONVERSION = ("workers", "subsystem", "keep_swir", "profile", "with_classes", *
 _OWN = ("catalog", "cache_dir", "discard_source", "no_copy", "dry_run", "progress")
 
 
+@checked
 def ingest_search(
     product: str | None = None,
     *,
@@ -85,6 +88,8 @@ def ingest_search(
     """
     check_known("ingest_search", options, IngestSearchOptions, also=_OWN)
     asked = dict[str, Any](options)
+    if asked.get("workers") is not None and not isinstance(asked["workers"], Cluster):
+        asked["workers"] = read_count("workers", asked["workers"])
     conversion = {key: asked.pop(key) for key in _CONVERSION if key in asked}
     is_remote, is_cut = bool(asked.pop("remote", False)), bool(asked.pop("clip", False))
     root = catalog_path(catalog)

@@ -11,6 +11,7 @@ from pathlib import Path
 from stacaster.errors import NothingFoundError
 from stacaster.formats.granule_files import image_parts
 from stacaster.ingest.convert.task import RemoteSource
+from stacaster.model.values import read_path
 from stacaster.products import file_sets
 
 _SINGLE = (".hdf", ".hdf4", ".h5", ".he5", ".hdf5", ".nc", ".nc4")
@@ -51,7 +52,7 @@ def discover(files: Iterable[str | os.PathLike[str]], *, exclude: Path) -> list[
     Raises:
         NothingFoundError: Not a single file was found; the message says what was searched.
     """
-    asked = [os.fspath(entry) for entry in files]
+    asked = [os.fspath(read_path("files", entry)) for entry in files]
     root = exclude.resolve()
     single: dict[Path, None] = {}
     sets: dict[tuple[Path, str], set[Path]] = {}

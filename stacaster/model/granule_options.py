@@ -23,7 +23,7 @@ class GranuleOptions(PlaceOptions, total=False):
     """First moment, instead of ``datetime``."""
     end: Time | None
     """Last moment, instead of ``datetime``."""
-    months: str | Sequence[int] | None
+    months: int | str | Sequence[int] | None
     """Season of every year: ``6,7,8``, ``11-2`` or a list."""
     cloud_cover_max: float | str | None
     """Largest cloud cover, percent."""

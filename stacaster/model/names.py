@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
 
 from stacaster.errors import UsageError, nearest
+from stacaster.model.checked import check_options
 
 Names: TypeAlias = "str | Iterable[str]"
 """``"B01"``, ``"B01,B02"`` or ``["B01", "B02"]``: the same for bands, collections, ids, masks and parts."""
@@ -85,12 +86,24 @@ def option_names(*families: type) -> frozenset[str]:
     return frozenset(name for family in families for name in family.__optional_keys__ | family.__required_keys__)  # type: ignore[attr-defined]
 
 
-def check_known(function: str, options: Iterable[str], *families: type, also: Iterable[str] = ()) -> None:
-    """Refuse an option that a function does not have.
+def annotations_of(*families: type) -> dict[str, str]:
+    """Return the annotation of each option of families as text."""
+    found: dict[str, str] = {}
+    for family in families:
+        for base in reversed([*getattr(family, "__orig_bases__", ()), family]):
+            for name, hint in getattr(base, "__annotations__", {}).items():
+                found[name] = getattr(hint, "__forward_arg__", None) or str(hint)
+    return found
+
+
+def check_known(
+    function: str, options: Mapping[str, Any] | Iterable[str], *families: type, also: Iterable[str] = ()
+) -> None:
+    """Refuse an option that a function does not have, and a value of another type than its option takes.
 
     Args:
         function: Its name, for the message.
-        options: Names that were given.
+        options: What was given, or the names alone.
         families: Its typed options.
         also: Its other options, for the message.
 
@@ -101,3 +114,5 @@ def check_known(function: str, options: Iterable[str], *families: type, also: It
     for name in options:
         if name not in known:
             raise UsageError(f"{function} has no option {name!r}; {nearest(name, sorted({*known, *also}))}")
+    if isinstance(options, Mapping):
+        check_options(options, annotations_of(*families))

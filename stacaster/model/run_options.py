@@ -14,7 +14,7 @@ from stacaster.model.granule_options import (
     StackedOptions,
 )
 from stacaster.model.names import Names
-from stacaster.model.options import ConstantOptions, GroupBy, Units
+from stacaster.model.options import ConstantOptions, GroupBy, Time, Units
 
 if TYPE_CHECKING:
     from stacaster.model.report import Outcome
@@ -106,7 +106,7 @@ class RecipeOptions(TypedDict, total=False):
     """Collection of the catalog."""
     collections: Names | None
     """The same as ``collection``."""
-    datetime: str | None
+    datetime: Time | None
     """Time or range."""
     filter: str | None
     """CQL2 text."""

@@ -49,6 +49,18 @@ def read_count(name: str, value: Any, *, low: int = 1, high: float = math.inf) -
     return int(number)
 
 
+def read_flag(name: str, value: Any) -> bool:
+    """Return True or False; 0 and 1 and NumPy's are taken, texts are not: ``"no"`` would count as True.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    is_number = isinstance(value, (bool, numbers.Integral)) or type(value).__name__ in {"bool_", "bool"}
+    if not is_number or int(value) not in (0, 1):
+        raise UsageError(f"{name} is {value!r}, but True or False is needed")
+    return bool(value)
+
+
 def read_choice(name: str, value: Any, choices: Iterable[str], *, aliases: Mapping[str, str] | None = None) -> str:
     """Return one of several words; case, blanks, hyphens and underscores do not matter.
 

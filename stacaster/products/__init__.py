@@ -13,6 +13,7 @@ from types import MappingProxyType
 from stacaster.errors import UnknownProductError, UsageError
 from stacaster.instruments.generic.registry import built_in, digest_of_tables, from_packages, from_tables
 from stacaster.model import GranuleContent, Product
+from stacaster.model.checked import checked
 
 __all__ = [
     "all_products", "file_sets", "get_product", "of_collection", "recognise", "use_catalog",
@@ -32,6 +33,7 @@ def _all_products(tables: tuple[tuple[str, int, int], ...]) -> Mapping[str, Prod
     return MappingProxyType(dict(sorted(found.items())))
 
 
+@checked
 def get_product(name: str) -> Product:
     """Return a product by its name in stacaster, its collection id, or its short name when that is unique.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 from stacaster.model.values import read_choice, read_path
 from stacaster.samples.scene import AsterScene
 
@@ -101,6 +102,7 @@ FULL_SIZE_SCENE = _scene(
 """One scene of the size of real ones."""
 
 
+@checked
 def sample_data(
     directory: str | os.PathLike[str],
     *,

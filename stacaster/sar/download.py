@@ -14,6 +14,7 @@ from stacaster.access.search import GranuleSearch
 from stacaster.errors import NothingFoundError, SpaceError
 from stacaster.files.names import safe_id
 from stacaster.model import Granule
+from stacaster.model.checked import checked
 
 _ROOM = 64 << 20
 
@@ -33,6 +34,7 @@ def folder_names(found: GranuleSearch) -> dict[str, str]:
     return {granule.id: safe_id(stack.name) for stack in found.stacks for granule in stack.granules}
 
 
+@checked
 def download_stacks(
     found: GranuleSearch,
     output: str | os.PathLike[str] = "stacks",

@@ -11,6 +11,7 @@ from stacaster.analysis.stacks import keep
 from stacaster.analysis.stacks.radar_keys import interference_key
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.model import Granule
+from stacaster.model.checked import checked
 from stacaster.model.stack_options import StackOptions
 from stacaster.sar.config import StackConfig
 from stacaster.sar.option_values import alternatives
@@ -19,6 +20,7 @@ _SELECTION = ("min_coverage", "min_count", "max_count", "drop_above", "latest_n"
 _ENDINGS = (".zip", ".SAFE", "-SLC", ".h5", ".tiff", ".xml")
 
 
+@checked
 def find_stacks(
     config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None, **options: Unpack[StackOptions]
 ) -> GranuleSearch:

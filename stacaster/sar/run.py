@@ -17,6 +17,7 @@ from stacaster.errors import ExportError, NothingFoundError
 from stacaster.files.names import safe_id
 from stacaster.ingest import ingest
 from stacaster.model import Report
+from stacaster.model.checked import checked
 from stacaster.model.stack_options import StackOptions
 from stacaster.sar.config import StackConfig
 from stacaster.sar.download import download_stacks, folder_names
@@ -68,6 +69,7 @@ class StackResult:
         }
 
 
+@checked
 def stack(
     config: StackConfig | Mapping[str, Any] | str | os.PathLike[str] | None = None,
     *,

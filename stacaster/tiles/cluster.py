@@ -10,6 +10,7 @@ from pathlib import Path
 from stacaster.executors import slurm
 from stacaster.executors.array_job import ArrayOptions, forget_mark, read_mark, write_job
 from stacaster.executors.processes import Task
+from stacaster.model.checked import checked
 from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, read_run
 from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, require_fit, status_of, tell
@@ -20,6 +21,7 @@ FOLDER = "slurm"
 _NEW = "slurm:new:0"
 
 
+@checked
 def submit_tiles(
     output: str | os.PathLike[str],
     *,
@@ -49,6 +51,7 @@ def submit_tiles(
         CatalogError: The folder holds no run.
     """
     folder = Path(output).absolute()
+    read_run(folder)
     ledger = Ledger(folder / LEDGER)
     require_fit(folder, memory_mb)
     absorb(folder, ledger)
@@ -79,6 +82,7 @@ def submit_tiles(
     return job
 
 
+@checked
 def wait_tiles(
     output: str | os.PathLike[str], *, every_s: float = 10.0, progress: Progress | None = None
 ) -> dict[Status, int]:
@@ -97,6 +101,7 @@ def wait_tiles(
         StacasterError: Slurm does not answer.
     """
     folder = Path(output).absolute()
+    read_run(folder)
     ledger = Ledger(folder / LEDGER)
     while True:
         absorb(folder, ledger)

@@ -19,6 +19,7 @@ from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.checksums import file_multihash
 from stacaster.files.vector_files import write_geopackage
+from stacaster.model.checked import checked
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run
 from stacaster.tiles.recipe import Recipe, read_recipe
@@ -34,6 +35,7 @@ _TYPES = {"uint8": "Byte", "int8": "Int8", "uint16": "UInt16", "int16": "Int16",
           "float32": "Float32", "float64": "Float64"}  # fmt: skip
 
 
+@checked
 def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
     """Make a catalog of the tiles that are done, and mosaics over all of them; may be repeated while a run goes on.
 
@@ -143,6 +145,8 @@ def _mosaics(folder: Path, recipe: Recipe) -> None:
     import geopandas
     import shapely
 
+    # Hrefs are those of the place itself, also where the folder was named by a symbolic link.
+    folder = folder.resolve()
     catalog = open_catalog(folder / CATALOG)
     rows: dict[str, list[dict[str, Any]]] = {}
     for item in catalog.search(collections=recipe.title).items():

@@ -17,6 +17,7 @@ from stacaster.config import __version__, catalog_place
 from stacaster.errors import CatalogError, NothingFoundError
 from stacaster.files.atomic import complete_file
 from stacaster.geo.area_input import Place, read_place
+from stacaster.model.checked import checked
 from stacaster.tiles.grids import Grid, MgrsGrid, Tile, make_grid
 from stacaster.tiles.ledger import Ledger
 from stacaster.tiles.recipe import Recipe, read_recipe
@@ -154,6 +155,7 @@ def read_tasks(folder: Path) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
+@checked
 def plan_tiles(
     recipe: Recipe | Mapping[str, Any] | str | os.PathLike[str],
     *,

@@ -18,6 +18,7 @@ from stacaster.export.made import find_indices
 from stacaster.files.settings import read_settings
 from stacaster.geo.bbox_datetime import interval_text, parse_datetime
 from stacaster.geo.grid_input import read_crs, read_resampling, read_resolution
+from stacaster.model.checked import checked
 from stacaster.model.names import as_names, check_known, one_of
 from stacaster.model.run_options import RecipeOptions
 from stacaster.model.values import read_number, read_path
@@ -97,6 +98,7 @@ class Recipe:
         return found
 
 
+@checked
 def read_recipe(
     source: Recipe | str | os.PathLike[str] | Mapping[str, Any] | None = None, **options: Unpack[RecipeOptions]
 ) -> Recipe:

@@ -12,6 +12,7 @@ from typing import Any, Unpack
 from stacaster.config import __version__
 from stacaster.errors import CatalogError
 from stacaster.files.atomic import complete_file
+from stacaster.model.checked import checked
 from stacaster.model.names import check_known
 from stacaster.model.run_options import TileRunOptions
 from stacaster.tiles.ledger import Ledger
@@ -21,6 +22,7 @@ from stacaster.tiles.run import run_tiles
 _WORDS = (".json",)
 
 
+@checked
 def reproduce_tiles(
     run: str | os.PathLike[str], output: str | os.PathLike[str], **options: Unpack[TileRunOptions]
 ) -> list[dict[str, str]]:

@@ -15,10 +15,11 @@ from stacaster.errors import StacasterError, UsageError, nearest
 from stacaster.executors.dask_cluster import run_on_dask
 from stacaster.executors.processes import Task, TaskResult, run_isolated
 from stacaster.executors.threads import run_in_threads
+from stacaster.model.checked import checked
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.ledger import Ledger, Status
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
-from stacaster.tiles.task import TileTask, make_region_store, run_tile
+from stacaster.tiles.task import BYTES, SMALLEST, TileTask, make_region_store, run_tile
 from stacaster.tiles.zarr_region import STORE
 
 EXECUTORS = ("processes", "threads", "dask")
@@ -38,6 +39,7 @@ BASE_MB = 3000
 Progress = Callable[[int, int, str], None]
 
 
+@checked
 def run_tiles(
     output: str | os.PathLike[str],
     *,
@@ -97,9 +99,10 @@ def run_tiles(
 
 
 def require_fit(folder: Path, memory_mb: int) -> None:
-    """Refuse tiles whose results do not fit into the memory of a worker, before anything is computed.
+    """Refuse tiles that cannot be worked on in the memory of a worker, before anything is computed.
 
-    Scenes are worked on in pieces; the result of a tile is held as a whole until it is written.
+    Scenes are worked on in pieces, and a result that is larger than the memory waits on disk; the smallest pieces of
+    all scenes have to fit, and of a Zarr one time of a tile.
 
     Args:
         folder: Folder of the run.
@@ -109,18 +112,24 @@ def require_fit(folder: Path, memory_mb: int) -> None:
         UsageError: There is such a tile; the message says what it needs.
     """
     recipe = read_run(folder)["recipe"]
-    if recipe.get("period") or recipe.get("groupby", "time") not in ("time", "id"):
-        return  # how many times come out is known only when the scenes are joined
-    is_float = bool(recipe.get("composite") or recipe.get("index") or recipe.get("units", "dn") != "dn")
-    worst = max(read_tasks(folder), key=lambda task: int(task["bytes"]), default=None)
-    # Planned are four bytes a value; stored numbers may have one.
-    needed = 0 if worst is None else math.ceil(int(worst["bytes"]) / 1e6 / (1 if is_float else 4))
+    worst = max(read_tasks(folder), key=lambda task: _needed_bytes(task, recipe), default=None)
+    needed = 0 if worst is None else math.ceil(_needed_bytes(worst, recipe) / 1e6)
     if worst is not None and needed > memory_mb:
         side = int(worst["tile"]["pixels"])
         raise UsageError(
-            f"the result of tile {worst['tile']['id']}, {side} x {side} pixels, takes {needed} MB, more than "
-            f"memory_mb={memory_mb}; plan smaller tiles, coarser pixels or a composite, or give memory_mb={needed}"
+            f"tile {worst['tile']['id']}, {side} x {side} pixels of {len(worst['items'])} scenes, needs {needed} MB "
+            f"even in the smallest pieces, more than memory_mb={memory_mb}; give memory_mb={needed} or fewer scenes"
         )
+
+
+def _needed_bytes(task: Mapping[str, Any], recipe: Mapping[str, Any]) -> float:
+    """Return what a tile needs at least."""
+    area = int(task["tile"]["pixels"]) ** 2
+    pieces = 4 * int(task["pixels"]) / area * BYTES * min(SMALLEST**2, area)
+    if recipe.get("format") != "zarr":
+        return pieces
+    times = 1 if recipe.get("composite") and not recipe.get("period") else len(task["items"])
+    return max(pieces, int(task["bytes"]) / times)
 
 
 def tell(progress: Progress, counts: Mapping[Status, int], last: str) -> None:

@@ -12,6 +12,7 @@ from stacaster.analysis.pictures import new_figure
 from stacaster.errors import UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.geo.land import land_within
+from stacaster.model.checked import checked
 from stacaster.tiles.cluster import absorb, cancel_jobs
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.ledger import Entry, Ledger, Status
@@ -19,6 +20,7 @@ from stacaster.tiles.plan import LEDGER, read_run, read_tasks
 from stacaster.tiles.run import sweep
 
 
+@checked
 def tiles_status(output: str | os.PathLike[str]) -> tuple[dict[Status, int], list[Entry]]:
     """Return how many tiles have each status, and the tiles that failed; jobs of Slurm are asked.
 
@@ -32,6 +34,7 @@ def tiles_status(output: str | os.PathLike[str]) -> tuple[dict[Status, int], lis
     return ledger.counts(), list(ledger.entries("failed"))
 
 
+@checked
 def retry_tiles(output: str | os.PathLike[str]) -> int:
     """Make failed and cancelled tiles pending again; return how many there are.
 
@@ -41,6 +44,7 @@ def retry_tiles(output: str | os.PathLike[str]) -> int:
     return _ledger(output).change(("failed", "cancelled"), "pending")
 
 
+@checked
 def cancel_tiles(output: str | os.PathLike[str]) -> int:
     """Let no run take up what is pending, and cancel jobs of Slurm; return how many tiles there are.
 
@@ -80,6 +84,7 @@ span {{ display: inline-block; padding: 2px 8px; margin: 0 4px 4px 0; color: #ff
 """
 
 
+@checked
 def draw_tiles(output: str | os.PathLike[str], picture: str | os.PathLike[str]) -> Path:
     """Draw the tiles of a run in the colours of their statuses.
 

@@ -25,9 +25,11 @@ from stacaster.analysis.composites import composite
 from stacaster.errors import LoadError, WriteError
 from stacaster.executors.memory import peak_memory
 from stacaster.export.made import ProvenancedCube, find_indices, with_indices
+from stacaster.export.planes import strips_of
 from stacaster.model import as_json
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.recipe import Recipe, read_recipe
+from stacaster.tiles.spill import computed
 from stacaster.tiles.zarr_region import has_layout, make_store, write_region
 
 if TYPE_CHECKING:
@@ -40,8 +42,10 @@ COLLECTION = "collection.json"
 """What the results of a tile want their collection to say."""
 
 _TRIES = 100
-_SMALLEST = 64
-_BYTES = 16
+SMALLEST = 64
+"""Side of the smallest pieces, pixels."""
+BYTES = 16
+"""Bytes that an input pixel takes while a piece is worked on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +118,13 @@ def _run(task: TileTask) -> dict[str, Any]:
     # One thread a worker: workers are as many as the user said.
     with dask.config.set(scheduler="synchronous"):
         made, report = _made(items, recipe, tile, task.memory)
-        made = replace(made, cube=made.cube.compute())
+        with computed(made.cube, target, task.memory) as cube:
+            return _finish(task, recipe, replace(made, cube=cube), report, target)
+
+
+def _finish(task: TileTask, recipe: Recipe, made: ProvenancedCube, report: LoadReport, target: Path) -> dict[str, Any]:
+    """Write what was computed, and put it into place."""
+    tile = task.tile
     for failed in report.of("failed"):
         raise LoadError(f"a file cannot be read: {failed.item_id} {failed.band}: {failed.reason}")
     has_values = _has_values(made.cube)
@@ -201,9 +211,9 @@ def _made(items: Sequence[pystac.Item], recipe: Recipe, tile: Tile, memory: int)
 
 def _chunk(layers: int, memory: int, pixels: int) -> int:
     """Return the side of pieces of which one takes no more than a quarter of the memory."""
-    side = int((memory / 4 / (layers * _BYTES)) ** 0.5)
+    side = int((memory / 4 / (layers * BYTES)) ** 0.5)
     power = 1 << max(side, 1).bit_length() - 1
-    return min(max(power, _SMALLEST), pixels)
+    return min(max(power, SMALLEST), pixels)
 
 
 def _has_values(cube: xr.Dataset) -> bool:
@@ -211,9 +221,10 @@ def _has_values(cube: xr.Dataset) -> bool:
         if name in BESIDE:
             continue
         nodata = band.attrs.get("nodata")
-        values = band.values
-        if bool(np.isfinite(values).any() if nodata is None else (values != nodata).any()):
-            return True
+        for rows in strips_of(band):
+            values = band[..., rows, :].values
+            if bool(np.isfinite(values).any() if nodata is None else (values != nodata).any()):
+                return True
     return False
 
 

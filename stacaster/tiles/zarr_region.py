@@ -202,7 +202,7 @@ def _put(cube: xr.Dataset, path: Path, layout: Mapping[str, Any], corner: tuple[
             for number, place in enumerate(places)
         ]
     for where, piece in pieces:
-        bare = piece.drop_vars(list(piece.coords))
+        bare = piece.drop_vars(list(piece.coords)).compute()
         for name in bare.data_vars:
             # Said by the store already.
             bare[name].attrs = {}

@@ -23,6 +23,7 @@ from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
 from stacaster.files.names import safe_id
 from stacaster.model import Granule, GranuleFile
+from stacaster.model.checked import checked
 from stacaster.model.values import read_count
 from stacaster.network.auth import EarthdataAuth, find_credentials
 from stacaster.network.transport import Signer, Transport
@@ -45,6 +46,7 @@ _POLL_S = 0.2
 _GRACE_S = 0.5
 
 
+@checked
 def fetch(
     granules: Iterable[Granule] | Granule | str | os.PathLike[str],
     *,

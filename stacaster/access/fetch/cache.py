@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from stacaster.access.fetch.check import is_receipt
 from stacaster.config import cache_folder
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 
 _LEFT = (".part", ".part.json", ".lock", ".receipt.json")
 
@@ -43,6 +44,7 @@ class CachedGranule:
         return {**vars(self), "folder": str(self.folder), "used": self.used.isoformat(timespec="seconds")}
 
 
+@checked
 def list_cache(cache_dir: str | os.PathLike[str] | None = None, *, product: str | None = None) -> list[CachedGranule]:
     """Return the granules in the folder of downloads, those not used for longest first.
 
@@ -56,6 +58,7 @@ def list_cache(cache_dir: str | os.PathLike[str] | None = None, *, product: str 
     return sorted(found, key=lambda entry: (entry.used, entry.product, entry.granule))
 
 
+@checked
 def prune_cache(
     cache_dir: str | os.PathLike[str] | None = None,
     *,

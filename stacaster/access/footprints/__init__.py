@@ -12,9 +12,11 @@ from typing import Any
 from stacaster.access.footprints.basemap import Basemap, as_data_url, read_basemap
 from stacaster.errors import ExportError, NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.geo.area_input import read_place
 from stacaster.geo.land import PAGE_STYLE
 from stacaster.geo.small_map import outer_rings
 from stacaster.model import Granule
+from stacaster.model.checked import checked
 
 _WIDTH = 900
 _COLOURS = (
@@ -41,11 +43,12 @@ polygon {{ vector-effect: non-scaling-stroke }} @media (max-width: 600px) {{ tex
 """
 
 
+@checked
 def draw_footprints(
     granules: Iterable[Granule],
     output: str | os.PathLike[str],
     *,
-    area: Mapping[str, Any] | None = None,
+    area: Any | None = None,
     basemap: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Draw the footprints of granules in degrees; each stack of a grouped search in a colour of its own, counted.
@@ -53,7 +56,7 @@ def draw_footprints(
     Args:
         granules: From ``stacaster.search``; those without footprint are left out.
         output: ``.html`` (hovering shows names; nothing is loaded from elsewhere) or ``.png`` (needs matplotlib).
-        area: GeoJSON geometry of the area that was asked for.
+        area: The area that was asked for, in any form that ``intersects`` of a search takes.
         basemap: File on this disk that is drawn below: land or borders (polygons or lines), or heights, as shaded
             terrain; ``none`` for the graticule alone. Default are the countries of Natural Earth, 1:110,000,000.
 
@@ -65,6 +68,7 @@ def draw_footprints(
         UsageError: The name ends in something else, or the basemap cannot be read.
         ExportError: matplotlib is missing, or the file cannot be written.
     """
+    area = None if area is None else read_place(intersects=area).geometry
     path = Path(output)
     if path.suffix.lower() not in (".html", ".png"):
         raise UsageError(f"output is {path.name!r}, but a name ending in .html or .png is needed")

@@ -15,6 +15,7 @@ from stacaster.files.atomic import complete_file
 from stacaster.files.csv_files import safe_cell
 from stacaster.instruments import radar
 from stacaster.model import Granule, StateVector
+from stacaster.model.checked import checked
 
 _COLUMNS = ("reference", "secondary", "reference_date", "secondary_date", "days", "perpendicular")
 
@@ -63,6 +64,7 @@ def _scene(granule: Granule, vectors: Sequence[StateVector] | None) -> Scene:
     return Scene(id=granule.id, start=granule.start, vectors=known, place=middle_of(granule.geometry))
 
 
+@checked
 def write_pairs(pairs: Iterable[Pair], output: str | os.PathLike[str]) -> Path:
     """Write pairs as CSV: names, dates, days and perpendicular baseline (metres; empty where it is not known).
 
@@ -82,6 +84,7 @@ def write_pairs(pairs: Iterable[Pair], output: str | os.PathLike[str]) -> Path:
     return path
 
 
+@checked
 def plot_baselines(
     stacks: Sequence[StackBaselines], output: str | os.PathLike[str], *, pairs: Iterable[Pair] = ()
 ) -> Path:

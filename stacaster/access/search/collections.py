@@ -10,6 +10,7 @@ from typing import Any
 from stacaster.access.sources import cmr_collections
 from stacaster.errors import UsageError
 from stacaster.formats.metadata.umm import parse_time
+from stacaster.model.checked import checked
 from stacaster.model.values import read_count
 from stacaster.network.http import RetryPolicy
 
@@ -50,6 +51,7 @@ class CollectionRecord:
         return {**vars(self), **times}
 
 
+@checked
 def find_collections(  # noqa: PLR0913 - as many as a user can choose
     word: str | None = None,
     *,

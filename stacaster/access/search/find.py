@@ -18,6 +18,7 @@ from stacaster.errors import UsageError
 from stacaster.geo.areas import box_geometry
 from stacaster.instruments.versions import newest_only
 from stacaster.model import Granule, Query
+from stacaster.model.checked import checked
 from stacaster.model.granule_options import SearchOptions
 from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.values import read_count
@@ -26,6 +27,7 @@ from stacaster.network.http import RetryPolicy
 _CHOICE = ("latest", "earliest", "min_count", "max_count", "drop_above", "min_coverage")
 
 
+@checked
 def search(product: Names | None = None, **conditions: Unpack[SearchOptions]) -> GranuleSearch:
     """Find granules and return all of them.
 
@@ -56,6 +58,7 @@ def search(product: Names | None = None, **conditions: Unpack[SearchOptions]) ->
     return GranuleSearch(tuple(found), area_of(queries[0]), rules.group_by)
 
 
+@checked
 def iter_granules(product: Names | None = None, **conditions: Unpack[SearchOptions]) -> Iterator[Granule]:
     """Yield granules one by one, ordered by time; arguments as in ``search``.
 

@@ -13,6 +13,7 @@ from stacaster.errors import UsageError
 from stacaster.geo.areas import bounds_of, box_geometry
 from stacaster.instruments.versions import scene_and_rank
 from stacaster.model import Granule
+from stacaster.model.checked import checked
 from stacaster.model.granule_options import SearchOptions, ServiceOptions, TileSearchOptions
 from stacaster.model.names import check_known, option_names
 from stacaster.model.options import AreaOptions
@@ -20,6 +21,7 @@ from stacaster.model.options import AreaOptions
 _TILE_MARGIN = 0.5
 
 
+@checked
 def search_tiles(
     product: str | None = None, *, tile_size: float = 10.0, **options: Unpack[TileSearchOptions]
 ) -> Iterator[tuple[tuple[float, float, float, float], GranuleSearch]]:

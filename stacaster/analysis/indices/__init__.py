@@ -14,6 +14,7 @@ from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aste
 from stacaster.analysis.formulas import Formula, parse_formula
 from stacaster.analysis.indices.table import INDICES, Index
 from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.model.checked import checked
 from stacaster.products import all_products
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def own_index(expression: str, *, units: str = "reflectance", name: str = "own")
     return found
 
 
+@checked
 def compute_index(cube: xr.Dataset | xr.DataArray, index: str | Index) -> xr.DataArray:
     """Compute an index from a cube in physical units.
 
@@ -112,6 +114,7 @@ def compute_index(cube: xr.Dataset | xr.DataArray, index: str | Index) -> xr.Dat
     return result
 
 
+@checked
 def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequence[str | Index]) -> xr.Dataset:
     """Compute several indices in one pass over the bands; see ``compute_index``.
 

@@ -8,12 +8,14 @@ import numpy as np
 
 from stacaster.analysis.lidar.groups import by_beam, require
 from stacaster.analysis.lidar.segments import CANOPY, GROUND, TOP, frame_of, place_of, segments_of
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
 
+@checked
 def surface_blanket(
     photons: pd.DataFrame, *, length: float = 20.0, step: float | None = None, cnt: int = 1, percentile: float = 98.0
 ) -> gpd.GeoDataFrame:

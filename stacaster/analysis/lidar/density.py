@@ -8,12 +8,14 @@ import numpy as np
 
 from stacaster.analysis.lidar.groups import by_beam, kernels, require
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
 
+@checked
 def photon_density(
     photons: pd.DataFrame, *, win_x: float = 15.0, win_h: float = 6.0, min_knn: int = 5, segment: float = 20.0
 ) -> NDArray[np.uint8]:

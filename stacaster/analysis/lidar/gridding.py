@@ -9,6 +9,7 @@ import numpy as np
 
 from stacaster.analysis.lidar.groups import require
 from stacaster.errors import NothingFoundError, UsageError, nearest
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,7 @@ STATISTICS = ("count", "mean", "median", "min", "max", "std")
 """Statistics of a cell beside percentiles such as ``p95``."""
 
 
+@checked
 def grid_points(
     points: pd.DataFrame,
     value: str,

@@ -18,6 +18,7 @@ import numpy as np
 from stacaster.analysis.lidar.groups import TRACK, by_beam, chosen_confidence, gt_of, kernels, require
 from stacaster.analysis.lidar.parameters import DEFAULTS, UNCLASSIFIED, SurfaceFit, SurfaceParameters
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -35,6 +36,7 @@ _SPEED = 7_000.0
 _SHIFTED_LONGITUDES = 150.0
 
 
+@checked
 def fit_surface(photons: pd.DataFrame, **parameters: Unpack[SurfaceParameters]) -> gpd.GeoDataFrame:
     """Fit heights of segments along the track.
 

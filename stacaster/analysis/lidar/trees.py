@@ -14,6 +14,7 @@ import numpy as np
 from stacaster.config import requests_at_once
 from stacaster.errors import UnknownProductError, UsageError, nearest
 from stacaster.instruments import icesat2
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +30,7 @@ _NUMBERS = "iufb"
 _SHOWN = 12
 
 
+@checked
 def read_tracks(
     source: Source | Sequence[Source],
     variables: str | Sequence[str] = (),
@@ -59,6 +61,9 @@ def read_tracks(
     """
     import xarray as xr
 
+    for entry in source if isinstance(source, (list, tuple)) else [source]:
+        if not isinstance(entry, (str, os.PathLike)) and not hasattr(entry, "files") and not hasattr(entry, "read"):
+            raise UsageError(f"source has {entry!r}, but files, addresses or granules are needed")
     wanted = (variables,) if isinstance(variables, str) else tuple(variables)
     named = (beams,) if isinstance(beams, str) else tuple(beams)
     tree: xr.DataTree

@@ -16,6 +16,7 @@ from stacaster.analysis.lidar.groups import by_beam, require
 from stacaster.analysis.lidar.segments import CANOPY, GROUND, TOP, Geolocation, frame_of, place_of, segments_of
 from stacaster.analysis.lidar.surface import EMPTY
 from stacaster.errors import UsageError, nearest
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -63,6 +64,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _ALIASES = {"len": "length", "res": "step"}
 
 
+@checked
 def vegetation_metrics(photons: pd.DataFrame, **parameters: Unpack[VegetationParameters]) -> gpd.GeoDataFrame:
     """Return terrain and canopy of segments from classified photons.
 

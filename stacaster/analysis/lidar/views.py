@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from stacaster.errors import UsageError
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -16,6 +17,7 @@ _COLOURS = {0: "#b0b0b0", 1: "#8c5a2b", 2: "#3a9a3a", 3: "#0f5f0f"}
 _LABELS = {0: "noise", 1: "ground", 2: "canopy", 3: "top of canopy"}
 
 
+@checked
 def plot_map(points: gpd.GeoDataFrame, value: str = "height", *, ax: Any | None = None, pole: str | None = None) -> Any:
     """Draw points on a map, coloured by a value; ``points.explore(value)`` is the same to move around in.
 
@@ -65,6 +67,7 @@ def _figure(size: tuple[float, float]) -> Any:
     return plt.subplots(figsize=size)[1]
 
 
+@checked
 def plot_profile(
     points: pd.DataFrame,
     *,

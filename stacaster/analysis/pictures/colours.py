@@ -59,6 +59,10 @@ def find_composite(name: str | Sequence[str]) -> ColourComposite:
     Raises:
         UsageError: There is no such composite, or these are not three.
     """
+    if not isinstance(name, (str, Sequence)) or not all(isinstance(part, str) for part in name):
+        raise UsageError(
+            f"composite is {name!r}, but a name or three bands are needed; {nearest(str(name), COMPOSITES)}"
+        )
     if not isinstance(name, str) or "," in name:
         channels = tuple(part.strip() for part in (name.split(",") if isinstance(name, str) else name))
         if len(channels) != 3:

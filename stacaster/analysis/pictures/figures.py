@@ -16,6 +16,7 @@ from stacaster.analysis.bands import as_cube
 from stacaster.analysis.pictures.colours import PERCENT, limits_of, to_rgb
 from stacaster.errors import ExportError, LoadError, UsageError
 from stacaster.files.atomic import complete_file
+from stacaster.model.checked import checked
 from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
@@ -190,6 +191,7 @@ def _shown_figure() -> type[Figure]:
     return ShownFigure
 
 
+@checked
 def write_picture(
     cube: xr.Dataset | xr.DataArray,
     output: str | os.PathLike[str],

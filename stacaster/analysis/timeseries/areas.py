@@ -16,6 +16,7 @@ import numpy as np
 from stacaster.errors import UsageError
 from stacaster.files.vector_files import read_vector_file
 from stacaster.geo.area_input import read_place
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -43,6 +44,7 @@ class Zones:
     """Share of the pixel that the polygon covers."""
 
 
+@checked
 def read_zones(areas: Any, geobox: GeoBox, *, name_column: str | None = None) -> Zones:
     """Return which share of which pixel each polygon covers.
 

@@ -12,6 +12,7 @@ from stacaster.analysis.bands import as_cube, clean_bands, code_bands
 from stacaster.analysis.timeseries.areas import Zones, read_zones
 from stacaster.analysis.timeseries.shares import class_shares, with_shares
 from stacaster.errors import LoadError
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ ALL = "all"
 """Name of the area without polygons: the whole cube."""
 
 
+@checked
 def time_series(
     cube: xr.Dataset | xr.DataArray,
     areas: Any | None = None,

@@ -13,6 +13,7 @@ from stacaster.analysis.pictures import new_figure
 from stacaster.errors import UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.csv_files import ISO_SECONDS, write_csv
+from stacaster.model.checked import checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ _YEAR = np.timedelta64(31_556_952, "s")
 """Mean year of the Gregorian calendar."""
 
 
+@checked
 def resample_series(table: pd.DataFrame, period: str) -> pd.DataFrame:
     """Return means over periods.
 
@@ -49,6 +51,7 @@ def resample_series(table: pd.DataFrame, period: str) -> pd.DataFrame:
     return found.reset_index()[["area", "time", "band", "mean", "std", "dates", "count", "valid_fraction"]]
 
 
+@checked
 def anomalies(table: pd.DataFrame, period: str = "month") -> pd.DataFrame:
     """Add how far each mean is from what is normal at its time of the year.
 
@@ -70,6 +73,7 @@ def anomalies(table: pd.DataFrame, period: str = "month") -> pd.DataFrame:
     return table.assign(normal=normal, anomaly=table["mean"] - normal)
 
 
+@checked
 def linear_trend(table: pd.DataFrame, column: str = "mean") -> pd.DataFrame:
     """Return the straight line through a series, by least squares.
 
@@ -109,6 +113,7 @@ def _line(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     return {"slope": float(slope), "slope_error": float(error), "intercept": float(intercept), "dates": len(x)}
 
 
+@checked
 def write_series(table: pd.DataFrame, output: str | os.PathLike[str]) -> Path:
     """Write a table to ``.csv`` or ``.parquet``.
 
@@ -146,6 +151,7 @@ def _series_title(table: pd.DataFrame, bands: list[str], areas: list[str]) -> st
     return ", ".join(part for part in (f"{what} {of}", days) if part)
 
 
+@checked
 def plot_series(table: pd.DataFrame, output: str | os.PathLike[str], *, title: str = "") -> Path:
     """Draw the means over time, one line an area and one panel a band, with the scatter as bars, to a PNG file.
 
@@ -162,6 +168,8 @@ def plot_series(table: pd.DataFrame, output: str | os.PathLike[str], *, title: s
     if path.suffix.lower() != ".png":
         raise UsageError(f"plot is {path.name!r}, but a name ending in .png is needed")
     bands = list(dict.fromkeys(table["band"]))
+    if not bands:
+        raise UsageError("the table has no row to draw")
     figure = new_figure(9, 2 + 2.2 * len(bands))
     panels = np.atleast_1d(figure.subplots(len(bands), 1, sharex=True))
     for band, axes in zip(bands, panels, strict=True):

@@ -25,6 +25,7 @@ from stacaster.catalog.publish.receipt import Names, Receipt
 from stacaster.catalog.store import CatalogStore
 from stacaster.config import catalog_path, requests_at_once
 from stacaster.errors import CatalogError, UsageError
+from stacaster.model.checked import checked
 from stacaster.network.objects import Objects, open_objects
 
 __all__ = ["PublishReport", "publish"]
@@ -65,6 +66,7 @@ class PublishReport:
         )
 
 
+@checked
 def publish(
     target: str | os.PathLike[str],
     *,

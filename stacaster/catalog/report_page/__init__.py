@@ -17,6 +17,7 @@ from stacaster.errors import NothingFoundError, ReadError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.geo.land import PAGE_STYLE, land_within
 from stacaster.geotiff.opening import open_raster
+from stacaster.model.checked import checked
 from stacaster.model.options import ConditionOptions
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SIZE = 160
 _QUALITY = 75
 
 
+@checked
 def write_report(
     output: str | os.PathLike[str],
     *,

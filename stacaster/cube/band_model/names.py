@@ -8,6 +8,7 @@ from typing import Any
 from stacaster.cube.band_model.fields import BandFields, bands_of, count_of_bands, is_data, is_raster
 from stacaster.cube.band_model.item_assets import described_assets
 from stacaster.errors import UsageError, nearest
+from stacaster.model.checked import checked
 
 _LISTED = 12
 
@@ -116,6 +117,7 @@ class BandTable:
         return found
 
 
+@checked
 def collection_config(assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return the ``stac_cfg`` entry of one collection for ``odc.stac.load``.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -142,8 +143,17 @@ def _given_nodata(wanted: Wanted, key: str) -> float | None:
 
 
 def _fuser_name(fuser: Any) -> str | None:
-    if fuser is None or isinstance(fuser, str):
+    if fuser is None:
+        return None
+    if isinstance(fuser, str):
+        module, _, function = fuser.rpartition(".")
+        try:
+            getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise UsageError(f"fuse_func is {fuser!r}, which cannot be imported: {error}") from error
         return fuser
+    if not callable(fuser):
+        raise UsageError(f"fuse_func is {fuser!r}, but a function of a module, or its full name, is needed")
     name = f"{getattr(fuser, '__module__', '')}.{getattr(fuser, '__qualname__', '')}"
     if "<" in name or name.startswith("__main__"):
         raise UsageError("fuse_func: a function of a module, or its full name as text, is needed")

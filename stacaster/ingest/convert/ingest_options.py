@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
-from stacaster.errors import UsageError
+from stacaster.errors import UsageError, nearest
 from stacaster.geo.area_input import read_place
 from stacaster.model import PARTS
 from stacaster.model.granule_options import IngestOptions
@@ -111,10 +111,10 @@ def parse_area(**asked: Any) -> dict[str, Any] | None:
 def _subsystems(names: Sequence[str]) -> list[str]:
     # Products with many subsystems first, so that names come in their order.
     products = sorted(all_products().values(), key=lambda product: -len({band.group for band in product.bands}))
-    known = {band.group.upper(): band.group for product in products for band in product.bands}
+    known = {band.group.upper(): band.group for product in products for band in product.bands if band.group}
     for name in names:
         if name.upper() not in known:
-            raise UsageError(f"subsystem is {name!r}, but one of {', '.join(known.values())} is needed")
+            raise UsageError(f"subsystem is {name!r}, which is not known; {nearest(name, known.values())}")
     return sorted({known[name.upper()] for name in names})
 
 

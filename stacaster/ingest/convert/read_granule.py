@@ -17,6 +17,7 @@ from stacaster.ingest.convert.ingest_options import parse_wanted
 from stacaster.ingest.convert.source import open_source
 from stacaster.ingest.convert.task import ConvertTask, RemoteSource
 from stacaster.model import Granule, GranuleFile
+from stacaster.model.checked import checked
 from stacaster.model.granule_options import ReadAreaOptions
 from stacaster.model.names import Names, check_known
 from stacaster.model.values import read_path
@@ -32,6 +33,7 @@ NOT_GRIDDED = (
 """Why pixels of a granule are not read as an area."""
 
 
+@checked
 def read_area(
     source: str | os.PathLike[str] | Granule | GranuleFile,
     bands: Names,

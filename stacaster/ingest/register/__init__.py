@@ -18,9 +18,11 @@ from stacaster.errors import CatalogError, ReadError, StacasterError, WriteError
 from stacaster.files.checksums import as_multihash, multihash
 from stacaster.files.names import safe_id
 from stacaster.geo.georef import footprint
+from stacaster.ingest.convert.ingest_options import parse_wanted
 from stacaster.ingest.register.content import RemoteContent, read_content
 from stacaster.ingest.register.vrt import needs_vrt, write_vrt
 from stacaster.model import Granule, GranuleFile, Outcome, Product, ReadOptions, RemoteAsset, Report, Scene, as_json
+from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names
 from stacaster.products import recognise
 
@@ -33,6 +35,7 @@ FORMAT = 2
 _BATCH = 16
 
 
+@checked
 def register(
     granules: Iterable[Granule],
     *,
@@ -69,7 +72,8 @@ def register(
         >>> stacaster.register(scenes, catalog="catalogs/pc")  # doctest: +SKIP
     """
     root = CatalogStore(catalog_path(catalog))
-    options = ReadOptions(subsystems=tuple(as_names(subsystem, "subsystem") or ()), include_swir_after_cutoff=keep_swir)
+    groups = parse_wanted(as_names(subsystem, "subsystem"))["subsystems"]
+    options = ReadOptions(subsystems=tuple(groups), include_swir_after_cutoff=keep_swir)
     outcomes: list[Outcome] = []
     waiting = iter(granules)
 

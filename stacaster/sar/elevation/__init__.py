@@ -16,9 +16,11 @@ from typing import Any
 from stacaster.access.fetch import Progress, TransferRules, fetch_into
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, NothingFoundError, StacasterError, UsageError
+from stacaster.geo.area_input import read_place
 from stacaster.geo.areas import box_around
 from stacaster.ingest import ingest
 from stacaster.model import Granule, GranuleFile
+from stacaster.model.checked import checked
 from stacaster.network.http import RetryPolicy
 from stacaster.sar.elevation.tiles import BUCKET, Listing, Tile
 
@@ -49,6 +51,7 @@ class Dem:
         return {**vars(self), "path": str(self.path), "tiles": list(self.tiles), "ocean": list(self.ocean)}
 
 
+@checked
 def make_dem(  # noqa: PLR0913 - as many as a user can choose
     area: Any,
     output: str | os.PathLike[str],
@@ -120,16 +123,22 @@ def make_dem(  # noqa: PLR0913 - as many as a user can choose
     return Dem(**{**vars(made), "item_id": outcome.item_id})
 
 
+def _are_granules(area: Any) -> bool:
+    """Tell whether an area is given by granules: the result of a search, or a list of them."""
+    return hasattr(area, "granules") or (isinstance(area, (list, tuple)) and all(hasattr(g, "files") for g in area))
+
+
 def _bounds(area: Any, margin: float) -> tuple[float, float, float, float]:
     """Return the box of an area with its margin; the east lies beyond 180 where it crosses the antimeridian."""
     import shapely
 
     if not 0 <= margin <= 10:
         raise UsageError(f"margin is {margin}, but degrees from 0 to 10 are needed")
-    if isinstance(area, Mapping):
-        box = box_around(area)
-    elif isinstance(area, (list, tuple)) and len(area) == 4 and all(isinstance(v, (int, float)) for v in area):
-        box = (float(area[0]), float(area[1]), float(area[2]), float(area[3]))
+    if not _are_granules(area):
+        place = read_place(intersects=area, needs_area=True).geometry
+        if place is None:
+            raise UsageError(f"area is {area!r}, but granules, a geometry or west, south, east, north are needed")
+        box = box_around(place)
     else:
         shapes = [shapely.geometry.shape(dict(granule.geometry)) for granule in area if granule.geometry is not None]
         if not shapes:

@@ -16,6 +16,7 @@ from stacaster.config import cache_folder
 from stacaster.errors import IntegrityError, StacasterError, UsageError, nearest
 from stacaster.formats.metadata.eof import OrbitFile, around, parse_name, parse_vectors
 from stacaster.model import Granule, GranuleFile, StateVector
+from stacaster.model.checked import checked
 from stacaster.network.http import RetryPolicy
 
 LOCATIONS = ("aws", "copernicus", "asf")
@@ -81,6 +82,7 @@ class OrbitOutcome:
         return row | ({} if self.path is None else {"path": str(self.path)})
 
 
+@checked
 def fetch_orbits(
     granules: Iterable[Granule],
     output: str | os.PathLike[str] | None = None,
@@ -248,6 +250,7 @@ def read_orbit(path: Path) -> tuple[StateVector, ...]:
         raise IntegrityError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
+@checked
 def orbit_vectors(granules: Iterable[Granule], orbits: Iterable[OrbitOutcome]) -> dict[str, tuple[StateVector, ...]]:
     """Return state vectors around each granule from its orbit file, as ``GranuleSearch.baselines`` takes them."""
     paths = {orbit.granule: orbit.path for orbit in orbits if orbit.path is not None}
