@@ -27,7 +27,7 @@ from stacaster.model.names import Names, as_names, check_known, one_of
 from stacaster.model.run_options import CubeRunOptions, GlobalRunOptions
 from stacaster.model.values import read_count
 from stacaster.products import all_products
-from stacaster.tiles import collect_tiles, plan_tiles, read_recipe, run_tiles, submit_tiles, wait_tiles
+from stacaster.tiles import collect_tiles, plan_tiles, read_recipe, run_tiles, submit_tiles, tiles_status, wait_tiles
 from stacaster.tiles.ledger import Status
 
 EXECUTORS = ("processes", "threads", "dask", "slurm")
@@ -135,6 +135,9 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
     sbatch: Mapping[str, str] | None = None,
     window: int | None = None,
     max_array: int | None = None,
+    scripts: str = "array",
+    script_dir: str | os.PathLike[str] | None = None,
+    script_only: bool = False,
     **options: Unpack[GlobalRunOptions],
 ) -> RunResult:
     """Search, download, ingest, and compute tiles of the scenes that were found; the same call goes on after a stop.
@@ -153,6 +156,9 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
         sbatch: Options of sbatch, of ``slurm``.
         window: Elements of ``slurm`` that may run at once.
         max_array: Largest number of elements of ``slurm``.
+        scripts: Of ``slurm``: ``array``, one script over all tiles, or ``tile``, one a tile.
+        script_dir: Of ``slurm``: folder of the scripts; None takes ``slurm`` in the folder of the run.
+        script_only: Of ``slurm``: download and ingest here, write the scripts and submit nothing; needs no Slurm.
         **options: ``grid``, ``tile_size``, ``resolution``, ``bands``, ``index``, ``units``, ``mask``, ``groupby``,
             ``composite``, ``period``, ``resampling``, ``format``, and ``result_name`` of the recipe; ``progress`` of
             the ingest, ``tile_progress`` of the tiles; all others are those of ``ingest_search``, where stacks of
@@ -174,6 +180,8 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
     """
     if executor not in EXECUTORS:
         raise UsageError(f"{executor!r} is no executor; {nearest(executor, EXECUTORS)}")
+    if script_only and executor != "slurm":
+        raise UsageError(f"script_only writes scripts of Slurm, but executor is {executor!r}; give executor='slurm'")
     check_known("global_run", options, GlobalRunOptions, also=("recipe", "catalog", "executor", "workers", "memory_mb"))
     asked = dict[str, Any](options)
     asked["groupby"] = one_of(asked, "groupby", "group_by")
@@ -184,7 +192,7 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
     given = {key: asked.pop(key) for key in _OF_RECIPE if key in asked} | {"name": asked.pop("result_name", None)}
     wanted = read_recipe(recipe, **given)
     machines: int | Cluster = workers
-    if executor in ("dask", "slurm"):
+    if executor in ("dask", "slurm") and not script_only:
         machines = Cluster(executor=executor, workers=workers, address=address, **array)
     report = ingest_search(product, catalog=catalog, workers=machines, **asked)
     if asked.get("dry_run"):
@@ -196,7 +204,8 @@ def global_run(  # noqa: PLR0913 - as many as a user can choose
     place = {key: asked[key] for key in _PLACE if asked.get(key) is not None}
     plan_tiles(read_recipe(found), catalog=catalog, **place).write(output)
     if executor == "slurm":
-        counts = _on_slurm(output, progress=progress, array={**array, "memory_mb": memory_mb})
+        written = {"memory_mb": memory_mb, "scripts": scripts, "script_dir": script_dir, "submit": not script_only}
+        counts = _on_slurm(output, progress=progress, array=array | written)
     else:
         counts = run_tiles(
             output, executor=executor, workers=workers, memory_mb=memory_mb, address=address, progress=progress
@@ -214,7 +223,13 @@ _OF_RECIPE = (
 
 
 def _on_slurm(output: str | os.PathLike[str], *, progress: Any, array: Mapping[str, Any]) -> dict[Status, int]:
-    """Submit until nothing is pending; a tile whose element dies again and again ends as failed."""
+    """Submit until nothing is pending; a tile whose element dies again and again ends as failed.
+
+    Where scripts are only written, nothing is waited for.
+    """
+    if not array["submit"]:
+        submit_tiles(output, **array)
+        return tiles_status(output)[0]
     counts: dict[Status, int] = {}
     while submit_tiles(output, **array) is not None:
         counts = wait_tiles(output, progress=progress)

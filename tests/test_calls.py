@@ -160,6 +160,9 @@ CALLS: dict[str, Callable[[World], Any]] = {
     "export kw": lambda w: stacaster.export("e.nc", band="nir", **w.where),
     "export time": lambda w: stacaster.export("e.nc", bands="nir", datetime=dt.date(2003, 8, 30), **w.where),
     "export cat": lambda w: stacaster.export("e.nc", bands="nir", datetime=2003, catalog=w.catalog, overwrite=True),
+    "export collection": lambda w: stacaster.export(
+        "e.nc", bands="nir", datetime=2003, collection="aster-l1t-003", **w.where
+    ),
     "exi bad": lambda w: stacaster.export_index("nope", "e.nc", **w.where),
     "exi none": lambda w: stacaster.export_index(None, "e.nc", **w.where),
     "exi empty": lambda w: stacaster.export_index([], "e.nc", **w.where),
@@ -272,6 +275,7 @@ WORKS = frozenset(
         "wp",
         "export time",
         "export cat",
+        "export collection",
         "search none",
         "search dir",
         "search ver",

@@ -121,6 +121,10 @@ def test_from_the_shell(twin: Any, tmp_path: Path, repository: Path) -> None:
                 "0.001", "-o", "run")  # fmt: skip
     assert done.returncode == 0 and "tiles: 1 done" in done.stderr and "wrote run/catalog" in done.stderr, done.stderr
     assert call("run", *words, "-o", "x.shp").returncode == 2
+    done = call("global-run", *words, "--index", "ndvi", "--tile-size", "0.5", "--resolution", "0.001", "-o", "third",
+                "--executor", "slurm", "--script-only", "--scripts", "tile", "--script-dir", "jobs")  # fmt: skip
+    assert done.returncode == 0 and "scripts are in jobs" in done.stderr and "1 pending" in done.stderr, done.stderr
+    assert len(list((tmp_path / "jobs").glob("third-job-1-*.sh"))) == 1
     done = call("global-run", *words, "-o", "other", "--executor", "spark")
     assert done.returncode == 2 and "'spark' is no executor" in done.stderr
     done = call("run", *words[:4], "--start", "1980", "--end", "1981", "-o", "no.nc", "--catalog", "d")

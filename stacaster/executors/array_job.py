@@ -47,12 +47,16 @@ class ArrayOptions:
     """Seconds before the end of an element's time at which it stops and is put back into the queue."""
     memory_limit_mb: int = 4096
     """Address space of the process that works on a task."""
+    scripts: Path | None = None
+    """Folder of the scripts; None takes the one of the lists, logs and marks."""
+    is_one_each: bool = False
+    """One script a task, each a job of its own, in place of one array over all."""
 
 
 def write_job(
     home: Path, tasks: Iterable[tuple[Task, str]], *, function: TaskFunction, asked: ArrayOptions
-) -> tuple[Path, list[str]]:
-    """Write list and script of an array job.
+) -> tuple[list[Path], list[str]]:
+    """Write list and scripts of an array job, or of one job a task.
 
     Args:
         home: Folder for scripts, lists, logs and marks, on a file system that the nodes share.
@@ -61,28 +65,37 @@ def write_job(
         asked: How the job is asked for.
 
     Returns:
-        The script, and the element that has each task, in order.
+        The scripts, and the element that has each task, in order.
 
     Raises:
         UsageError: An option is none.
         ExportError: A file cannot be written.
     """
-    for name in (_MARKS, _LOGS):
-        (home / name).mkdir(parents=True, exist_ok=True)
+    folder = home if asked.scripts is None else asked.scripts
+    for path in (home / _MARKS, home / _LOGS, folder):
+        path.mkdir(parents=True, exist_ok=True)
     number = len(list(home.glob("job-*.tasks"))) + 1
-    listed, length = home / f"job-{number}.tasks", 0
+    listed, keys = home / f"job-{number}.tasks", []
     with complete_file(listed) as part, part.open("w", encoding="utf-8") as file:
         for task, fingerprint in tasks:
             file.write(json.dumps([task.key, fingerprint, task.payload], separators=(",", ":")) + "\n")
-            length += 1
-    count = max(1, min(length, asked.max_array))
+            keys.append(task.key)
+    count = max(1, len(keys) if asked.is_one_each else min(len(keys), asked.max_array))
+    parts = {f"job-{number}": range(count)}
+    if asked.is_one_each:
+        parts = {f"job-{number}-{key}": range(index, index + 1) for index, key in enumerate(keys)}
+    # A folder that was named may take the scripts of several runs.
+    prefix = "" if asked.scripts is None else f"{home.parent.name}-"
     numbers = [str(value) for value in (count, asked.memory_limit_mb, asked.lead_s)]
     command = [sys.executable, "-m", "stacaster.executors.array_job", str(listed), name_of(function), *numbers]
-    script = slurm.write_array_script(
-        home / f"job-{number}.sh", command, count=count, window=asked.window, lead_s=asked.lead_s, logs=home / _LOGS,
-        options=asked.options,
-    )  # fmt: skip
-    return script, [str(place % count) for place in range(length)]
+    scripts = [
+        slurm.write_array_script(
+            folder / f"{prefix}{name}.sh", command, elements=elements, window=asked.window, lead_s=asked.lead_s,
+            logs=home / _LOGS, options=asked.options,
+        )
+        for name, elements in parts.items()
+    ]  # fmt: skip
+    return scripts, [str(place % count) for place in range(len(keys))]
 
 
 def read_mark(home: Path, key: str, fingerprint: str) -> TaskResult | None:
@@ -129,8 +142,8 @@ def run_on_slurm(
             yield task, home.name
 
     try:
-        script, elements = write_job(home, noted(), function=function, asked=asked)
-        job = slurm.submit(script) if keys else None
+        scripts, elements = write_job(home, noted(), function=function, asked=asked)
+        job = slurm.submit(scripts[0]) if keys else None
     except BaseException:
         shutil.rmtree(home, ignore_errors=True)
         raise

@@ -26,7 +26,7 @@ def write_array_script(
     path: Path,
     command: Sequence[str],
     *,
-    count: int,
+    elements: range,
     window: int | None,
     lead_s: int,
     logs: Path,
@@ -34,10 +34,12 @@ def write_array_script(
 ) -> Path:
     """Write the script of an array job; each element runs a command, to which its index is appended.
 
+    The script of a single element also runs without Slurm, as a plain program.
+
     Args:
         path: File to write.
         command: Words of the command.
-        count: Number of elements.
+        elements: Indices of the elements.
         window: Elements that may run at once; None leaves it to Slurm.
         lead_s: So long before the end of its time an element gets the signal USR1.
         logs: Folder for the output of the elements.
@@ -49,7 +51,7 @@ def write_array_script(
     """
     lines = [
         "#!/bin/bash",
-        f"#SBATCH --array=0-{count - 1}" + (f"%{window}" if window is not None else ""),
+        f"#SBATCH --array={elements[0]}-{elements[-1]}" + (f"%{window}" if window is not None else ""),
         f"#SBATCH --output={logs}/%A_%a.log",
         "#SBATCH --open-mode=append",
         "#SBATCH --requeue",
@@ -64,7 +66,8 @@ def write_array_script(
             raise UsageError(f"the value of {name} holds a line break")
         lines.append(f"#SBATCH --{name}={value}")
     # The shell is replaced, so that signals for the batch step reach the program.
-    lines += ["export OMP_NUM_THREADS=1", f'exec {shlex.join(command)} "$SLURM_ARRAY_TASK_ID"', ""]
+    index = "$SLURM_ARRAY_TASK_ID" if len(elements) > 1 else f"${{SLURM_ARRAY_TASK_ID:-{elements[0]}}}"
+    lines += ["export OMP_NUM_THREADS=1", f'exec {shlex.join(command)} "{index}"', ""]
     with complete_file(path) as part:
         part.write_text("\n".join(lines), encoding="utf-8")
         part.chmod(0o755)

@@ -12,14 +12,12 @@ from stacaster.analysis.indices import Index, compute_indices, get_index, own_in
 from stacaster.catalog import open_catalog
 from stacaster.config import catalog_place
 from stacaster.errors import UsageError
-from stacaster.model.names import Names, as_names, with_one_name
-from stacaster.model.options import ExportOptions
+from stacaster.model.names import ALIASES, Names, as_names, option_names, with_one_name
+from stacaster.model.options import ExportOptions, ItemOptions
 
 if TYPE_CHECKING:
     import pystac
     import xarray as xr
-
-_OF_ITEMS = ("datetime", "start", "end", "cloud_cover_max", "filter", "ids")
 
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps there are, and what is worked on."""
@@ -94,7 +92,7 @@ def load_made(
 
     opened = open_catalog(catalog_place(catalog))
     given = {key: value for key, value in with_one_name(options).items() if value is not None}
-    asked = {key: given.pop(key, None) for key in _OF_ITEMS}
+    asked = {key: given.pop(key, None) for key in option_names(ItemOptions) if key not in ALIASES}
     if indices and given.get("units") == "dn":
         # The default of what has no index.
         del given["units"]

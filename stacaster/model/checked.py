@@ -18,7 +18,7 @@ from stacaster.model.values import read_count, read_flag, read_number
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_FROM_ZERO = frozenset({"thumbnails", "lead_s", "time", "limit"})
+_FROM_ZERO = frozenset({"thumbnails", "lead_s", "time", "limit", "keep_bytes"})
 """Counts that may be 0 as far as the type says."""
 _OWN = frozenset({"chunks", "files", "region", "filter", "resampling"})
 """Arguments that take more than their annotation says, and say themselves what they take."""

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from stacaster.errors import UsageError, nearest
 from stacaster.executors import slurm
-from stacaster.executors.array_job import ArrayOptions, forget_mark, read_mark, write_job
+from stacaster.executors.array_job import ArrayOptions, write_job
 from stacaster.executors.processes import Task
 from stacaster.model.checked import checked
 from stacaster.tiles.ledger import Ledger, Status
+from stacaster.tiles.marks import SLURM, absorb_mark, absorb_waiting, forget_marks
 from stacaster.tiles.plan import LEDGER, read_run
-from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, require_fit, status_of, tell
+from stacaster.tiles.run import BASE_MB, FUNCTION, Progress, prepare_store, read_payloads, require_fit, tell
 
-FOLDER = "slurm"
-"""Scripts, lists, logs and marks of Slurm jobs, inside the folder of a run."""
+SCRIPTS = ("array", "tile")
+"""One script for all tiles, or one a tile."""
 
 _NEW = "slurm:new:0"
 
 
 @checked
-def submit_tiles(
+def submit_tiles(  # noqa: PLR0913 - as many as a user can choose
     output: str | os.PathLike[str],
     *,
     options: Mapping[str, str] | None = None,
@@ -30,9 +32,11 @@ def submit_tiles(
     max_array: int = 1000,
     lead_s: int = 120,
     memory_mb: int = 1500,
+    scripts: str = "array",
+    script_dir: str | os.PathLike[str] | None = None,
     submit: bool = True,
 ) -> str | None:
-    """Give the pending and stale tiles of a run to Slurm, as one array job.
+    """Give the pending and stale tiles of a run to Slurm, as one array job or as one job a tile.
 
     Args:
         output: Folder of the run, on a file system that the nodes share.
@@ -41,45 +45,67 @@ def submit_tiles(
         max_array: Largest number of elements (``MaxArraySize`` of the cluster); with more tiles each takes several.
         lead_s: Seconds before the end of an element's time at which it stops and is put back into the queue.
         memory_mb: Memory for the pixels of a tile.
-        submit: False writes the script only, for people to look at and to submit.
+        scripts: ``array``, one script over all tiles; or ``tile``, one script a tile, each of which also runs without
+            Slurm.
+        script_dir: Folder of the scripts; None takes ``slurm`` in the folder of the run.
+        submit: False writes the scripts only, for people to look at and to submit; no Slurm is needed. What their
+            jobs do is part of the run as if it had submitted them.
 
     Returns:
-        Number of the job; None when nothing was submitted.
+        Number of the job, or numbers with commas between; None when nothing was submitted.
 
     Raises:
         UsageError: There is no Slurm, or it refuses the job.
         CatalogError: The folder holds no run.
     """
+    if scripts not in SCRIPTS:
+        raise UsageError(f"scripts is {scripts!r}, which is not known; {nearest(scripts, SCRIPTS)}")
     folder = Path(output).absolute()
     read_run(folder)
     ledger = Ledger(folder / LEDGER)
     require_fit(folder, memory_mb)
     absorb(folder, ledger)
     prepare_store(folder, read_run(folder))
+    asked = ArrayOptions(
+        options=options or {}, window=window, max_array=max_array, lead_s=lead_s,
+        memory_limit_mb=2 * memory_mb + BASE_MB, is_one_each=scripts == "tile",
+        scripts=None if script_dir is None else Path(script_dir).absolute(),
+    )  # fmt: skip
     claimed = ledger.claim_all(_NEW) if submit else ledger.waiting()
     if not claimed:
         return None
-    home = folder / FOLDER
-    asked = ArrayOptions(
-        options=options or {}, window=window, max_array=max_array, lead_s=lead_s,
-        memory_limit_mb=2 * memory_mb + BASE_MB,
-    )  # fmt: skip
     try:
-        for key, _ in claimed if submit else ():
-            # A mark of an earlier job would be taken for one of this.
-            forget_mark(home, key)
-        payloads = read_payloads(folder, [key for key, _ in claimed], memory_mb)
-        tasks = ((Task(key=key, payload=payloads[key]), mark) for key, mark in claimed)
-        script, elements = write_job(home, tasks, function=FUNCTION, asked=asked)
-        if not submit:
-            return None
-        job = slurm.submit(script)
+        return _hand_out(folder, ledger, claimed, asked, memory_mb=memory_mb, submit=submit)
     except BaseException:
         if submit:
             ledger.give_up(_NEW)
         raise
-    ledger.hand_over({key: f"slurm:{job}:{index}" for (key, _), index in zip(claimed, elements, strict=True)})
-    return job
+
+
+def _hand_out(
+    folder: Path,
+    ledger: Ledger,
+    claimed: Sequence[tuple[str, str]],
+    asked: ArrayOptions,
+    *,
+    memory_mb: int,
+    submit: bool,
+) -> str | None:
+    """Write scripts of claimed tiles and submit them; return the numbers of the jobs."""
+    # A mark of an earlier job would be taken for one of this.
+    forget_marks(folder, [key for key, _ in claimed])
+    payloads = read_payloads(folder, [key for key, _ in claimed], memory_mb)
+    tasks = ((Task(key=key, payload=payloads[key]), mark) for key, mark in claimed)
+    scripts, elements = write_job(folder / SLURM, tasks, function=FUNCTION, asked=asked)
+    if not submit:
+        return None
+    jobs: list[str] = []
+    for script in scripts:
+        jobs.append(slurm.submit(script))
+        held = list(zip(claimed, elements, strict=True))
+        held = held[len(jobs) - 1 : len(jobs)] if asked.is_one_each else held
+        ledger.hand_over({key: f"slurm:{jobs[-1]}:{index}" for (key, _), index in held})
+    return ",".join(jobs)
 
 
 @checked
@@ -119,6 +145,7 @@ def absorb(folder: Path, ledger: Ledger) -> None:
     Raises:
         StacasterError: Slurm does not answer.
     """
+    absorb_waiting(folder, ledger)
     held = ledger.owned("slurm")
     if not held:
         return
@@ -126,10 +153,7 @@ def absorb(folder: Path, ledger: Ledger) -> None:
     known = {job: slurm.states(job) for job in {owner.split(":")[1] for _, _, owner in held} - {"new"}}
     for key, fingerprint, owner in held:
         _, job, index = owner.split(":")
-        found = read_mark(folder / FOLDER, key, fingerprint)
-        if found is not None:
-            ledger.finish(key, fingerprint, status_of(found), reason=found.error, result=found.value)
-        elif job != "new":
+        if not absorb_mark(folder, ledger, key, fingerprint) and job != "new":
             elements = known[job]
             state = None if elements is None else elements.get(index)
             if state is None or slurm.is_ended(state):

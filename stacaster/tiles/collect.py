@@ -21,6 +21,7 @@ from stacaster.files.checksums import file_multihash
 from stacaster.files.vector_files import write_geopackage
 from stacaster.model.checked import checked
 from stacaster.tiles.ledger import Ledger
+from stacaster.tiles.marks import absorb_waiting, forget_marks
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run
 from stacaster.tiles.recipe import Recipe, read_recipe
 from stacaster.tiles.run import CATALOG, Progress
@@ -64,9 +65,11 @@ def collect_tiles(output: str | os.PathLike[str], *, progress: Progress | None =
     if recipe.format != "cog":
         raise UsageError("tiles of NetCDF are collected by xarray.open_mfdataset, not into a catalog")
     ledger = Ledger(folder / LEDGER)
+    absorb_waiting(folder, ledger)
     done, other = _done(folder / OUTPUTS, ledger)
     # Such as what a job of an earlier plan wrote when it ended late.
     ledger.reopen(other)
+    forget_marks(folder, other)
     if not done:
         raise NothingFoundError(f"no tile of {folder.name} is done")
     store = CatalogStore(folder / CATALOG)

@@ -18,6 +18,7 @@ from stacaster.executors.threads import run_in_threads
 from stacaster.model.checked import checked
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.ledger import Ledger, Status
+from stacaster.tiles.marks import absorb_waiting, forget_marks, status_of
 from stacaster.tiles.plan import LEDGER, OUTPUTS, read_run, read_tasks
 from stacaster.tiles.task import BYTES, SMALLEST, TileTask, make_region_store, run_tile
 from stacaster.tiles.zarr_region import STORE
@@ -75,6 +76,7 @@ def run_tiles(
     run = read_run(folder)
     ledger = Ledger(folder / LEDGER)
     require_fit(folder, memory_mb)
+    absorb_waiting(folder, ledger)
     marks: dict[str, str] = {}
     results = _results(
         executor, _tasks(folder, run, ledger, marks, memory_mb), workers=workers, memory_mb=memory_mb, address=address
@@ -161,6 +163,7 @@ def _tasks(folder: Path, run: dict[str, Any], ledger: Ledger, marks: dict[str, s
             known = {str(entry["tile"]["id"]): entry for entry in read_tasks(folder)}
             run = read_run(folder)
         marks[key] = mark
+        forget_marks(folder, [key])
         yield Task(key=key, payload=task_of(folder, run, known[key], memory_mb).to_json())
 
 
@@ -194,13 +197,6 @@ def read_payloads(folder: Path, keys: Sequence[str], memory_mb: int) -> dict[str
     run, wanted = read_run(folder), set(keys)
     tasks = (task for task in read_tasks(folder) if task["tile"]["id"] in wanted)
     return {str(task["tile"]["id"]): task_of(folder, run, task, memory_mb).to_json() for task in tasks}
-
-
-def status_of(result: TaskResult) -> Status:
-    """Return the status of a tile that a task settled."""
-    if result.value is None:
-        return "failed"
-    return "empty" if result.value["status"] == "empty" else "done"
 
 
 def _settle(ledger: Ledger, mark: str, result: TaskResult) -> None:

@@ -16,6 +16,7 @@ from stacaster.model.checked import checked
 from stacaster.tiles.cluster import absorb, cancel_jobs
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.ledger import Entry, Ledger, Status
+from stacaster.tiles.marks import forget_marks
 from stacaster.tiles.plan import LEDGER, read_run, read_tasks
 from stacaster.tiles.run import sweep
 
@@ -41,7 +42,9 @@ def retry_tiles(output: str | os.PathLike[str]) -> int:
     Raises:
         CatalogError: The folder holds no run.
     """
-    return _ledger(output).change(("failed", "cancelled"), "pending")
+    ledger = _ledger(output)
+    forget_marks(Path(output).absolute(), [entry.key for entry in ledger.entries("failed", "cancelled")])
+    return ledger.change(("failed", "cancelled"), "pending")
 
 
 @checked

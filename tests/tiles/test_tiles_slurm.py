@@ -14,6 +14,7 @@ import pytest
 
 import stacaster
 from stacaster.catalog import Catalog
+from stacaster.cli import _run, cli
 from stacaster.errors import StacasterError, UsageError
 from stacaster.executors import slurm
 from stacaster.executors.array_job import ArrayOptions, run_on_slurm
@@ -171,14 +172,54 @@ def test_scripts_alone_need_no_slurm(own: Catalog, tmp_path: Path, monkeypatch: 
         done = subprocess.run(["bash", str(script)], env={"PATH": "/usr/bin:/bin", "SLURM_ARRAY_TASK_ID": index,
                               "PYTHONPATH": str(Path(stacaster.__file__).parents[1])}, check=False)  # fmt: skip
         assert done.returncode == 0
-    assert len(list((run / "slurm" / "marks").glob("*.json"))) == tiles_status(run)[0]["pending"]
     assert sys.executable in script.read_text()
+    # What they did counts as if the run had submitted them.
+    counts = tiles_status(run)[0]
+    assert counts["done"] > 0 and not counts["pending"]
+    serial = planned(own, tmp_path / "serial")
+    assert run_tiles(serial) == counts
+    assert files_of(run) == files_of(serial)
+
+
+def test_one_script_a_tile(own: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, jobs = planned(own, tmp_path / "run", tile_size=7680), tmp_path / "jobs"
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", str(Path(stacaster.__file__).parents[1]))
+    words = "--script-only --scripts tile --partition work --account a1 --time 2:00:00 --memory 8G --cpus-per-task 2"
+    arguments = ["tiles", "submit", str(run), *words.split(), "--option", "qos=low", "--script-dir", str(jobs)]
+    assert _run(arguments, cli) == 0
+    scripts = sorted(jobs.glob("*.sh"))
+    waiting = tiles_status(run)[0]["pending"]
+    assert len(scripts) == waiting > 1 and not list((run / "slurm").glob("*.sh"))
+    first = scripts[0].read_text().splitlines()
+    for name in ("partition=work", "account=a1", "time=2:00:00", "mem=8G", "cpus-per-task=2", "qos=low", "array=0-0"):
+        assert f"#SBATCH --{name}" in first, name
+    # Each is a plain program, too.
+    subprocess.run(["bash", str(scripts[0])], check=True)
+    assert tiles_status(run)[0]["pending"] == waiting - 1
+    # Marks tell of the latest work: what is computed anew is not done before it is.
+    assert run_tiles(run)["pending"] == 0
+    Ledger(run / "ledger.sqlite").change(("done", "empty"), "failed")
+    assert retry_tiles(run) == waiting == tiles_status(run)[0]["pending"]
+    with pytest.raises(UsageError, match=r"'tiles', which is not known; .*tile"):
+        submit_tiles(run, submit=False, scripts="tiles")
+
+
+def test_a_run_that_only_writes_scripts(own: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="executor='slurm'"):
+        stacaster.global_run("AST_L1T", tmp_path / "run", script_only=True)
 
 
 def test_jobs_that_squeue_forgot(cluster: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The accounting knows how each element ended."""
     script = slurm.write_array_script(
-        tmp_path / "job.sh", ["bash", "-c", "exit $1", "x"], count=3, window=None, lead_s=60, logs=tmp_path, options={}
+        tmp_path / "job.sh",
+        ["bash", "-c", "exit $1", "x"],
+        elements=range(3),
+        window=None,
+        lead_s=60,
+        logs=tmp_path,
+        options={},
     )
     job = slurm.submit(script)
     end = time.monotonic() + 60

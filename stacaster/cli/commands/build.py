@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from stacaster import errors
-from stacaster.cli import conditions, inputs, options, show
+from stacaster.cli import cluster_options, conditions, inputs, options, show
 from stacaster.config import Settings
 
 
@@ -35,7 +35,7 @@ from stacaster.config import Settings
     show_default=True,
     help="Where granules are fetched and converted; all machines see the same files.",
 )
-@options.cluster_options
+@cluster_options.cluster_options
 @click.option("--folder", metavar="DIR", help="slurm: folder for scripts and logs. [default: beside the catalog]")
 @options.json_option
 @click.pass_context

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stacaster import errors
-from stacaster.cli import conditions, options, show
+from stacaster.cli import cluster_options, conditions, options, show
 
 if TYPE_CHECKING:
     from stacaster.runs import RunResult
@@ -66,7 +67,9 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
                epilog="\b\nExamples:\n  stacaster global-run --product AST_L1T --region south_australia "
                "--index ndvi --composite median --tile-size 1 -o run\n"
                "  stacaster global-run --product AST_L1T --recipe clay.toml --executor slurm "
-               "--option partition=work -o run")  # fmt: skip
+               "--option partition=work -o run\n"
+               "  stacaster global-run --product AST_L1T --recipe clay.toml --executor slurm --partition work "
+               "--time 4:00:00 --memory 8G --script-only --scripts tile --script-dir jobs -o run")  # fmt: skip
 @_needed_product
 @click.option("-o", "--output", required=True, metavar="DIR", help="Folder of the run.")
 @click.option("--recipe", metavar="FILE", help="What is computed of each tile, .toml or .json.")
@@ -87,7 +90,8 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
     metavar="NAME",
     help="processes, threads, dask or slurm; clusters download and ingest too.",
 )
-@options.cluster_options
+@cluster_options.cluster_options
+@cluster_options.script_options
 @options.memory_option
 @options.json_option
 def global_run(product: str, output: str, as_json: bool, **rest: Any) -> int:
@@ -101,6 +105,8 @@ def global_run(product: str, output: str, as_json: bool, **rest: Any) -> int:
         rest["tile_progress"] = stack.enter_context(show.count_progress("tiles"))
         result = stacaster.global_run(product, output, **rest)
     code = _told(result, as_json=as_json, dry_run=rest["dry_run"])
+    if rest["script_only"] and result.counts is not None:
+        click.echo(f"scripts are in {rest['script_dir'] or Path(output) / 'slurm'}", err=True)
     if result.counts is not None and result.counts["failed"]:
         # The reasons last, where a terminal shows them.
         _, failed = stacaster.tiles.tiles_status(output)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from stacaster import errors
-from stacaster.cli import options, show
+from stacaster.cli import cluster_options, options, show
 
 
 @click.group(epilog="\b\nExample:\n  stacaster tiles plan recipe.toml -o run --region south_australia && "
@@ -80,9 +81,10 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
 
 
 @tiles.command(epilog="\b\nExamples:\n  stacaster tiles submit run --option partition=work --option time=2:00:00\n"
-               "  stacaster tiles submit run --partition work --time 2:00:00 --memory 8G --script-only")  # fmt: skip
+               "  stacaster tiles submit run --partition work --time 2:00:00 --memory 8G --script-only\n"
+               "  stacaster tiles submit run --script-only --scripts tile --script-dir jobs")  # fmt: skip
 @click.argument("output", metavar="DIR")
-@options.array_options
+@cluster_options.array_options
 @click.option(
     "--lead-s",
     type=click.IntRange(min=10),
@@ -92,14 +94,14 @@ def run(output: str, as_json: bool, **rest: Any) -> int:
     help="Seconds before the end of its time at which an element stops and is requeued.",
 )
 @options.memory_option
-@click.option("--script-only", is_flag=True, help="Write the script and submit nothing.")  # fmt: skip
+@cluster_options.script_options
 def submit(output: str, script_only: bool, **rest: Any) -> int:
-    """Give what is pending or stale to Slurm as one array job; 'tiles status' follows it."""
+    """Give what is pending or stale to Slurm, as one array job or one job a tile; 'tiles status' follows it."""
     import stacaster
 
     job = stacaster.tiles.submit_tiles(output, submit=not script_only, **rest)
     if script_only:
-        click.echo(f"scripts are in {output}/slurm", err=True)
+        click.echo(f"scripts are in {rest['script_dir'] or Path(output) / 'slurm'}", err=True)
         return 0
     if job is None:
         return show.nothing("no tile is pending")

@@ -60,7 +60,11 @@ def make_grid(
         crs = crs if code is None else f"EPSG:{code}"
     pixels = tile_size / resolution
     if abs(pixels - round(pixels)) > 1e-6 * pixels or round(pixels) < 1:
-        raise UsageError(f"a tile of {tile_size:g} holds {pixels:g} pixels of {resolution:g}; a whole number is needed")
+        near = max(1, round(pixels)) * resolution
+        raise UsageError(
+            f"tile_size={tile_size:g} holds {pixels:g} pixels of resolution={resolution:g}, but a whole number is "
+            f"needed; give tile_size={near:g}"
+        )
     return Grid(crs, float(tile_size), float(tile_size) / round(pixels))
 
 
