@@ -20,7 +20,7 @@ R = TypeVar("R")
 
 _FROM_ZERO = frozenset({"thumbnails", "lead_s", "time", "limit", "keep_bytes"})
 """Counts that may be 0 as far as the type says."""
-_OWN = frozenset({"chunks", "files", "region", "filter", "resampling"})
+_OWN = frozenset({"chunks", "cloud_cover_max", "files", "filter", "radius", "region", "resampling"})
 """Arguments that take more than their annotation says, and say themselves what they take."""
 
 

@@ -97,6 +97,11 @@ def test_one_panel_a_time() -> None:
     figure = draw(cube)
     assert [axis.get_title() for axis in figure.axes[:2]] == ["2003-01-02T03:04Z", "2004-01-02T00:00Z"]
     assert figure.get_suptitle() == "a, 2003-01-02 to 2004-01-02"
+    composed = draw(stacaster.composite(cube, "mean")[["a"]])
+    assert composed.get_suptitle() == "mean of a, 2003-01-02 to 2004-01-02"
+    long = xr.Dataset({"a": cube["a"].isel(time=0, drop=True).assign_attrs(long_name="a very long name of it " * 5)})
+    lines = draw(long).get_suptitle().splitlines()
+    assert len(lines) > 1 and max(len(line) for line in lines) < 60, "no title is wider than its figure"
     with pytest.raises(ExportError, match="30 times of 1 variables are too many"):
         draw(cube.isel(time=[0] * 30))
 

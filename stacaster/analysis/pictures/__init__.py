@@ -1,5 +1,6 @@
 """Cubes as pictures: colour composites, values with a legend."""
 
+from stacaster.analysis.pictures.canvas import new_figure
 from stacaster.analysis.pictures.colours import (
     COMPOSITES,
     PERCENT,
@@ -10,7 +11,7 @@ from stacaster.analysis.pictures.colours import (
     stretch,
     to_rgb,
 )
-from stacaster.analysis.pictures.figures import draw, new_figure, write_picture
+from stacaster.analysis.pictures.figures import draw, write_picture
 
 __all__ = [
     "COMPOSITES",

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from stacaster.analysis.bands import as_cube
+from stacaster.analysis.pictures.canvas import DPI, new_figure
 from stacaster.analysis.pictures.colours import PERCENT, limits_of, to_rgb
 from stacaster.errors import ExportError, LoadError, UsageError
 from stacaster.files.atomic import complete_file
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-_DPI = 110
 _MAX_PANELS = 24
 _MAX_PIXELS = 1200
 _COLUMNS = 4
+_LETTERS_AN_INCH = 11
 
 
 def draw(
@@ -71,7 +71,8 @@ def draw(
         axis.set_axis_off()
     for line, row in zip(axes, rows, strict=True):
         _draw_row(figure, line, row)
-    figure.suptitle(cube_title(whole, [values for values, _ in panels]), fontsize=11)
+    title = cube_title(whole, [values for values, _ in panels])
+    figure.suptitle(fill(title, int(_LETTERS_AN_INCH * figure.get_figwidth())), fontsize=11)
     return figure
 
 
@@ -120,6 +121,9 @@ def _size_of(values: xr.DataArray, columns: int, rows: int) -> tuple[float, floa
     y, x = (values[dim].values for dim in _plane(values))
     extent = _extent(x, y)
     shape = (extent[3] - extent[2]) / (extent[1] - extent[0])
+    if columns == 1:
+        # A wide strip alone has the width of a page.
+        return 4.8 + 3.6 * min(max(0.6 / shape - 1, 0), 1), 3.5 * min(max(shape, 0.35), 1.6) + 1.3
     return 3.6 * columns + 1.2, (3.5 * min(max(shape, 0.35), 1.6) + 0.9) * rows + 0.4
 
 
@@ -147,48 +151,19 @@ def cube_title(cube: xr.Dataset, shown: Sequence[xr.DataArray] = ()) -> str:
     """Return collections, first and last day of a cube; in front what is shown, where that is one thing."""
     names = {str(values.attrs.get("long_name") or values.name or "") for values in shown}
     parts = [*names] if len(names) == 1 else []
+    if method := str(cube.attrs.get("composite") or ""):
+        parts = [f"{method} of {' '.join(parts)}" if parts else method]
     # Of which product: "aster-l1t-003".
     known = [str(band.attrs["collections"]) for band in cube.data_vars.values() if band.attrs.get("collections")]
     parts += [*dict.fromkeys(known)][:1]
     if "time" in cube.coords and cube["time"].size:
         times = np.atleast_1d(cube["time"].values)
-        first, last = (np.datetime_as_string(time, unit="D") for time in (times.min(), times.max()))
+        first, last = (str(np.datetime_as_string(time, unit="D")) for time in (times.min(), times.max()))
+        parts.append(first if first == last else f"{first} to {last}")
+    elif "time_coverage_start" in cube.attrs:
+        first, last = (str(cube.attrs.get(f"time_coverage_{end}", ""))[:10] for end in ("start", "end"))
         parts.append(first if first == last else f"{first} to {last}")
     return ", ".join(part for part in parts if part)
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, which notebooks show without a plotting backend.
-
-    Raises:
-        ExportError: matplotlib is missing.
-    """
-    figure: Figure = _shown_figure()(figsize=(width, height), layout="constrained")
-    return figure
-
-
-@cache
-def _shown_figure() -> type[Figure]:
-    """Return a class of figures that notebooks show without a plotting backend."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ExportError("pictures need matplotlib: pip install 'stacaster[plot]'") from error
-
-    class ShownFigure(Figure):
-        """A figure that draws itself."""
-
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            FigureCanvasAgg(self)
-
-        def _repr_png_(self) -> bytes:
-            buffer = BytesIO()
-            self.savefig(buffer, format="png", dpi=_DPI)
-            return buffer.getvalue()
-
-    return ShownFigure
 
 
 @checked
@@ -215,7 +190,7 @@ def write_picture(
         raise UsageError(f"output is {path.name!r}, but a name ending in .png is needed")
     figure = draw(cube, composite, percent=percent)
     with complete_file(path) as part:
-        figure.savefig(part, dpi=_DPI, metadata={"Software": None})
+        figure.savefig(part, dpi=DPI, metadata={"Software": None})
     return path
 
 
