@@ -12,7 +12,6 @@ import importlib
 import json
 import logging
 import os
-import resource
 import selectors
 import signal
 import struct
@@ -244,8 +243,11 @@ def _serve(arguments: list[str]) -> None:
     _die_with_parent()
     # Importing makes many objects that stay: fewer collections save a tenth of the start.
     gc.set_threshold(100_000, 20, 20)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (limit * _MEGABYTE, limit * _MEGABYTE))
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (limit * _MEGABYTE, limit * _MEGABYTE))
     for package in filter(None, arguments[4].split(",")):
         sys.modules[package] = None  # type: ignore[assignment]
     module, _, name = arguments[2].partition(":")

@@ -7,7 +7,6 @@ folder or file appears by one rename.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import posixpath
@@ -35,6 +34,7 @@ from stacaster.catalog.store.files import (
 )
 from stacaster.errors import CatalogError, SpaceError, WriteError, is_space_error
 from stacaster.files.names import item_folder, safe_id
+from stacaster.files.portable import lock_file
 
 __all__ = ["CatalogStore", "Transaction", "item_folder", "safe_id"]
 
@@ -132,7 +132,7 @@ class CatalogStore:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise _write_error(f"no staging folder can be made in {self.root.name}", error) from error
-        fcntl.flock(owner, fcntl.LOCK_EX)
+        lock_file(owner)
         return folder, owner
 
     @contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import hashlib
 import os
 import sys
 from pathlib import Path
+
+from stacaster.files.portable import lock_file
 
 OWNER = ".owner"
 """File in a staging folder that its process keeps locked."""
@@ -17,7 +18,9 @@ _AT_FDCWD = -100
 
 
 def fsync_directory(path: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the names in a folder durable; Windows cannot, and need not."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -27,7 +30,7 @@ def fsync_directory(path: Path) -> None:
 
 def can_sync_all() -> bool:
     """Tell whether the system makes a whole file system durable at once."""
-    return sys.platform == "linux" and hasattr(ctypes.CDLL(None), "syncfs")
+    return sys.platform == "linux" and hasattr(os, "O_DIRECTORY") and hasattr(ctypes.CDLL(None), "syncfs")
 
 
 def sync_all(folder: Path) -> None:
@@ -91,7 +94,7 @@ def is_owned(folder: Path) -> bool:
     """Tell whether a living process holds the lock of a staging folder."""
     try:
         with (folder / OWNER).open("r+") as owner:
-            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(owner, wait=False)
     except FileNotFoundError:
         return False
     except OSError:

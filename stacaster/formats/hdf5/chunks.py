@@ -23,6 +23,7 @@ import h5py
 import numpy as np
 
 from stacaster.config import threads
+from stacaster.files.portable import READ_FLAGS, read_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class LocalBytes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDONLY)
+        self._handle = os.open(path, READ_FLAGS)
 
     def close(self) -> None:
         """Release the file."""
@@ -62,7 +63,7 @@ class LocalBytes:
 
     def read_many(self, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """Return the bytes from the first up to the second number (excluded) of each pair."""
-        return [os.pread(self._handle, end - start, start) for start, end in ranges]
+        return [read_at(self._handle, end - start, start) for start, end in ranges]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.files.portable import read_at
 from stacaster.geotiff.cog.codec import TileCodec
 from stacaster.geotiff.directories import Directory, NoTiffError, Tiff, read_directories
 
@@ -74,7 +75,7 @@ def read_layout(handle: int) -> list[Level]:
     """
     size = os.fstat(handle).st_size
     try:
-        tiff = read_directories(lambda offset, length: os.pread(handle, length, offset))
+        tiff = read_directories(lambda offset, length: read_at(handle, length, offset))
         levels = [_level(directory, is_overview=bool(number)) for number, directory in enumerate(tiff.directories)]
     except (KeyError, IndexError, NoTiffError) as error:
         raise LayoutError(f"a directory is damaged ({type(error).__name__}: {error})") from error
@@ -94,7 +95,7 @@ def _check_directories(handle: int, tiff: Tiff) -> int:
     if tiff.byte_order != "<":
         raise LayoutError("the file does not begin as a little-endian TIFF")
     start = 16 if tiff.is_big else 8
-    ghost = os.pread(handle, tiff.first - start, start)
+    ghost = read_at(handle, tiff.first - start, start)
     if not ghost.startswith(_GHOST) or any(statement not in ghost for statement in _STATEMENTS):
         raise LayoutError("the statements of a COG are missing before the first directory")
     end = tiff.first

@@ -23,6 +23,7 @@ from rasterio.errors import RasterioError
 
 from stacaster.errors import WriteError
 from stacaster.files.checksums import multihash
+from stacaster.files.portable import READ_FLAGS, read_at
 from stacaster.geotiff.cog.layout import LayoutError, Level, read_layout
 from stacaster.geotiff.cog.tiff import Spread
 from stacaster.model import SceneBand
@@ -128,7 +129,7 @@ def verify_cog(
         WriteError: Something differs; the message says what.
         OSError: The file cannot be read.
     """
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, READ_FLAGS)
     try:
         levels = read_layout(handle)
         if len(levels) != len(expected):
@@ -198,7 +199,7 @@ def _packed(handle: int, level: Level, number: int) -> list[memoryview]:
     tiles = range(number * level.across, (number + 1) * level.across)
     start = int(level.offsets[tiles[0]]) - 4
     end = int(level.offsets[tiles[-1]] + level.sizes[tiles[-1]]) + 4
-    content = memoryview(os.pread(handle, end - start, start))
+    content = memoryview(read_at(handle, end - start, start))
     found = []
     for tile in tiles:
         size = int(level.sizes[tile])

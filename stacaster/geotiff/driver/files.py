@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from odc.geo import CRS
 
+from stacaster.files.portable import READ_FLAGS, read_at, read_into
 from stacaster.geotiff.driver.codecs import DamagedTileError, scratch, unpack
 from stacaster.geotiff.driver.georeference import Georeference
 from stacaster.geotiff.driver.levels import Image, Level
@@ -80,18 +81,18 @@ class _Local(PackedSource):
     def descriptor(self, suffix: str = "") -> int:
         """Return the open file, or one whose path has something added."""
         if suffix not in self._descriptors:
-            self._descriptors[suffix] = descriptor = os.open(self.path + suffix, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptors[suffix] = descriptor = os.open(self.path + suffix, READ_FLAGS)
             self._stack.callback(os.close, descriptor)
         return self._descriptors[suffix]
 
     def head(self, offset: int, size: int, suffix: str = "") -> bytes:
-        return os.pread(self.descriptor(suffix), size, offset)
+        return read_at(self.descriptor(suffix), size, offset)
 
     def packed(self, ranges: Sequence[tuple[int, int]], level: Level) -> Iterator[Any]:
         descriptor = self.descriptor(level.file)
         for offset, size in ranges:
             target: Any = scratch("packed", size)
-            if os.preadv(descriptor, [target], offset) != size:
+            if read_into(descriptor, target, offset) != size:
                 raise DamagedTileError("the file ends before a tile does")
             yield target
 

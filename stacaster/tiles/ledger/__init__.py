@@ -8,7 +8,7 @@ someone.
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -276,7 +276,6 @@ class Ledger:
 def _is_full(folder: Path) -> bool:
     """Tell whether a file system has no room for a page: SQLite calls that an error of input and output."""
     try:
-        found = os.statvfs(folder)
+        return shutil.disk_usage(folder).free < _PAGES
     except OSError:
         return False
-    return found.f_bavail * found.f_frsize < _PAGES

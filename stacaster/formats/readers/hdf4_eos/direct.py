@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from stacaster.files.portable import READ_FLAGS, read_at, read_into
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,7 +53,7 @@ class DirectFile:
 
     def __init__(self, path: Path, elements: Mapping[tuple[int, int], tuple[int, int]]) -> None:
         self._elements = elements
-        self._handle = os.open(path, os.O_RDONLY)
+        self._handle = os.open(path, READ_FLAGS)
 
     def close(self) -> None:
         """Release the file."""
@@ -188,7 +190,7 @@ class DirectFile:
 
     def _plain(self, tag: int, reference: int) -> bytes:
         start, length = self._elements[tag, reference]
-        content = os.pread(self._handle, length, start)
+        content = read_at(self._handle, length, start)
         if len(content) != length:
             raise _UnknownError
         return content
@@ -196,7 +198,7 @@ class DirectFile:
     def _fill(self, start: int, target: NDArray[np.uint8]) -> None:
         view, done = target.data, 0
         while done < target.size:
-            count = os.preadv(self._handle, [view[done:]], start + done)
+            count = read_into(self._handle, view[done:], start + done)
             if count <= 0:
                 raise _UnknownError
             done += count
