@@ -169,5 +169,7 @@ def is_space_error(error: BaseException) -> bool:
 def nearest(wrong: str, names: Iterable[str]) -> str:
     """Return words for a message: the names nearest to a wrong one, and all there are."""
     known = [str(name) for name in names]
-    close = difflib.get_close_matches(str(wrong), known, n=3, cutoff=0.0)
+    # Letters of the other case are no difference: NIR is nir.
+    by_word = {name.lower(): name for name in reversed(known)}
+    close = [by_word[word] for word in difflib.get_close_matches(str(wrong).lower(), by_word, n=3, cutoff=0.0)]
     return f"nearest are {', '.join(close)}; all are {', '.join(known)}"

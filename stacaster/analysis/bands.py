@@ -13,6 +13,7 @@ import numpy as np
 
 from stacaster.errors import LoadError, UsageError
 from stacaster.instruments.aster import BANDS, SWIR_CUTOFF
+from stacaster.model.values import read_choice
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -31,6 +32,7 @@ BESIDE = ("n_obs", "source", "date")
 """Variables that stand beside the bands of a cube."""
 
 _PERIODS = {"day": "D", "month": "M", "season": "Q-NOV", "year": "Y"}
+_OTHER_PERIODS = {"daily": "day", "monthly": "month", "seasonal": "season", "yearly": "year", "annual": "year"}
 
 
 def find_band(names: Container[Any], band: str) -> str | None:
@@ -161,6 +163,5 @@ def period_starts(times: NDArray[Any], period: str) -> NDArray[Any]:
     """
     import pandas as pd
 
-    if period not in _PERIODS:
-        raise UsageError(f"period is {period!r}, but one of {', '.join(_PERIODS)} is needed")
+    period = read_choice("period", period, _PERIODS, aliases=_OTHER_PERIODS)
     return np.asarray(pd.DatetimeIndex(times).to_period(_PERIODS[period]).start_time.values)

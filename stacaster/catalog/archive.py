@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stacaster.catalog.search import ItemSearch
 
 _BATCH = 200
+_OTHER = frozenset({".zip", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".json", ".nc", ".tif", ".parquet", ".gpkg"})
+"""Endings of files that an archive is not."""
 
 
 def archive_items(
@@ -49,6 +51,8 @@ def archive_items(
         ExportError: It cannot be written.
     """
     target = read_path("output", output)
+    if target.suffix.lower() in _OTHER:
+        raise UsageError(f"output is {target.name!r}, but a folder, or a name ending in .tar, is needed")
     part = target.with_name(f".{target.name}.part")
     keys = [(str(item.collection_id), item.id) for item in search.items()]
     if not keys:

@@ -13,6 +13,7 @@ import click
 from stacaster.errors import LeftOutWarning, StacasterWarning
 
 _OPTION = re.compile(r"\b(?P<name>[a-z][a-z_0-9]*)=(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;:)]+)?")
+_SUBJECT = re.compile(r"(?P<name>[a-z][a-z_]*)(?: is |: )")
 _OTHERS = {"collections": "collection", "group_by": "groupby", "items": "catalog"}
 
 
@@ -42,6 +43,9 @@ def as_options(text: str, command: click.Command) -> str:
         plain = value[1:-1] if value[:1] in "'\"" else value
         return f"{flag} {plain}" if plain and re.fullmatch(r"[\w.:,+/-]+", plain) else f"{flag} {value}"
 
+    subject = _SUBJECT.match(text)
+    if subject is not None and (flag := flags.get(_OTHERS.get(subject["name"], subject["name"]))) is not None:
+        text = f"{flag}{text[subject.end('name') :]}"
     changed = _OPTION.sub(written, text)
     # Two options in a row can be pasted.
     return re.sub(r"(--[\w-]+ [^\s,]+), (?=--)", r"\1 ", changed)

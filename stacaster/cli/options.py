@@ -11,10 +11,14 @@ _BBOX_NUMBERS = 4
 
 
 class BboxCommand(click.Command):
-    """A command whose ``--bbox`` takes ``W,S,E,N`` as well as four numbers ``W S E N``."""
+    """A command whose ``--bbox`` takes ``W,S,E,N`` as well as four numbers ``W S E N``.
+
+    Options are also taken by the names that the function has in Python.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Join four numbers after ``--bbox`` before click sees them: a negative one looks like an option."""
+        args = [self._as_flag(word) for word in args]
         joined: list[str] = []
         position = 0
         while position < len(args):
@@ -30,6 +34,14 @@ class BboxCommand(click.Command):
                 joined.append(part)
             position += 1
         return super().parse_args(ctx, joined)
+
+    def _as_flag(self, word: str) -> str:
+        flag, sign, value = word.partition("=")
+        if not flag.startswith("--") or any(flag in (*param.opts, *param.secondary_opts) for param in self.params):
+            return word
+        name = flag.removeprefix("--").replace("-", "_")
+        known = [param.opts for param in self.params if param.name == name and isinstance(param, click.Option)]
+        return f"{max(known[0], key=len)}{sign}{value}" if known else word
 
 
 def _is_number(text: str) -> bool:
@@ -92,8 +104,8 @@ def with_all(options: Sequence[Decorator], function: Callable[..., Any]) -> Call
 
 
 _SWATHS: tuple[Decorator, ...] = (
-    click.option("--grid", metavar="CRS", help="Swaths: grid such as EPSG:32755; else their files are kept."),
-    click.option("--resolution", type=float, metavar="R", help="Swaths: side of a pixel in units of --grid."),
+    click.option("--crs", "grid", metavar="CRS", help="Swaths: grid such as EPSG:32755; else their files are kept."),
+    click.option("--resolution", metavar="R", help="Swaths: side of a pixel in units of --crs."),
     click.option("--average", is_flag=True, help="Swaths: mean of the cells in a pixel, in place of the nearest cell."),
     click.option("--max-distance", type=float, metavar="M",
                  help="Swaths: farthest nearest cell, metres. [default: half the diagonal of the widest cells]"),
@@ -149,7 +161,7 @@ _UNITS: tuple[Decorator, ...] = (
 )  # fmt: skip
 
 point_option: Decorator = click.option("--point", metavar="LON,LAT", callback=point, help="Centre of a circle.")
-radius_option: Decorator = click.option("--radius", type=float, metavar="M", help="Radius of the circle in metres.")
+radius_option: Decorator = click.option("--radius", metavar="M", help="Radius of the circle in metres.")
 
 _PLACE: tuple[Decorator, ...] = (
     bbox_option,
@@ -170,8 +182,8 @@ _SHAPE: tuple[Decorator, ...] = (
                  help="fill, saturated, swir_dead, cloud, snow, water or ASSET=CLASS; may be repeated."),
     groupby_option,
     click.option("--crs", metavar="CRS", help="CRS of the cube. [default: the scenes' own grid]"),
-    click.option("--resolution", type=float, metavar="N", help="Pixel size, with --crs."),
-    click.option("--source", is_flag=True, help="Add the scene of each pixel."),
+    click.option("--resolution", metavar="N", help="Pixel size, with --crs."),
+    click.option("--with-source", "source", is_flag=True, help="Add the scene of each pixel."),
     click.option("--n-obs", is_flag=True, help="Add the number of scenes with a value."),
     click.option("--allow-large", is_flag=True, help="Make the cube however much memory it needs."),
 )  # fmt: skip

@@ -43,9 +43,16 @@ def checked_grid(options: Mapping[str, Any]) -> dict[str, Any]:
         found["anchor"] = read_choice("anchor", found["anchor"], _ANCHORS, aliases={"centre": "center"})
     if found.get("nodata") is not None:
         found["nodata"] = _read_nodata(found["nodata"])
+    found |= _ends_of_slices(found)
     for name, attributes in (("geobox", ("shape", "crs")), ("like", ("odc",))):
         _check_grid_of(name, found.get(name), attributes)
     return found
+
+
+def _ends_of_slices(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return first and last place along axes that were given as slices, as for ``sel`` of xarray."""
+    given = {name: options.get(name) for name in ("x", "y", "lon", "lat")}
+    return {name: (part.start, part.stop) for name, part in given.items() if isinstance(part, slice)}
 
 
 def read_chunks(value: Any) -> dict[str, Any]:

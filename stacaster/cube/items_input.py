@@ -60,16 +60,22 @@ def _items(value: Any) -> Iterator[pystac.Item]:
     elif isinstance(value, pystac.Catalog):
         yield from value.get_items(recursive=True)
     elif callable(getattr(value, "items", None)):
-        yield from value.items()
+        yield from _each(value.items())
     elif callable(getattr(value, "search", None)) and hasattr(value, "collections"):
         yield from value.search().items()
     elif isinstance(value, Iterable):
-        for entry in value:
-            if not isinstance(entry, (pystac.Item, Mapping)):
-                raise UsageError(f"items has {str(entry)[:60]!r} ({type(entry).__name__}), but {_NEEDED}")
-            yield from _items(entry)
+        yield from _each(value)
     else:
         raise UsageError(f"items is {value!r}, but {_NEEDED}")
+
+
+def _each(entries: Iterable[Any]) -> Iterator[pystac.Item]:
+    import pystac
+
+    for entry in entries:
+        if not isinstance(entry, (pystac.Item, Mapping)):
+            raise UsageError(f"items has {str(entry)[:60]!r} ({type(entry).__name__}), but {_NEEDED}")
+        yield from _items(entry)
 
 
 def _of_document(document: Mapping[str, Any]) -> Iterator[pystac.Item]:

@@ -17,12 +17,12 @@ from stacaster.cube.items_input import read_items
 from stacaster.cube.point_files import moments_of, read_points
 from stacaster.cube.point_pixels import closest_in_time, crs_of_file, is_code, read_window, table_of_points, turned
 from stacaster.cube.units import Constants, check_units, convert_values, read_constants
-from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError, nearest
+from stacaster.errors import LoadError, NothingFoundError, ReadError, UsageError
 from stacaster.geotiff.opening import open_raster
 from stacaster.model.checked import checked
 from stacaster.model.names import Names, as_names, check_known, option_names
 from stacaster.model.options import ConstantOptions, SampleOptions, Units
-from stacaster.model.values import read_number
+from stacaster.model.values import read_choice, read_number
 from stacaster.network.http import reason_of
 from stacaster.network.transport.url_signer import sign
 
@@ -92,8 +92,8 @@ def sample(  # noqa: PLR0913 - as many as a user can choose
         >>> len(stacaster.sample(search, [(138.53, -31.0)], bands=["B13"]))
         1
     """
-    if method not in _METHODS:
-        raise UsageError(f"method is {method!r}; {nearest(method, _METHODS)}")
+    word = read_choice("method", method, _METHODS)
+    method = "bilinear" if word == "bilinear" else "nearest"
     check_known("sample", options, ConstantOptions, also=option_names(SampleOptions))
     radius = None if radius is None else read_number("radius", radius)
     asked = Asked(

@@ -25,6 +25,8 @@ GRID_OPTIONS = ("crs", "resolution", "anchor", "align", "geobox", "like", "x", "
 _FIXED = {"geobox", "like", "x", "y", "lon", "lat", "geopolygon"}
 _POLE = 89.9999
 _TURN = 360.0
+_FAR = 45.0
+"""Degrees beyond the area of a CRS at which its numbers mean nothing; zones of UTM serve their neighbours."""
 _FINER = 100
 _MOST_BLOCKS = 20_000_000
 
@@ -50,6 +52,7 @@ def target_geobox(
     given = {name: value for name, value in options.items() if value is not None}
     if "crs" in given:
         given["crs"] = read_crs(given["crs"])
+        _require_near(given["crs"], items)
     if "resolution" in given and not allow_large:
         given["resolution"] = read_resolution(given["resolution"], given.get("crs"))
     if place.bbox is not None and "crs" not in given and not _FIXED & set(given):
@@ -69,6 +72,34 @@ def target_geobox(
     if _is_unusual(place.bbox):
         return _own_geobox(items, keys, given, (west, south, east if east >= west else east + _TURN, north))
     return _by_odc(items, keys, {**given, "bbox": place.bbox})
+
+
+def _require_near(crs: Any, items: Sequence[pystac.Item]) -> None:
+    """Refuse a CRS of another part of the Earth, in which the places of the scenes have no sensible numbers.
+
+    Raises:
+        UsageError: It is so.
+    """
+    from pyproj import CRS
+
+    if not isinstance(crs, CRS) and not str(crs).upper().startswith("EPSG:"):
+        return  # such as utm: the zone of the scenes
+    parsed = CRS.from_user_input(crs)
+    use, boxes = parsed.area_of_use, [item.bbox for item in items if item.bbox is not None]
+    if use is None or parsed.is_geographic or not boxes or use.east < use.west:
+        return
+    middles = [(box[0] + box[len(box) // 2]) / 2 for box in boxes]
+    apart = min(max(0.0, abs(_turned(middle - (use.west + use.east) / 2)) - (use.east - use.west) / 2)
+                for middle in middles)  # fmt: skip
+    if apart > _FAR:
+        raise UsageError(
+            f"crs={crs!r} ({parsed.name}) is for longitudes from {use.west:g} to {use.east:g} degrees, but the scenes "
+            f"lie around {middles[0]:.4g}; crs='utm' takes the zone of the scenes"
+        )
+
+
+def _turned(degrees: float) -> float:
+    return (degrees + 180) % 360 - 180
 
 
 def _require_polar(items: Sequence[pystac.Item], keys: Sequence[str], bbox: Sequence[float]) -> None:

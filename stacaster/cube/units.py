@@ -11,9 +11,10 @@ import numpy as np
 
 from stacaster.analysis.backscatter import decibels
 from stacaster.cube.quantities import STORED, attributes, quantity_of, require_one_unit
-from stacaster.errors import LoadError, UsageError, nearest
+from stacaster.errors import LoadError, UsageError
 from stacaster.instruments import radiometry as calibrate
 from stacaster.model.options import UNITS, Units
+from stacaster.model.values import read_choice
 
 if TYPE_CHECKING:
     import pystac
@@ -132,10 +133,8 @@ def check_units(name: str) -> Units:
     Raises:
         UsageError: It is not.
     """
-    for known in UNITS:
-        if name == known:
-            return known
-    raise UsageError(f"units is {name!r}; {nearest(name, UNITS)}")
+    known = read_choice("units", name, UNITS)
+    return next(unit for unit in UNITS if unit == known)
 
 
 def unit_attributes(items: Sequence[pystac.Item], band: str, units: Units, constants: Constants) -> dict[str, Any]:

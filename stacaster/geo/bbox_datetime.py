@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stacaster.errors import UsageError
+from stacaster.errors import StacasterWarning, UsageError
 
 Interval = tuple[dt.datetime | None, dt.datetime | None]
 """First and last moment, both included; None is open."""
@@ -59,6 +60,13 @@ def parse_bbox(value: Any) -> tuple[float, float, float, float]:
         raise UsageError(
             f"bbox has west {west:g} and east {east:g}, but both must lie between -180 and 180 degrees; "
             "a box across the antimeridian has a west greater than its east, such as 170,-20,-170,-10"
+        )
+    if west - east > 0 and 360 - (west - east) > 180:
+        warnings.warn(
+            f"bbox goes from west {west:g} eastwards over 180 degrees to {east:g}, more than half around the Earth; "
+            f"give {east:g},{south:g},{west:g},{north:g} when west and east were swapped",
+            StacasterWarning,
+            stacklevel=3,
         )
     return west, south, east, north
 

@@ -76,7 +76,9 @@ def _plain_crs(value: Any) -> Any:
         return value.proj  # odc-geo
     if hasattr(value, "to_wkt") and not isinstance(value, str):
         return value.to_wkt()
-    return value.item() if hasattr(value, "item") else value
+    plain = value.item() if hasattr(value, "item") else value
+    # Tables of numbers write codes as 32754.0.
+    return int(plain) if isinstance(plain, float) and plain.is_integer() else plain
 
 
 def _wrong_crs(name: str, value: Any) -> str:

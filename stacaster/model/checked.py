@@ -10,6 +10,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from stacaster.errors import UsageError, nearest
@@ -50,13 +51,21 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise UsageError(f"{function.__name__}: {error}") from error
+            raise UsageError(f"{function.__name__}: {error}{_positions(signature, args)}") from error
         for name, kind in kinds.items():
             if name in bound.arguments:
                 bound.arguments[name] = read_argument(name, bound.arguments[name], kind)
         return function(*bound.args, **bound.kwargs)
 
     return run
+
+
+def _positions(signature: inspect.Signature, args: tuple[Any, ...]) -> str:
+    """Return words on what goes without a name, where too many arguments have none."""
+    names = [name for name, entry in signature.parameters.items() if entry.kind is entry.POSITIONAL_OR_KEYWORD]
+    if len(args) <= len(names):
+        return ""
+    return f"; without a name go {', '.join(names) or 'none'}, all others are given as name=value"
 
 
 def check_options(options: Mapping[str, Any], annotations: Mapping[str, str]) -> None:
@@ -99,12 +108,14 @@ def read_argument(name: str, value: Any, kinds: tuple[str, ...]) -> Any:
         return value
     if len(readers) == 1 and readers[0] is not None:
         return readers[0](name, value)
+    errors = []
     for reader in readers:
         try:
             return reader(name, value) if reader is not None else value
         except UsageError as error:
-            last = error
-    raise last
+            errors.append(error)
+    # What most people give comes first.
+    raise errors[0]
 
 
 def _split(annotation: str) -> tuple[str, ...]:
@@ -134,7 +145,14 @@ def _path(name: str, value: Any) -> Any:
         value = os.fspath(value)
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
         raise UsageError(f"{name} is {_short(value)}, but the path of a file or folder is needed")
-    return value
+    if not str(value).startswith("~"):
+        return value
+    try:
+        # No shell is between: a folder called "~" would be made.
+        path = Path(value).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{name} is {_short(value)}, but there is no such user") from error
+    return str(path) if isinstance(value, str) else path
 
 
 def _text(name: str, value: Any) -> str:

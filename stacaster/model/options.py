@@ -163,15 +163,15 @@ class GridOptions(TypedDict, total=False):
     """A cube whose grid is taken."""
     align: Any | None
     """As ``anchor``, in units of the CRS."""
-    lon: tuple[float, float] | None
+    lon: tuple[float, float] | slice | None
     """First and last longitude."""
-    lat: tuple[float, float] | None
+    lat: tuple[float, float] | slice | None
     """First and last latitude."""
     geopolygon: Any | None
     """Geometry whose box is the place of the cube; nothing is cut."""
-    x: tuple[float, float] | None
+    x: tuple[float, float] | slice | None
     """First and last x in the CRS."""
-    y: tuple[float, float] | None
+    y: tuple[float, float] | slice | None
     """First and last y in the CRS."""
     native: bool
     """Use the scenes' own pixels: every pixel keeps its value bit for bit."""

@@ -6,6 +6,7 @@ import math
 import numbers
 import os
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def read_choice(name: str, value: Any, choices: Iterable[str], *, aliases: Mappi
     known |= {plain_word(other): word for other, word in (aliases or {}).items()}
     found = known.get(plain_word(value)) if isinstance(value, str) else None
     if found is None:
-        raise UsageError(f"{name} is {value!r}, which is not known; {nearest(str(value), words)}")
+        raise UsageError(f"{name} is {value!r}; {nearest(str(value), words)}")
     return found
 
 
@@ -91,7 +92,7 @@ def _as_float(value: Any) -> float | None:
     """Return a finite float; None of what is no number. NumPy scalars and arrays of one number are numbers."""
     if isinstance(value, (bool, bytes)) or value is None:
         return None
-    if not isinstance(value, (str, numbers.Real)) and getattr(value, "shape", None) != ():
+    if not isinstance(value, (str, numbers.Real, Decimal)) and getattr(value, "shape", None) != ():
         return None
     try:
         number = float(value)

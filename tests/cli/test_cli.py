@@ -217,12 +217,12 @@ def test_cubes_on_the_command_line(run: Any, catalog: Catalog, tmp_path: Path) -
     )
     assert {row["status"] for row in json.loads(read.stdout)} == {"read"} and "5 read" in read.stderr
     assert "Warning" not in read.stderr
-    grid = run("check", "--grid", "--catalog", str(catalog.root), "--bands", "B01", "--json")
+    grid = run("check", "--same-grid", "--catalog", str(catalog.root), "--bands", "B01", "--json")
     (row,) = json.loads(grid.stdout)
     assert grid.returncode == 1 and not row["is_one_grid"] and set(row["crs"]) == {"EPSG:32753", "EPSG:32754"}
-    assert run("check", "--grid", *place, "--bands", "B01").returncode == 0
+    assert run("check", "--same-grid", *place, "--bands", "B01").returncode == 0
     assert run("check", "--catalog", str(catalog.root)).returncode == 2
-    done = run("export", "-o", "x.nc", *place, "--bands", "B01", "--mask", "cloud", "--n-obs", "--source",
+    done = run("export", "-o", "x.nc", *place, "--bands", "B01", "--mask", "cloud", "--n-obs", "--with-source",
                "--point", "138.52,-31", "--radius", "600")  # fmt: skip
     assert done.returncode == 0, done.stderr
     with xr.open_dataset(tmp_path / "x.nc", decode_coords="all") as found:

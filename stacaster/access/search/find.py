@@ -14,14 +14,14 @@ from stacaster.access.conditions import build_query
 from stacaster.access.search.filters import fits, touching
 from stacaster.access.search.result import GranuleSearch
 from stacaster.analysis.stacks import Selection, choose, parse_selection
-from stacaster.errors import UsageError
+from stacaster.errors import UsageError, nearest
 from stacaster.geo.areas import box_geometry
 from stacaster.instruments.versions import newest_only
 from stacaster.model import Granule, Query
 from stacaster.model.checked import checked
 from stacaster.model.granule_options import SearchOptions
 from stacaster.model.names import Names, as_names, check_known, one_of
-from stacaster.model.values import read_count
+from stacaster.model.values import plain_word, read_count
 from stacaster.network.http import RetryPolicy
 
 _CHOICE = ("latest", "earliest", "min_count", "max_count", "drop_above", "min_coverage")
@@ -146,6 +146,8 @@ def _ask(
 
     if not isinstance(source, str):
         source = os.fspath(source if isinstance(source, os.PathLike) else getattr(source, "root", source))
+    names = {plain_word(name): name for name in ("cmr", "asf", *stac_api.SERVICES)}
+    source = names.get(plain_word(source), source)
     if source == "asf" or (source == "cmr" and asf.knows(query)):
         return asf.search(query, limit=limit, policy=policy, token=token)
     if source == "cmr":
@@ -157,7 +159,7 @@ def _ask(
         from stacaster.access.sources import local
 
         return local.search(_with_collections(query), root=folder)
-    known = ", ".join(["cmr", "asf", *stac_api.SERVICES])
     raise UsageError(
-        f"source is {source!r}, but {known}, the address of a STAC API or the folder of a catalog is needed"
+        f"source is {source!r}, but a service, the address of a STAC API or the folder of a catalog is needed; "
+        f"{nearest(source, names.values())}"
     )

@@ -59,4 +59,11 @@ def search(query: Query, *, root: Path) -> Iterator[Granule]:
         for asset in document["assets"].values():
             if "://" not in asset["href"]:
                 asset["href"] = str(path.parent / asset["href"])
-        yield item_to_granule(document, source="local")
+        granule = item_to_granule(document, source="local")
+        if query.version is None or not granule.version or _number(granule.version) == _number(query.version):
+            yield granule
+
+
+def _number(version: str) -> str:
+    """Return a version without what providers write in front: 3 is 003 and v003."""
+    return version.lower().lstrip("v").lstrip("0")

@@ -96,7 +96,10 @@ def _geometries(areas: Any) -> list[Any]:
 
     if isinstance(areas, (list, tuple)) and areas and all(hasattr(part, "geom_type") for part in areas):
         return [part for area in areas for part in _geometries(area)]
-    place = read_place(intersects=areas)
+    try:
+        place = read_place(intersects=areas)
+    except UsageError as error:
+        raise UsageError(error.message.replace("intersects", "areas")) from error
     return [shapely.geometry.shape(dict(place.geometry or {}))]
 
 

@@ -255,10 +255,12 @@ def run_sql(
     """
     with open_tables(database, tables=tables, points=points) as opened:
         try:
-            kinds = {statement.type for statement in opened.raw.extract_statements(query)}
+            kinds = [statement.type for statement in opened.raw.extract_statements(query)]
         except duckdb.Error as error:
             raise UsageError(f"SQL: {error}") from error
-        if not kinds <= _QUERIES:
+        if len(kinds) > 1:
+            raise UsageError(f"SQL: there are {len(kinds)} queries, but one is needed")
+        if not set(kinds) <= _QUERIES:
             raise UsageError("SQL: only queries are allowed, nothing that makes, changes or sets something")
         with time_limit(opened.raw, timeout_s):
             return table_of(opened.raw, query, parameters)

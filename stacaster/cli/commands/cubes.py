@@ -51,9 +51,11 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
     return errors.PARTIAL_EXIT_CODE if counts["failed"] else 0
 
 
-@click.command(epilog="\b\nExample:\n  stacaster check --grid --bands B01 --datetime 2003")
+@click.command(
+    cls=options.BboxCommand, epilog="\b\nExample:\n  stacaster check --same-grid --bands B01 --datetime 2003"
+)
 @options.catalog_option
-@click.option("--grid", is_flag=True, required=True, expose_value=False,
+@click.option("--same-grid", "grid", is_flag=True, required=True, expose_value=False,
               help="Compare CRS, pixel size and lattice of the scenes.")  # fmt: skip
 @click.option("--bands", multiple=True, metavar="NAME", help="Band or common name; may be repeated. [default: all]")
 @options.datetime_option
@@ -85,7 +87,7 @@ def check(
 @options.units_options
 @click.option("--time", metavar="COLUMN", help="Column of the points with their time; adds time_gap in seconds.")
 @click.option("--closest", is_flag=True, help="Keep only the scene closest in time of each point.")
-@click.option("--radius", type=float, metavar="M", help="Statistics of the pixels within so many metres instead.")
+@click.option("--radius", metavar="M", help="Statistics of the pixels within so many metres instead.")
 @click.option("--statistics", multiple=True, metavar="NAME", help="With --radius: count, mean, median, min, max, std.")
 @options.overwrite_option
 def sample(points: str, output: str, catalog: str | None, collection: str | None, overwrite: bool, **rest: Any) -> None:

@@ -69,7 +69,7 @@ def points(columns: str | None, **rest: Any) -> None:
 @_with_points
 @click.option("--value", default="height", show_default=True, metavar="NAME", help="Column to grid.")
 @click.option("--crs", required=True, metavar="CRS", help="CRS of the grid.")
-@click.option("--resolution", type=float, required=True, metavar="N", help="Cell size in units of the CRS.")
+@click.option("--resolution", required=True, metavar="N", help="Cell size in units of the CRS.")
 @click.option("--statistic", "statistics", multiple=True, default=("count", "mean"), show_default=True, metavar="NAME",
               help="count, mean, median, min, max, std or a percentile such as p95; may be repeated.")  # fmt: skip
 @options.overwrite_option

@@ -49,7 +49,7 @@ def _needed_product(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--discard-source", is_flag=True, help="Delete a download once the catalog has it.")
 @_make_options
 @click.option("--crs", metavar="CRS", help="CRS of the cube. [default: the scenes' own grid]")
-@click.option("--resolution", type=float, metavar="N", help="Pixel size, with --crs.")
+@click.option("--resolution", metavar="N", help="Pixel size, with --crs.")
 @options.overwrite_option
 @options.json_option
 def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
@@ -80,7 +80,7 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
 @_make_options
 @click.option("--grid", metavar="NAME", help="degree, mercator, utm, mgrs or a projected CRS. [default: degree]")
 @click.option("--tile-size", type=float, metavar="N", help="Degrees or metres; zoom of mercator. [default: 1]")
-@click.option("--resolution", type=float, metavar="N", help="Pixel size in degrees or metres.")
+@click.option("--resolution", metavar="N", help="Pixel size in degrees or metres.")
 @click.option("--format", "format", metavar="NAME", help="cog, netcdf or zarr. [default: cog]")
 @click.option("--result-name", metavar="ID", help="Name of the results.")
 @click.option(

@@ -29,7 +29,7 @@ def tiles() -> None:
 @click.option("--intersects", metavar="FILE|GEOJSON", help="Polygons.")
 @click.option("--grid", metavar="NAME", help="degree, mercator, utm, mgrs or a projected CRS. [default: degree]")
 @click.option("--tile-size", type=float, metavar="N", help="Degrees or metres; zoom of mercator. [default: 1]")
-@click.option("--resolution", type=float, metavar="N", help="Pixel size in degrees or metres.")
+@click.option("--resolution", metavar="N", help="Pixel size in degrees or metres.")
 @options.collection_option
 @options.datetime_option
 @click.option("--filter", metavar="CQL2", help="CQL2 text, such as 'eo:cloud_cover < 10'.")
@@ -43,7 +43,7 @@ def tiles() -> None:
 @click.option("--greenness", type=float, metavar="N", help="Of bare_earth. [default: 20]")
 @click.option("--resampling", metavar="NAME", help="nearest, bilinear, average ... [default: nearest]")
 @click.option("--format", "format", metavar="NAME", help="cog, netcdf or zarr. [default: cog]")
-@click.option("--name", metavar="ID", help="Name of the results.")
+@click.option("--result-name", "name", metavar="ID", help="Name of the results.")
 @click.option("-n", "--dry-run", is_flag=True, help="Only say how many tiles, scenes, bytes and hours.")
 @options.json_option
 def plan(
@@ -176,7 +176,7 @@ def collect(output: str) -> None:
 
 @tiles.command("map", epilog="\b\nExample:\n  stacaster tiles map run -o run.html")
 @click.argument("output", metavar="DIR")
-@click.option("-o", "picture", required=True, metavar="FILE", help="Picture to write, .html or .png.")
+@click.option("-o", "--output", "picture", required=True, metavar="FILE", help="Picture to write, .html or .png.")
 def draw(output: str, picture: str) -> None:
     """Draw the tiles in the colours of their statuses."""
     import stacaster
