@@ -75,7 +75,7 @@ def target_geobox(
 
 
 def _require_near(crs: Any, items: Sequence[pystac.Item]) -> None:
-    """Refuse a CRS of another part of the Earth, in which the places of the scenes have no sensible numbers.
+    """Refuse a CRS of another part of the Earth, in which coordinates of the scenes mean nothing.
 
     Raises:
         UsageError: It is so.
@@ -84,11 +84,13 @@ def _require_near(crs: Any, items: Sequence[pystac.Item]) -> None:
 
     if not isinstance(crs, CRS) and not str(crs).upper().startswith("EPSG:"):
         return  # such as utm: the zone of the scenes
-    parsed = CRS.from_user_input(crs)
-    use, boxes = parsed.area_of_use, [item.bbox for item in items if item.bbox is not None]
-    if use is None or parsed.is_geographic or not boxes or use.east < use.west:
+    use = (parsed := CRS.from_user_input(crs)).area_of_use
+    edges = [(item.bbox[0], item.bbox[len(item.bbox) // 2]) for item in items if item.bbox is not None]
+    if use is None or parsed.is_geographic or not edges or use.east < use.west:
         return
-    middles = [(box[0] + box[len(box) // 2]) / 2 for box in boxes]
+    if any(east - west > _TURN / 2 for west, east in edges):
+        return  # a belt around the world does not say where the scene lies
+    middles = [_turned((west + (east if east >= west else east + _TURN)) / 2) for west, east in edges]
     apart = min(max(0.0, abs(_turned(middle - (use.west + use.east) / 2)) - (use.east - use.west) / 2)
                 for middle in middles)  # fmt: skip
     if apart > _FAR:

@@ -16,7 +16,7 @@ from stacaster.cube.lattice import asset_geobox, turns_of
 from stacaster.cube.masking import Masking, class_test
 from stacaster.cube.pipeline import output_types as types
 from stacaster.cube.pipeline.mask_steps import MaskStep
-from stacaster.cube.pipeline.plan import NATIVE_RESAMPLINGS, BandPlan, CubePlan, SceneBand, SlicePlan
+from stacaster.cube.pipeline.plan import BandPlan, CubePlan, SceneBand, SlicePlan
 from stacaster.cube.quantities import require_one_unit
 from stacaster.cube.units import Constants, formula_of
 from stacaster.errors import LoadError, UsageError
@@ -119,10 +119,6 @@ def _band_plan(wanted: Wanted, key: str) -> BandPlan:
         nodata = float("nan")
     if not 0 <= wanted.min_valid <= 1:
         raise UsageError(f"min_valid={wanted.min_valid:g}: a share from 0 to 1 is needed")
-    needs_pixels = bool(wanted.masking.names) or wanted.min_valid > 0
-    if needs_pixels and how not in {*NATIVE_RESAMPLINGS, "mode"}:
-        known = ", ".join(sorted(NATIVE_RESAMPLINGS))
-        raise UsageError(f"resampling={how!r} cannot go with mask= or min_valid=; {known} and mode of codes can")
     fuser = types.option_of(wanted.fuse_func, key, names)
     cfg = RasterLoadParams(
         dtype=dtype, fill_value=None if nodata is None else np.dtype(dtype).type(nodata), resampling=how,

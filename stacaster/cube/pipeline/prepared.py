@@ -22,8 +22,11 @@ from stacaster.cube.pipeline.source_pixels import SourceFile, SourceLevel
 from stacaster.geotiff.driver.files import Opened
 from stacaster.geotiff.driver.georeference import Georeference
 from stacaster.geotiff.driver.levels import Image, Level
-from stacaster.geotiff.driver.render import Block, render
+from stacaster.geotiff.driver.render import RESAMPLINGS, Block, render
 from stacaster.geotiff.driver.values import Rule
+from stacaster.geotiff.driver.views import view_of
+from stacaster.geotiff.driver.warping import warp_layer
+from stacaster.geotiff.driver.windows import Layer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -110,7 +113,13 @@ class PreparedScene:
         fill = None if nodata is None else outside
         rule = Rule(source=dtype, target=dtype, nodata=nodata, fill=fill, outside=outside, keep=keep)
         source = _Tiles(file, make, dtype)
-        return render(opened, source, block, rule, resampling=resampling, use_overviews=overviews and len(levels) > 1)
+        takes_overviews = overviews and len(levels) > 1
+        if resampling not in RESAMPLINGS:
+            view = view_of(opened, block.cube, use_overviews=takes_overviews)
+            if view is not None and not view.is_aligned:
+                layer = Layer(source, opened.image.bands[0][view.level], None, rule)
+                return warp_layer(layer, view, block, resampling)
+        return render(opened, source, block, rule, resampling=resampling, use_overviews=takes_overviews)
 
     def masked(self, box: GeoBox, stored: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
         """Return which source pixels are masked; None when there are no masks."""
@@ -182,6 +191,13 @@ class PreparedScene:
         """Return 1 where there is data and 0 where there is none."""
         masked = self.masked(box, stored, valid)
         return (valid if masked is None else valid & ~masked).astype("float32")
+
+    def to_part(
+        self, stored: NDArray[Any], valid: NDArray[np.bool_], box: GeoBox, *, is_imaginary: bool
+    ) -> NDArray[np.float64]:
+        """Return the real or imaginary part of complex numbers, NaN where there is no data."""
+        values = (stored.imag if is_imaginary else stored.real).astype("float64")
+        return self._converted(values, valid, box, stored)
 
     @staticmethod
     def to_covered(stored: NDArray[Any], _: NDArray[np.bool_], __: GeoBox) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,12 +24,16 @@ from stacaster.cube.pipeline.shared_files import SharedFiles
 from stacaster.geotiff.driver import Driver
 from stacaster.geotiff.driver.reader import Context, Reader
 from stacaster.geotiff.driver.render import Block
+from stacaster.geotiff.driver.views import is_aligned
 from stacaster.geotiff.odc_private import nodata_mask
 from stacaster.geotiff.opening import require_raster
 from stacaster.network.http import without_queries
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MEANS = frozenset({"bilinear", "cubic", "average", "cubic_spline", "lanczos"})
+"""Resamplings whose values are none of the file's."""
 
 
 def tells_nothing(band: BandPlan) -> bool:
@@ -39,6 +44,14 @@ def tells_nothing(band: BandPlan) -> bool:
 def fill_of(band: BandPlan) -> float | None:
     """Return the fill value of a band of real numbers; None of complex ones."""
     return None if np.dtype(band.dtype).kind == "c" else band.nodata
+
+
+def _is_on_pixels(scene: SceneBand, cube: GeoBox) -> bool:
+    """Tell whether pixels of a cube are pixels of the file."""
+    source = scene.geobox
+    if source is None or source.crs != cube.crs:
+        return False
+    return is_aligned(~source.transform * cube.transform, cube)
 
 
 class SceneBlock:
@@ -64,16 +77,17 @@ class SceneBlock:
             scene.formula is not None and band.resampling == "nearest" and band.dtype == "float32"
             and np.dtype(scene.dtype).kind in "iu" and np.dtype(scene.dtype).itemsize <= 2
         )  # fmt: skip
-        is_gdal = band.resampling not in NATIVE_RESAMPLINGS
-        self.is_plain = not needs and not is_class and (
-            scene.formula is None or (self._is_table and self._is_ours) or is_gdal or not self._is_ours
+        self._is_complex = np.dtype(band.dtype).kind == "c"
+        # What odc-loader reads block by block depends on the block, unless pixels are those of the file.
+        is_moved = self._is_complex and self._is_ours and not _is_on_pixels(scene, self._cube)
+        self.is_plain = not needs and not is_class and not is_moved and (
+            scene.formula is None or (self._is_table and self._is_ours) or not self._is_ours
         )  # fmt: skip
 
     def read(self, target: NDArray[Any], *, keep: bool, by_rasterio: bool) -> bool:
         """Write the scene into a block: where it has a value, and with ``keep`` only where the block has none."""
         if self.is_plain:
-            is_complex = np.dtype(self._band.dtype).kind == "c"
-            if self._is_ours and not is_complex and (self._scene.formula is None or self._is_table):
+            if self._is_ours and not self._is_complex and (self._scene.formula is None or self._is_table):
                 return self._read_ours(target, keep=keep, by_rasterio=by_rasterio)
             return self._read_any(target, keep=keep)
         return self._read_prepared(target, keep=keep)
@@ -83,6 +97,9 @@ class SceneBlock:
 
     def _cfg(self) -> Any:
         cfg, nodata = self._band.cfg, self._scene.nodata
+        if nodata is None and np.dtype(self._scene.dtype).kind == "f":
+            # What is no number has no part in a mean, whether the item says so or not.
+            nodata = float("nan")
         return cfg if nodata is None else cfg.patch(src_nodata_override=nodata)
 
     def _read_ours(self, target: NDArray[Any], *, keep: bool, by_rasterio: bool) -> bool:
@@ -134,7 +151,9 @@ class SceneBlock:
         scene, band, prepared = self._scene, self._band, self._prepared()
         self.fallback = plain_words(prepared.fallback)
         formula, how = scene.formula, band.resampling
-        if how == "mode":
+        if self._is_complex:
+            return self._joined(target, keep, self._complex)
+        if how == "mode" and band.kind != "continuous":
             return self._joined(target, keep, lambda pixels: render_mode(prepared, self._whole_block(pixels), band))
         if formula is None:
             nodata = band.nodata
@@ -146,8 +165,7 @@ class SceneBlock:
             return self._joined(target, keep, lambda pixels: prepared.render(
                 self._whole_block(pixels), prepared.to_stored, dtype=band.dtype, nodata=nodata, resampling=how,
                 overviews=band.use_overviews))  # fmt: skip
-        is_direct = how == "nearest" or formula.is_linear
-        if is_direct and band.min_valid <= 0 and scene.factor is None:
+        if self._takes_values() and band.min_valid <= 0 and scene.factor is None:
             return prepared.render(self._whole_block(target), prepared.to_values, dtype=band.dtype, nodata=float("nan"),
                                    resampling=how, keep=keep, overviews=band.use_overviews)  # fmt: skip
         return self._joined(target, keep, self._values)
@@ -156,7 +174,7 @@ class SceneBlock:
         """Write values that take more than one step: of means that are no means of values, or with a factor."""
         scene, band, prepared = self._scene, self._band, self._prepared()
         assert scene.formula is not None
-        is_direct = band.resampling == "nearest" or scene.formula.is_linear
+        is_direct = self._takes_values()
         held = np.empty(pixels.shape, band.dtype if is_direct else "float64")
         found = prepared.render(
             self._whole_block(held), prepared.to_values if is_direct else prepared.to_linear, dtype=held.dtype.name,
@@ -175,6 +193,27 @@ class SceneBlock:
         pixels[...] = values
         return True
 
+    def _takes_values(self) -> bool:
+        """Tell whether values in units may be resampled: any are picked, only linear ones have means."""
+        assert self._scene.formula is not None
+        return self._scene.formula.is_linear or self._band.resampling not in _MEANS
+
+    def _complex(self, pixels: NDArray[Any]) -> bool:
+        """Write complex numbers, real and imaginary parts one after the other: all resamplings are sums of pixels."""
+        prepared, part = self._prepared(), np.empty(pixels.shape, "float64")
+        for is_imaginary in (False, True):
+            if not prepared.render(
+                self._whole_block(part), partial(prepared.to_part, is_imaginary=is_imaginary), dtype="float64",
+                nodata=float("nan"), resampling=self._band.resampling, overviews=False,
+            ):  # fmt: skip
+                return False
+            if is_imaginary:
+                pixels.imag = part
+            else:
+                pixels.real = part
+        pixels[np.isnan(pixels)] = self._band.outside
+        return True
+
     def _joined(self, target: NDArray[Any], keep: bool, write: Callable[[NDArray[Any]], bool]) -> bool:
         """Write what another function makes of the whole block, where there are enough valid source pixels."""
         pixels = np.empty(target.shape, target.dtype)
@@ -185,7 +224,8 @@ class SceneBlock:
         if not keep:
             target[...] = pixels
             return True
-        np.copyto(target, pixels, where=nodata_mask(target, fill_of(self._band)))
+        where = np.isnan(target) if self._is_complex else nodata_mask(target, fill_of(self._band))
+        np.copyto(target, pixels, where=where)
         return True
 
     def _enough(self) -> NDArray[np.bool_]:
@@ -198,14 +238,18 @@ class SceneBlock:
         return found
 
     def covered(self) -> NDArray[np.bool_]:
-        """Return which pixels of the block the file covers."""
-        prepared = self._prepared()
-        pixels = np.empty((self._rows.stop - self._rows.start, self._cols.stop - self._cols.start), "uint8")
-        how = self._band.resampling if self._band.resampling in NATIVE_RESAMPLINGS else "nearest"
-        if not prepared.render(self._whole_block(pixels), prepared.to_covered, dtype="uint8", nodata=0.0,
-                               resampling="nearest" if how == "nearest" else how, overviews=False):  # fmt: skip
-            pixels[...] = 0
-        return np.asarray(pixels != 0)
+        """Return which pixels of the block have a value of the file by the resampling of the band."""
+        prepared, how = self._prepared(), self._band.resampling
+        if how == "mode" and self._band.kind != "continuous":
+            how = "average"
+        is_native = how in NATIVE_RESAMPLINGS
+        shape = (self._rows.stop - self._rows.start, self._cols.stop - self._cols.start)
+        pixels = np.empty(shape, "uint8" if is_native else "float64")
+        nothing = 0.0 if is_native else float("nan")
+        if not prepared.render(self._whole_block(pixels), prepared.to_covered, dtype=pixels.dtype.name, nodata=nothing,
+                               resampling=how, overviews=False):  # fmt: skip
+            pixels[...] = nothing
+        return np.asarray(pixels != 0) if is_native else ~np.isnan(pixels)
 
     def mask(self, step: MaskStep) -> NDArray[np.bool_]:
         """Return which pixels of the block one mask names: any source pixel counts where several make one."""

@@ -111,7 +111,7 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
         straight = to_pixels * cube.transform
         return View(
             level=level, straight=straight, to_pixels=to_pixels, covered=((0.0, float(wide)), (0.0, float(high))),
-            is_aligned=_is_aligned(straight, cube), **same,
+            is_aligned=is_aligned(straight, cube), **same,
         )  # fmt: skip
     covered = _covered(image, cube, crs, image.levels[0])
     if covered is None:
@@ -153,7 +153,8 @@ def _whole(scale: float) -> float:
     return float(nearest) if nearest and abs(scale - nearest) < _LITTLE else scale
 
 
-def _is_aligned(straight: Affine, cube: GeoBox) -> bool:
+def is_aligned(straight: Affine, cube: GeoBox) -> bool:
+    """Tell whether pixels of a cube are whole pixels of another grid, within the bound."""
     high, wide = cube.shape.yx
     corners = (straight * (0, 0), straight * (wide, high))
     first = [round(at) for at in corners[0]]
