@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from stacaster.catalog.commit import changing
 from stacaster.catalog.documents import documents_of, root_document, with_part_files
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.inspection import inspect
+from stacaster.catalog.item_inspection import Look
 from stacaster.catalog.item_table import DATABASE, RECENT
 from stacaster.catalog.link_check import lost_addresses, schema_problem
 from stacaster.catalog.spool import Spool
@@ -31,6 +32,8 @@ from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import CatalogError
 from stacaster.model import as_json
 from stacaster.model.checked import checked
+
+Progress = Callable[[int, int, str], None]
 
 QUARANTINE = ".stacaster/quarantine"
 """Where files are put aside."""
@@ -43,6 +46,7 @@ def check_catalog(
     deep: bool = False,
     network: bool = False,
     schemas: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> list[Problem]:
     """Compare files, JSON, parquet mirrors and database of a catalog with each other.
 
@@ -52,6 +56,7 @@ def check_catalog(
             of STAC, which come with pystac.
         network: Ask also whether files elsewhere are there; no login is sent.
         schemas: Folder with JSON schemas of extensions, for ``deep``.
+        progress: Called with items looked at, items there are, and the last one.
 
     Returns:
         What is wrong; empty when all is well.
@@ -65,7 +70,11 @@ def check_catalog(
     folder = None if schemas is None else Path(schemas)
     found: list[tuple[str, str]] = []
 
+    tell = _counting(store, progress)
+
     def look(items: Mapping[str, Mapping[str, Any]]) -> None:
+        if tell is not None:
+            tell(items)
         if deep:
             found.extend(_schema_problems(items, folder))
         if network:
@@ -86,6 +95,21 @@ def check_catalog(
         item_table.close_databases()
 
 
+def _counting(store: CatalogStore, progress: Progress | None) -> Look | None:
+    """Return what is called with items as they are looked at, and tells how many there were."""
+    if progress is None:
+        return None
+    total, seen = sum(1 for _ in store.root.glob("*/*/*/*.json")), 0
+
+    def tell(items: Mapping[str, Mapping[str, Any]]) -> None:
+        nonlocal seen
+        for place in items:
+            seen += 1
+            progress(seen, max(seen, total), Path(place).stem)
+
+    return tell
+
+
 def _schema_problems(documents: Mapping[str, Mapping[str, Any]], schemas: Path | None) -> Iterator[tuple[str, str]]:
     for place, document in documents.items():
         problem = schema_problem(document, schemas)
@@ -94,12 +118,13 @@ def _schema_problems(documents: Mapping[str, Mapping[str, Any]], schemas: Path |
 
 
 @checked
-def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Problem]:
+def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False, progress: Progress | None = None) -> list[Problem]:
     """Make a catalog true again, in one transaction: rebuild what follows from the rest, put aside what does not.
 
     Args:
         path: Folder of the catalog.
         deep: Decode all pixels as well.
+        progress: As for ``check_catalog``.
 
     Returns:
         What was wrong.
@@ -112,7 +137,7 @@ def fix_catalog(path: str | os.PathLike[str], *, deep: bool = False) -> list[Pro
     with changing(store) as transaction:
         scratch = transaction.folder / "inspection"
         scratch.mkdir()
-        state = inspect(store, scratch, deep=deep, mend=transaction.put_file)
+        state = inspect(store, scratch, deep=deep, look=_counting(store, progress), mend=transaction.put_file)
         if not state.problems:
             return []
         kept = {name: spool for name, spool in state.spools.items() if spool.rows}

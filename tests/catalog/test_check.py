@@ -253,3 +253,18 @@ def test_the_collection_says_size_and_checksum_of_its_table(copy: Path) -> None:
     asset = json.loads((copy / "aster-l1t-003" / "collection.json").read_text())["assets"]["items"]
     data = (copy / "aster-l1t-003" / "items.parquet").read_bytes()
     assert (asset["file:size"], asset["file:checksum"]) == (len(data), "1220" + hashlib.sha256(data).hexdigest())
+
+
+def test_progress_of_what_takes_long(catalog: Catalog, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(catalog.root, copy)
+    names = {item.id for item in catalog.search().items()}
+    for call in (
+        lambda told: stacaster.catalog.check_catalog(copy, progress=told),
+        lambda told: stacaster.catalog.fix_catalog(copy, progress=told),
+        lambda told: stacaster.catalog.write_report(tmp_path / "x.html", catalog=copy, overwrite=True, progress=told),
+    ):
+        seen: list[tuple[int, int, str]] = []
+        call(lambda *step, seen=seen: seen.append(step))
+        assert [step[:2] for step in seen] == [(number, 8) for number in range(1, 9)]
+        assert {step[2] for step in seen} == names

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -35,6 +35,7 @@ def write_report(
     title: str | None = None,
     thumbnails: int = 500,
     overwrite: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
     **conditions: Unpack[ConditionOptions],
 ) -> Path:
     """Write a page with the footprints of a catalog, their pictures, and filters by collection, date, cloud and name.
@@ -47,6 +48,7 @@ def write_report(
         title: Heading; None takes the name of the catalog.
         thumbnails: Largest number of pictures, some 4 kB each; further items are shown without.
         overwrite: Replace a file that exists.
+        progress: Called with items done, items there are, and the last one.
         **conditions: Those of ``Catalog.search``: ``bbox``, ``datetime``, ``collections``, ``filter`` ...
 
     Returns:
@@ -64,12 +66,15 @@ def write_report(
         raise UsageError(f"{path} exists; overwrite=True replaces it")
     opened = open_catalog(catalog_place(catalog))
     rows, pictures = [], 0
-    for item in opened.search(**conditions).items():
+    found = opened.search(**conditions)
+    for item in found.items():
         row = _row(item)
         if pictures < thumbnails and (picture := _picture(item)) is not None:
             row["picture"] = picture
             pictures += 1
         rows.append(row)
+        if progress is not None:
+            progress(len(rows), len(found), item.id)
     if not rows:
         raise NothingFoundError(f"no item of {opened.name} fits")
     times = sorted(row["start"][:10] for row in rows)

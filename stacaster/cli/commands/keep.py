@@ -56,11 +56,12 @@ def _doctor_of_catalog(root: Path, *, fix: bool, deep: bool, as_json: bool, **mo
 
     if fix and any(more.values()):
         raise click.UsageError("--network and --schemas say what --fix cannot mend; leave --fix out")
-    found = (
-        stacaster.catalog.fix_catalog(root, deep=deep)
-        if fix
-        else stacaster.catalog.check_catalog(root, deep=deep, **more)
-    )
+    with show.count_progress("items") as progress:
+        found = (
+            stacaster.catalog.fix_catalog(root, deep=deep, progress=progress)
+            if fix
+            else stacaster.catalog.check_catalog(root, deep=deep, progress=progress, **more)
+        )
     show.rows([problem.to_dict() for problem in found], ("place", "text", "remedy"), as_json=as_json)
     aside = sum(problem.remedy == "quarantine" for problem in found)
     if not found:

@@ -174,4 +174,5 @@ def report(output: str, collection: str | None, **rest: Any) -> None:
     """Write one page with footprints, pictures and filters; it opens without a server."""
     import stacaster
 
-    show.written(stacaster.catalog.write_report(output, collections=collection, **rest))
+    with show.count_progress("report") as progress:
+        show.written(stacaster.catalog.write_report(output, collections=collection, progress=progress, **rest))
