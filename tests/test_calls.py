@@ -235,6 +235,34 @@ CALLS: dict[str, Callable[[World], Any]] = {
     "run_tiles": lambda w: stacaster.tiles.run_tiles("nowhere"),
     "plan recipe dict": lambda w: stacaster.tiles.plan_tiles({"index": "ndvi"}, catalog=w.root),
     "wpoints": lambda w: stacaster.write_points("photons", "x.parquet", catalog=w.root),
+    "publish": lambda w: stacaster.publish("published", catalog=w.catalog),
+    "publish 5": lambda w: stacaster.publish(5, catalog=w.root),
+    "publish nowhere": lambda w: stacaster.publish("published", catalog="nowhere"),
+    "publish bucket": lambda w: stacaster.publish("s3://", catalog=w.root),
+    "register text": lambda w: stacaster.register("x", catalog="cc"),
+    "register empty": lambda w: stacaster.register([], catalog="cc"),
+    "register subsystem": lambda w: stacaster.register([], catalog="cc", subsystem="foo"),
+    "update nowhere": lambda w: stacaster.update(w.granules, catalog="nowhere"),
+    "update dry": lambda w: stacaster.update(w.granules, catalog=w.root, dry_run=True),
+    "update workers": lambda w: stacaster.update(w.granules, catalog=w.root, workers="many"),
+    "point grid": lambda w: stacaster.write_point_grid(
+        "photons", "g.tif", value="h", catalog=w.root, crs=32754, resolution=30
+    ),
+    "point grid value": lambda w: stacaster.write_point_grid("photons", "g.tif", catalog=w.root),
+    "point grid ending": lambda w: stacaster.write_point_grid(
+        "photons", "g.foo", value="h", catalog=w.root, crs=32754, resolution=30
+    ),
+    "report": lambda w: stacaster.catalog.write_report("r.html", catalog=w.catalog),
+    "report ending": lambda w: stacaster.catalog.write_report("r.pdf", catalog=w.root),
+    "diff": lambda w: stacaster.catalog.diff_catalogs(w.catalog, w.root),
+    "dedupe": lambda w: stacaster.catalog.dedupe(w.catalog, dry_run=True),
+    "check": lambda w: stacaster.catalog.check_catalog(w.catalog),
+    "footprints": lambda w: stacaster.access.draw_footprints(
+        stacaster.search("AST_L1T", source=w.catalog), "f.html", area="138.5,-31.02,138.55,-30.98"
+    ),
+    "footprints 5": lambda w: stacaster.access.draw_footprints(5, "f.html"),
+    "submit": lambda w: stacaster.tiles.submit_tiles("nowhere", submit=False),
+    "collect": lambda w: stacaster.tiles.collect_tiles("nowhere"),
     "fs none": lambda w: stacaster.sar.find_stacks(5),
     "fs kw": lambda w: stacaster.sar.find_stacks(foo=1),
     "fs dt": lambda w: stacaster.sar.find_stacks(dataset="ALOS", start="foo"),
@@ -288,6 +316,14 @@ WORKS = frozenset(
         "recipe group",
         "recipe date",
         "plan recipe dict",
+        "publish",
+        "register empty",
+        "update dry",
+        "report",
+        "diff",
+        "dedupe",
+        "check",
+        "footprints",
     }
 )
 """Calls with the obvious meaning."""
@@ -306,6 +342,10 @@ NOT_USAGE = frozenset(
         "import nofile",
         "read_area",
         "run_tiles",
+        "publish nowhere",
+        "update nowhere",
+        "submit",
+        "collect",
     }
 )
 """Calls that are no wrong usage but find nothing, or a cube that lacks something."""
