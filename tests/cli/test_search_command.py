@@ -9,7 +9,12 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+import pytest
+
+import stacaster
+from stacaster.access.search.granule_files import read_granules
 from stacaster.catalog import Catalog
+from stacaster.cli import _run, cli
 from tests.earthdata_twin.cmr import Cmr
 from tests.earthdata_twin.earthdata import Earthdata
 from tests.earthdata_twin.records import aster_record
@@ -83,3 +88,21 @@ def test_search_of_a_catalog(repository: Path, catalog: Catalog) -> None:
     assert {feature["properties"]["start"][5:7] for feature in json.loads(done.stdout)["features"]} == {"08", "09"}
     wrong = run(repository, "x", "--source", str(catalog.root), "--region", "atlantis")
     assert wrong.returncode == 2 and "atlantis" in wrong.stderr
+
+
+@pytest.mark.parametrize("ending", ["json", "geojson", "parquet", "gpkg"])
+def test_a_file_of_a_search_is_taken_back(
+    ending: str, catalog: Catalog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"scenes.{ending}"
+    words = ["search", "AST_L1T", "--source", str(catalog.root), "--datetime", "2003", "-o", str(path)]
+    assert _run(words, cli) == 0 and _run(words, cli) == 2, "it exists"
+    expected = list(stacaster.search("AST_L1T", source=catalog, datetime="2003"))
+    assert read_granules(path) == expected and len(expected) == 2
+    capsys.readouterr()
+    assert _run(["fetch", str(path), "--dry-run"], cli) == 0
+    assert "2 granules" in capsys.readouterr().err
+    # Scenes of a catalog have no file to download: each is looked at and says so.
+    assert _run(["ingest", str(path), "--catalog", str(tmp_path / "c"), "--dry-run"], cli) != 0
+    told = capsys.readouterr().err
+    assert all(granule.id in told for granule in expected)
