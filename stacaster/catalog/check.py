@@ -22,6 +22,7 @@ from typing import Any
 from stacaster.catalog import item_table
 from stacaster.catalog.commit import changing
 from stacaster.catalog.documents import documents_of, root_document, with_part_files
+from stacaster.catalog.file_grids import wrong_grids
 from stacaster.catalog.findings import Problem
 from stacaster.catalog.inspection import inspect
 from stacaster.catalog.item_inspection import Look
@@ -52,8 +53,8 @@ def check_catalog(
 
     Args:
         path: Folder of the catalog.
-        deep: Decode all pixels as well, validate each file as Cloud Optimized GeoTIFF and each document by the schemas
-            of STAC, which come with pystac.
+        deep: Decode all pixels as well, compare grids of items with those of their files, validate each file as Cloud
+            Optimized GeoTIFF and each document by the schemas of STAC, which come with pystac.
         network: Ask also whether files elsewhere are there; no login is sent.
         schemas: Folder with JSON schemas of extensions, for ``deep``.
         progress: Called with items looked at, items there are, and the last one.
@@ -77,6 +78,7 @@ def check_catalog(
             tell(items)
         if deep:
             found.extend(_schema_problems(items, folder))
+            found.extend(wrong_grids(store.root, items))
         if network:
             found.extend(lost_addresses(items))
 

@@ -47,6 +47,27 @@ def test_a_sound_catalog(catalog: Catalog) -> None:
     assert stacaster.catalog.check_catalog(catalog.root, deep=True) == []
 
 
+@pytest.mark.parametrize(("pixels", "is_named"), [(0.09, False), (0.11, True)])
+def test_a_grid_that_is_not_that_of_the_file_is_named(
+    tmp_path: Path, granules: Path, pixels: float, is_named: bool
+) -> None:
+    """The item says another origin than the file; all three documents agree, so only the file can tell."""
+    stacaster.ingest([granules], catalog=tmp_path / "a", bands=["B10"])
+    shutil.copytree(tmp_path / "a" / COLLECTION, tmp_path / "source")
+    for path in (tmp_path / "source").glob("*/*/*.json"):
+        document = json.loads(path.read_bytes())
+        for holder in (document["properties"], *document["assets"].values()):
+            if "proj:transform" in holder:
+                transform = holder["proj:transform"]
+                transform[2] += pixels * transform[0]
+        path.write_text(json.dumps(document))
+    stacaster.import_items(tmp_path / "source" / "collection.json", catalog=tmp_path / "b")
+    assert stacaster.catalog.check_catalog(tmp_path / "b") == []
+    problems = stacaster.catalog.check_catalog(tmp_path / "b", deep=True)
+    assert bool(problems) == is_named
+    assert all("B10: proj:transform lies 0.11 pixels from that of the file" in problem.text for problem in problems)
+
+
 @pytest.mark.parametrize("what", ["items.parquet", "index.duckdb", "json"])
 def test_any_one_of_the_three_is_made_from_the_others(copy: Path, catalog: Catalog, what: str) -> None:
     """JSON, parquet or database gone altogether: the same bytes come back (the database by its rows)."""

@@ -3,7 +3,7 @@
 from stacaster.cube.band_model.fields import BAND_NUMBER, BandFields, Kind, bands_of, is_data, is_raster, kind_of
 from stacaster.cube.band_model.item_assets import with_item_assets
 from stacaster.cube.band_model.names import BandTable, assets_of, band_names, collection_config
-from stacaster.cube.band_model.place import geobox_of
+from stacaster.cube.band_model.place import differing_grid, geobox_of
 from stacaster.cube.band_model.prepare import Prepared, href_of, prepare, prepare_items, table_of
 from stacaster.cube.band_model.settle import HAS_MASK, KIND, NO_CRS, fits
 
@@ -20,6 +20,7 @@ __all__ = [
     "band_names",
     "bands_of",
     "collection_config",
+    "differing_grid",
     "fits",
     "geobox_of",
     "href_of",

@@ -89,6 +89,17 @@ def differs(fields: Mapping[str, Any], facts: FileFacts) -> str | None:
     return "; ".join(said) or None
 
 
+def differing_grid(fields: Mapping[str, Any], address: str) -> str | None:
+    """Return how far the grid of the file at an address lies from the stated one; None where they are the same.
+
+    A file that cannot be opened, or says no grid, contradicts nothing.
+    """
+    from stacaster.cube.band_model.file_facts import file_facts
+
+    facts = file_facts(address)
+    return None if facts is None or facts.crs is None else differs(fields, facts)
+
+
 @lru_cache(maxsize=512)
 def _same_crs(one: str, other: str) -> bool:
     from odc.geo import CRS
