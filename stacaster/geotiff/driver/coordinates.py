@@ -80,14 +80,15 @@ class Places:
         cube: Grid of the cube.
         crs: CRS of the source.
         tolerance: Largest error, in units of that CRS.
+        around: The longitude in whose half turns those of the source lie; None where they are from -180 to 180.
     """
 
-    def __init__(self, cube: GeoBox, crs: CRS, tolerance: float) -> None:
+    def __init__(self, cube: GeoBox, crs: CRS, tolerance: float, around: float | None = None) -> None:
         self._lattice, self._col, self._row = lattice_of(cube)
         assert cube.crs is not None
         self._crs = None if cube.crs == crs else (cube.crs, crs)
         key = None if self._crs is None else (str(cube.crs), str(crs))
-        self._cells = _cells_of(self._lattice, key, tolerance)
+        self._cells = _cells_of(self._lattice, key, tolerance, around)
 
     def at(
         self, cols: NDArray[np.float64], rows: NDArray[np.float64]
@@ -125,8 +126,8 @@ class Places:
 class _Cells:
     """Cells of a lattice, which all cubes on it share; rows and columns are those of the lattice."""
 
-    def __init__(self, lattice: Lattice, crs: tuple[str, str] | None, tolerance: float) -> None:
-        self._lattice, self._tolerance = lattice, tolerance
+    def __init__(self, lattice: Lattice, crs: tuple[str, str] | None, tolerance: float, around: float | None) -> None:
+        self._lattice, self._tolerance, self._around = lattice, tolerance, around
         self._crs = None if crs is None else (CRS(crs[0]), CRS(crs[1]))
         self._kept: dict[tuple[Any, ...], Cell | None] = {}
         self._parts: dict[tuple[int, ...], Cell] = {}
@@ -145,7 +146,13 @@ class _Cells:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return exact places of points given in pixels of the lattice."""
         x, y = self._lattice.place(cols, rows)
-        return (x, y) if self._crs is None else transformed(*self._crs, x, y)
+        if self._crs is None:
+            return x, y
+        x, y = transformed(*self._crs, x, y)
+        if self._around is not None:
+            with np.errstate(invalid="ignore"):
+                x = np.where(np.isfinite(x), (x - self._around + 180) % 360 + self._around - 180, x)
+        return x, y
 
     def spans(self, start: int, stop: int, *, is_rows: bool) -> Iterator[tuple[int, int]]:
         """Yield first row or column of each cell in a span, and the one after its last."""
@@ -205,8 +212,8 @@ class _Cells:
 
 
 @lru_cache(maxsize=128)
-def _cells_of(lattice: Lattice, crs: tuple[str, str] | None, tolerance: float) -> _Cells:
-    return _Cells(lattice, crs, tolerance)
+def _cells_of(lattice: Lattice, crs: tuple[str, str] | None, tolerance: float, around: float | None) -> _Cells:
+    return _Cells(lattice, crs, tolerance, around)
 
 
 def _is_close(coarse: NDArray[np.float64], fine: NDArray[np.float64], tolerance: float) -> bool:
@@ -236,14 +243,14 @@ class Grid:
         return isinstance(other, Grid) and self._said == other._said
 
 
-def places_of(cube: GeoBox, crs: CRS, tolerance: float) -> Places:
+def places_of(cube: GeoBox, crs: CRS, tolerance: float, around: float | None = None) -> Places:
     """Return the places of the pixels of a cube; sources of one CRS share them."""
-    return _places(Grid(cube), str(crs), tolerance)
+    return _places(Grid(cube), str(crs), tolerance, around)
 
 
 @lru_cache(maxsize=128)
-def _places(grid: Grid, crs: str, tolerance: float) -> Places:
-    return Places(grid.cube, CRS(crs), tolerance)
+def _places(grid: Grid, crs: str, tolerance: float, around: float | None) -> Places:
+    return Places(grid.cube, CRS(crs), tolerance, around)
 
 
 def is_straight(cube: GeoBox, crs: CRS) -> bool:

@@ -23,6 +23,7 @@ _LITTLE = 0.05
 _PLACES = 5
 _FLAT = 1e-9
 _EVEN = 1.1
+_HALF_TURN = 180.0
 _Part = tuple[float, float]
 
 
@@ -39,6 +40,8 @@ class View:
     """Of the file."""
     tolerance: float
     """Largest error of places, in units of that CRS."""
+    around: float | None
+    """Longitude in the middle of a file that goes on beyond 180 degrees."""
     to_pixels: Affine
     """From that CRS to pixels of the level."""
     covered: tuple[_Part, _Part]
@@ -69,12 +72,12 @@ class View:
     @cached_property
     def places(self) -> Places:
         """Places of the cube's pixels in the CRS of the file."""
-        return places_of(self.cube, self.crs, self.tolerance)
+        return places_of(self.cube, self.crs, self.tolerance, self.around)
 
     @cached_property
     def corners(self) -> Places:
         """Places of the corners of its pixels, one more along each side."""
-        return places_of(_corners_of(self.cube), self.crs, self.tolerance)
+        return places_of(_corners_of(self.cube), self.crs, self.tolerance, self.around)
 
     @cached_property
     def _lengths(self) -> tuple[float, float]:
@@ -102,6 +105,7 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
         "cube": cube,
         "crs": crs,
         "tolerance": BOUND / 2 * min(_sides(image.transform)),
+        "around": _around(image, crs),
     }
     if is_straight(cube, crs) and not image.transform.b and not image.transform.d:
         whole = ~image.transform * cube.transform
@@ -127,6 +131,15 @@ def _view(opened: Opened, grid: Grid, use_overviews: bool) -> View | None:
     return View(
         level=level, straight=None, to_pixels=to_pixels, covered=covered, is_aligned=False, middles=middles, **same
     )
+
+
+def _around(image: Image, crs: CRS) -> float | None:
+    """Return the longitude in the middle of a file that goes on beyond 180 degrees; None for any other."""
+    full, transform = image.levels[0], image.transform
+    if not crs.geographic or transform.b or transform.d:
+        return None
+    ends = (transform.c, transform.c + transform.a * full.width)
+    return sum(ends) / 2 if max(ends) > _HALF_TURN + transform.a or min(ends) < -_HALF_TURN - transform.a else None
 
 
 def _sides(transform: Affine) -> tuple[float, float]:
@@ -184,7 +197,7 @@ def _covered(image: Image, cube: GeoBox, crs: CRS, full: Level) -> tuple[_Part, 
     rows = np.concatenate([nothing, all_of, along, along, [0.5]]) * full.height
     x, y = placed(image.transform, cols, rows)
     if crs.geographic:
-        x, y = np.clip(x, -180, 180), np.clip(y, -90, 90)
+        x, y = x if _around(image, crs) is not None else np.clip(x, -180, 180), np.clip(y, -90, 90)
     if cube.crs is not None and crs != cube.crs:
         x, y = transformed(crs, cube.crs, x, y)
     back = ~cube.transform
