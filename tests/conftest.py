@@ -9,11 +9,15 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import stacaster
 from stacaster.catalog import Catalog
+
+if TYPE_CHECKING:
+    from tests.earthdata_twin.server import Twin
 
 Mount = Callable[..., None]
 Signature = Callable[[Path], dict[str, str]]
@@ -92,6 +96,32 @@ def moto() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    """The twin of the services, for all tests of a process; ``twin`` cleans it for one."""
+    from tests.earthdata_twin.server import Twin
+
+    with Twin(tmp_path_factory.mktemp("twin")) as running:
+        yield running
+
+
+@pytest.fixture
+def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin:
+    """The twin without routes, an environment that leads to it, an empty home, and retries that do not wait."""
+    for name, value in servers.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("NETRC", "EARTHDATA_TOKEN", "CDSE_TOKEN", "CDSE_USERNAME", "CDSE_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
+    servers.log.clear()
+    servers.routes.clear()
+    servers.released.clear()
+    return servers
 
 
 @pytest.fixture(scope="session")

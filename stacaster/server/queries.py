@@ -191,25 +191,7 @@ def _filter(given: Mapping[str, Any], *, is_body: bool) -> Any:
             raise UsageError("filter: it is no JSON") from error
     if not isinstance(value, (str, dict)):
         raise UsageError("filter: CQL2 as text or JSON is needed")
-    return _without_drafts(value)
-
-
-def _without_drafts(node: Any) -> Any:
-    """Return a filter whose ``between`` has three arguments: drafts of CQL2 had the two bounds in a list."""
-    if isinstance(node, list):
-        return [_without_drafts(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    made = {key: _without_drafts(part) for key, part in node.items()}
-    arguments = made.get("args")
-    if (
-        made.get("op") == "between"
-        and isinstance(arguments, list)
-        and len(arguments) == 2
-        and isinstance(arguments[1], list)
-    ):
-        made["args"] = [arguments[0], *arguments[1]]
-    return made
+    return value
 
 
 def _sorting(value: Any, *, is_body: bool) -> tuple[str, ...]:

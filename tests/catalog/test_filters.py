@@ -54,6 +54,13 @@ def test_against_a_plain_evaluation(catalog: Catalog, text: str, test: Any) -> N
     assert ids(catalog, filter=text) == expected(catalog, test)
 
 
+@pytest.mark.parametrize("bounds", [[2, 11], [[2, 11]]])
+def test_between_of_the_standard_and_of_its_drafts(catalog: Catalog, bounds: list[Any]) -> None:
+    document = {"op": "not", "args": [{"op": "between", "args": [{"property": "eo:cloud_cover"}, *bounds]}]}
+    wanted = expected(catalog, lambda i: not 2 <= cloud(i) <= 11)
+    assert ids(catalog, filter=document) == ids(catalog, filter=json.dumps(document)) == wanted != []
+
+
 AREA = {"type": "Polygon", "coordinates": [[[138.4, -31.3], [138.7, -31.0], [138.4, -30.7], [138.4, -31.3]]]}
 
 

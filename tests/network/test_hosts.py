@@ -103,24 +103,12 @@ def test_names_of_buckets(name: str) -> None:
     assert not is_bucket_name(name)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("NETRC", raising=False)
+def twin(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> Twin:
     monkeypatch.setenv("EARTHDATA_TOKEN", TOKEN)
     monkeypatch.setenv("CDSE_TOKEN", CDSE)
     monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.0)
-    servers.log.clear()
-    servers.routes.clear()
-    return servers
+    return twin
 
 
 def leaks(twin: Twin) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ import io
 import os
 import random
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,23 +29,10 @@ from tests.earthdata_twin.server import Answer, Twin
 CONTENT = random.Random(3).randbytes(3_000_000)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("NETRC", raising=False)
+def twin(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> Twin:
     monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
-    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
-    servers.log.clear()
-    servers.routes.clear()
-    return servers
+    return twin
 
 
 @pytest.fixture

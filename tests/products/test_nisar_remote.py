@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,23 +44,11 @@ def granules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return [write_nisar(scene, folder) for scene in [*scenes, *old]]
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def earthdata(servers: Twin, granules: list[Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Earthdata:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("NETRC", raising=False)
+def earthdata(twin: Twin, granules: list[Path], monkeypatch: pytest.MonkeyPatch) -> Earthdata:
     monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
-    servers.log.clear()
-    servers.routes.clear()
-    found = Earthdata(servers)
-    servers.routes[NISAR_HOST] = servers.routes[DATA_HOST]
+    found = Earthdata(twin)
+    twin.routes[NISAR_HOST] = twin.routes[DATA_HOST]
     records = []
     for number, path in enumerate(granules):
         match = re.search(r"_(\d{8}T\d{6})_\d{8}T\d{6}_(\w\d{5})_", path.name)
@@ -72,7 +59,7 @@ def earthdata(servers: Twin, granules: list[Path], monkeypatch: pytest.MonkeyPat
         address = next(row["URL"] for row in record["umm"]["RelatedUrls"] if row["URL"].endswith(f"{path.stem}.h5"))
         found.files["/" + address.split("/", 3)[3]] = content
         records.append(record)
-    servers.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
+    twin.routes["cmr.earthdata.nasa.gov"] = Cmr(records)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,28 +19,12 @@ SCENES = (
 """Twelve days apart from 20 November 2023 on, and one of 26 January 2024."""
 
 
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    for name in ("EARTHDATA_TOKEN", "NETRC", "CDSE_TOKEN", "CDSE_USERNAME", "CDSE_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
+def twin(twin: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Twin:
     monkeypatch.setenv("EARTHDATA_USERNAME", USER)
     monkeypatch.setenv("EARTHDATA_PASSWORD", PASSWORD)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("STACASTER_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
-    (tmp_path / "home").mkdir()
-    servers.log.clear()
-    servers.routes.clear()
-    servers.released.clear()
-    return servers
+    return twin
 
 
 @pytest.fixture(scope="session")

@@ -99,10 +99,24 @@ def parse_filter(expression: str | Mapping[str, Any]) -> Any:
     if _depth(text) > _DEEPEST:
         raise UsageError(f"the filter is nested more than {_DEEPEST} levels deep")
     try:
-        parsed = cql2.parse_json(text) if text.lstrip().startswith("{") else cql2.parse_text(text)
-        return parsed.to_json()
+        if not text.lstrip().startswith("{"):
+            return cql2.parse_text(text).to_json()
+        return cql2.parse_json(json.dumps(_without_drafts(json.loads(text)))).to_json()
     except Exception as error:
         raise UsageError(f"the filter is no CQL2: {str(error).strip()}") from error
+
+
+def _without_drafts(node: Any) -> Any:
+    """Return a filter whose ``between`` has three arguments: drafts of CQL2 had the two bounds in a list."""
+    if isinstance(node, list):
+        return [_without_drafts(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    parts = {key: _without_drafts(part) for key, part in node.items()}
+    match parts:
+        case {"op": "between", "args": [value, [low, high]]}:
+            parts["args"] = [value, low, high]
+    return parts
 
 
 def _depth(text: str) -> int:

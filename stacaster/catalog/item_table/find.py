@@ -12,6 +12,7 @@ from typing import Any
 from stacaster.catalog.item_table.connection import Tables
 from stacaster.catalog.item_table.connections import ask, ask_rows, kept_open
 from stacaster.catalog.item_table.cql2 import column_of, compile_filter, parse_filter
+from stacaster.catalog.item_table.footprints import passing
 from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
 from stacaster.geo.areas import bounds_of
@@ -175,7 +176,6 @@ def _touching(bbox: BBox) -> tuple[str, list[Any]]:
 
 def _spatial(database: Path, test: str, geometry: Mapping[str, Any]) -> list[str]:
     """Return ``collection/id`` of the items that pass an exact spatial test; their boxes are compared first."""
-    import numpy as np
     import shapely
 
     if "bbox" in geometry and "coordinates" not in geometry:
@@ -190,6 +190,5 @@ def _spatial(database: Path, test: str, geometry: Mapping[str, Any]) -> list[str
     where, values = ("true", []) if test == "s_disjoint" else _touching(bounds_of(shapely.geometry.mapping(shape)))
     text = f"select collection || '/' || id as key, st_aswkb(geometry) as wkb from items where {where}"  # noqa: S608 - literals
     table = ask(database, text, values)
-    shapes = shapely.from_wkb(np.asarray(table["wkb"].to_pylist(), dtype=object))
-    passed = getattr(shapely, test.removeprefix("s_"))(shapes, shape)
+    passed = passing(table["wkb"].to_pylist(), shape, test=test.removeprefix("s_"))
     return [key for key, fits in zip(table["key"].to_pylist(), passed, strict=True) if fits]

@@ -13,6 +13,7 @@ from typing import Any
 from stacaster.catalog.item_table.connections import ask_rows, kept_open
 from stacaster.catalog.item_table.cql2 import column_of
 from stacaster.catalog.item_table.find import FoundItem, ItemQuery, where
+from stacaster.catalog.item_table.footprints import passing
 from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
 
@@ -78,7 +79,6 @@ def count_matches(database: Path, query: ItemQuery, *, area: Mapping[str, Any] |
         area: As for ``item_page``.
     """
     import numpy as np
-    import shapely
 
     opened = kept_open(database)
     tests, values = where(database, query, opened)
@@ -104,9 +104,8 @@ def count_matches(database: Path, query: ItemQuery, *, area: Mapping[str, Any] |
     edges = [(bytes(wkb), int(count)) for wkb, count in rows if wkb is not None]
     if not edges:
         return whole
-    shapes = shapely.from_wkb(np.asarray([wkb for wkb, _ in edges], dtype=object))
     counts = np.array([count for _, count in edges])
-    return whole + int(counts[shapely.intersects(shapes, shape)].sum())
+    return whole + int(counts[passing((wkb for wkb, _ in edges), shape)].sum())
 
 
 def _rows(
@@ -120,7 +119,6 @@ def _rows(
     area: Mapping[str, Any] | None,
 ) -> list[dict[str, Any]]:
     import numpy as np
-    import shapely
 
     shape = _shape(query, area)
     names = ", ".join(f"{quoted(column)} as key{number}" for number, (column, _) in enumerate(order))
@@ -134,8 +132,7 @@ def _rows(
     found = ask_rows(database, text, list(values))
     fits: Any = np.ones(len(found), bool)
     if shape is not None and found:
-        shapes = shapely.from_wkb(np.asarray([bytes(row[-1]) for row in found], dtype=object))
-        fits = shapely.intersects(shapes, shape)
+        fits = passing((bytes(row[-1]) for row in found), shape)
     return [
         {
             "collection": row[0],

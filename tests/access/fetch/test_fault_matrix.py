@@ -96,27 +96,13 @@ class Services:
         return list(report.files)
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def services(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Services]:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("EARTHDATA_TOKEN", raising=False)
+def services(twin: Twin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     monkeypatch.setenv("EARTHDATA_USERNAME", USER)
     monkeypatch.setenv("EARTHDATA_PASSWORD", PASSWORD)
-    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
     monkeypatch.setattr("stacaster.network.http.TIMEOUT", (5.0, 0.5))
-    servers.log.clear()
-    servers.routes.clear()
-    servers.released.clear()
-    yield Services(servers)
-    servers.released.set()
+    yield Services(twin)
+    twin.released.set()
 
 
 def check_no_harm(services: Services, cache: Path) -> None:

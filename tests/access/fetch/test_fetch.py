@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -31,27 +30,13 @@ QUICK = TransferRules(attempts=3, connect_s=5, read_s=2, slow_s=0.5, budget_s=60
 PAGE = Answer(200, {"Content-Type": "text/html"}, b"<!DOCTYPE html><html><body>Earthdata Login</body></html>")
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
 @pytest.fixture
-def earthdata(servers: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Earthdata:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
+def earthdata(twin: Twin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Earthdata:
     home = tmp_path / "home"
-    home.mkdir()
     (home / ".netrc").write_text("default login canary-default password canary-secret\n")
     (home / ".netrc").chmod(0o600)
-    monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("EARTHDATA_TOKEN", "canary-token-1")
-    monkeypatch.setattr("stacaster.network.http.random.uniform", lambda low, high: 0.01)
-    servers.log.clear()
-    servers.routes.clear()
-    servers.released.clear()
-    return Earthdata(servers)
+    return Earthdata(twin)
 
 
 def granule(earthdata: Earthdata, number: int = 1, content: bytes = CONTENT) -> Granule:

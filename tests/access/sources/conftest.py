@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,21 +27,6 @@ def sixty_records() -> list[dict[str, Any]]:
             )
         )
     return found
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    with Twin(tmp_path_factory.mktemp("twin")) as twin:
-        yield twin
-
-
-@pytest.fixture
-def twin(servers: Twin, monkeypatch: pytest.MonkeyPatch) -> Twin:
-    for name, value in servers.environment.items():
-        monkeypatch.setenv(name, value)
-    servers.log.clear()
-    servers.routes.clear()
-    return servers
 
 
 @pytest.fixture
