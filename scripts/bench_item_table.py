@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scripts.bench_items import COLLECTION, make_rows
-from stacaster.executors.memory import peak_memory
+from stacaster.files.system.process import peak_memory
 
 COUNT = int(os.environ.get("STACASTER_BENCH_ITEMS", "1000000"))
 SAMPLE = 3_000

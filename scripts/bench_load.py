@@ -237,7 +237,7 @@ def bench_units(folder: Path, row: Any, interleaved: Any) -> None:
 PEAK = """
 import pickle, resource, sys
 import numpy, odc.stac, stacaster
-from stacaster.executors.memory import peak_memory
+from stacaster.files.system.process import peak_memory
 from stacaster.geotiff.driver import kernels
 options = pickle.load(open(sys.argv[1], "rb"))
 before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() // 1024

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from stacaster.executors.memory import peak_memory
+from stacaster.files.system.process import peak_memory
 
 
 def main(root: Path) -> None:

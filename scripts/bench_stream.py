@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from stacaster.executors.memory import peak_memory
+from stacaster.files.system.process import peak_memory
 
 GIB = 2**30
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -192,6 +193,20 @@ def _machine_memory() -> int:
         text = Path("/proc/meminfo").read_text(encoding="ascii")
         return int(text.partition("MemAvailable:")[2].split()[0]) << 10
     except (OSError, IndexError, ValueError):
+        return _half_of_memory()
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    def _half_of_memory() -> int:
+        kilobytes = ctypes.c_ulonglong()
+        known = ctypes.WinDLL("kernel32").GetPhysicallyInstalledSystemMemory(ctypes.byref(kilobytes))
+        return kilobytes.value << 9 if known else 4 << 30
+
+else:
+
+    def _half_of_memory() -> int:
         try:
             return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
         except (AttributeError, OSError, ValueError):

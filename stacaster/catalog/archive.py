@@ -18,6 +18,7 @@ from stacaster.catalog.remove import remove_items
 from stacaster.catalog.store import CatalogStore
 from stacaster.catalog.versions import Key
 from stacaster.errors import CatalogError, ExportError, NothingFoundError, UsageError
+from stacaster.files.system.disk import sync_file
 from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
@@ -158,5 +159,4 @@ def _pack(root: Path, target: Path) -> None:
             info = tarfile.TarInfo(folder)
             info.type, info.mode = tarfile.DIRTYPE, 0o755
             archive.addfile(info)
-    with target.open("rb") as file:
-        os.fsync(file.fileno())
+    sync_file(target)

@@ -13,6 +13,7 @@ from stacaster.catalog.documents import collection_document, known_assets, root_
 from stacaster.catalog.item_table import DATABASE, RECENT
 from stacaster.catalog.store import CatalogStore, Transaction
 from stacaster.errors import UsageError
+from stacaster.files.system.disk import refer
 from stacaster.model import as_json
 
 ANY_BASE = "any"
@@ -224,8 +225,8 @@ def _stage_database(
     is_addition = not settle and not any(change.gone for change in changes.values())
     if is_addition and current.exists() and item_table.append_recent(current, folder / RECENT, fresh):
         # The large database beside its new recent rows, for the questions of this commit.
-        (folder / RECENT).symlink_to(transaction.put_file(folder / RECENT, RECENT))
-        new.symlink_to(current)
+        refer(folder / RECENT, transaction.put_file(folder / RECENT, RECENT))
+        refer(new, current)
         return new
     (folder / RECENT).unlink(missing_ok=True)
     old = ready_database(store, transaction)

@@ -219,7 +219,8 @@ class _Element:
 
     def work(self, function: str, memory_limit_mb: int) -> None:
         """Work on the tasks that have no mark yet."""
-        signal.signal(signal.SIGUSR1, self._on_signal)
+        if sys.platform != "win32":
+            signal.signal(signal.SIGUSR1, self._on_signal)
         home = self._marks.parent
         tasks = (
             task for task in self._tasks

@@ -1,37 +1,38 @@
 """Worker processes that may die: a task that kills its process costs that task only.
 
-Workers are started as ``python -m stacaster.executors.processes`` and speak length-prefixed JSON over a private pair of
-pipes. They are not forked or spawned by ``multiprocessing``, which would run the user's script again in every worker.
+Workers are started as ``python -m stacaster.executors.worker`` and speak length-prefixed JSON over their standard
+input and output, which nothing else in them sees: Windows hands no other pipe to a child. They are not forked or
+spawned by ``multiprocessing``, which would run the user's script again in every worker.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
-import importlib
 import json
 import logging
 import os
-import selectors
+import queue
 import signal
-import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stacaster.config import cpus
-from stacaster.errors import SpaceError, StacasterError, is_space_error
+from stacaster.errors import SpaceError
 from stacaster.executors.functions import TaskFunction, name_of
-from stacaster.executors.memory import trim_heap
+from stacaster.executors.messages import needs_more, read_message, write_message
+from stacaster.files.system.process import (
+    MEMORY_EXIT,
+    own_group,
+)
 
 _LOG = logging.getLogger(__name__)
-_HEADER = struct.Struct(">Q")
-_PR_SET_PDEATHSIG = 1
-_MEGABYTE = 1 << 20
+_WORKER = "stacaster.executors.worker"
+_LONGEST_WAIT_S = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,57 +107,60 @@ def run_isolated(
 
 
 class _Worker:
-    """One process with the pipe to it and the pipe from it."""
+    """One process; what it answers goes into a queue, and None when it is gone."""
 
-    def __init__(self, start: Sequence[str], processors: int) -> None:
-        task_read, self._task_write = os.pipe()
-        self.result_read, result_write = os.pipe()
+    def __init__(self, start: Sequence[str], processors: int, answers: _Answers) -> None:
         package = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
         single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
         # Without this glibc keeps an arena of address space for every thread, and freed bands stay resident; and GDAL
         # keeps blocks up to a twentieth of the machine's memory, in every worker.
         heap = {"MALLOC_ARENA_MAX": "2", "GDAL_CACHEMAX": os.environ.get("GDAL_CACHEMAX", "64")}
-        command = [sys.executable, "-m", __name__, str(task_read), str(result_write), *start]
-        try:
-            self.process = subprocess.Popen(
-                command,
-                pass_fds=(task_read, result_write),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # Ctrl-C goes to the group of the terminal: the parent alone decides, also while a worker still starts.
-                process_group=0,
-                env={**os.environ, **single, **heap, "PYTHONPATH": path, "STACASTER_CPUS": str(processors)},
-            )
-        except BaseException:
-            os.close(self._task_write)
-            os.close(self.result_read)
-            raise
-        finally:
-            os.close(task_read)
-            os.close(result_write)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", _WORKER, *start],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, **single, **heap, "PYTHONPATH": path, "STACASTER_CPUS": str(processors)},
+            # Ctrl-C goes to the group of the terminal: the parent alone decides, also while a worker still starts.
+            **own_group(),
+        )
         self.task: Task | None = None
         self.started = 0.0
+        self._answers = answers
+        self._reader = threading.Thread(target=self._read, name="worker", daemon=True)
+        self._reader.start()
 
     def submit(self, task: Task) -> None:
         self.task, self.started = task, time.monotonic()
         message = json.dumps({"payload": dict(task.payload)}).encode()
+        assert self.process.stdin is not None
         try:
-            _write_all(self._task_write, _HEADER.pack(len(message)) + message)
-        except BrokenPipeError:
+            write_message(self.process.stdin.fileno(), message)
+        except OSError:
             _LOG.debug("worker %s was gone before task %s", self.process.pid, task.key)
 
-    def receive(self) -> dict[str, Any] | None:
-        """Return the result message, or None when the process is gone."""
-        header = _read_exactly(self.result_read, _HEADER.size)
-        body = None if header is None else _read_exactly(self.result_read, _HEADER.unpack(header)[0])
-        return None if body is None else json.loads(body)
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        answer: dict[str, Any] | None = {}
+        while answer is not None:
+            try:
+                body = read_message(self.process.stdout.fileno())
+                answer = None if body is None else json.loads(body)
+            except (OSError, ValueError):
+                answer = None
+            self._answers.put((self, answer))
 
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
-        os.close(self._task_write)
-        os.close(self.result_read)
+        self._reader.join()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+_Answers = queue.SimpleQueue[tuple[_Worker, dict[str, Any] | None]]
 
 
 class _Pool:
@@ -165,33 +169,47 @@ class _Pool:
         self._timeout_s = timeout_s
         self._idle: list[_Worker] = []
         self.busy: list[_Worker] = []
+        self._answers: _Answers = queue.SimpleQueue()
 
     def submit(self, task: Task) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._start, self._processors)
+        worker = self._idle.pop() if self._idle else _Worker(self._start, self._processors, self._answers)
         self.busy.append(worker)
         worker.submit(task)
 
     def wait(self) -> list[TaskResult]:
         """Wait until at least one task has ended, or its time is over."""
-        with selectors.DefaultSelector() as selector:
-            for worker in self.busy:
-                selector.register(worker.result_read, selectors.EVENT_READ, worker)
-            left = min(worker.started + self._timeout_s for worker in self.busy) - time.monotonic()
-            ready = [key.data for key, _ in selector.select(max(0.0, left))]
-        late = [w for w in self.busy if w not in ready and time.monotonic() - w.started >= self._timeout_s]
-        return [self._finish(worker) for worker in ready] + [self._give_up(worker) for worker in late]
+        left = min(worker.started + self._timeout_s for worker in self.busy) - time.monotonic()
+        results = []
+        try:
+            answer = self._answers.get(timeout=min(max(0.0, left), _LONGEST_WAIT_S))
+            while True:
+                results += self._finish(*answer)
+                answer = self._answers.get_nowait()
+        except queue.Empty:
+            pass
+        late = [worker for worker in self.busy if time.monotonic() - worker.started >= self._timeout_s]
+        return results + [self._give_up(worker) for worker in late]
 
-    def _finish(self, worker: _Worker) -> TaskResult:
-        message = worker.receive()
+    def _finish(self, worker: _Worker, answer: dict[str, Any] | None) -> list[TaskResult]:
+        if worker not in self.busy:
+            # It was given up, or died without work.
+            if worker in self._idle:
+                self._idle.remove(worker)
+                worker.close()
+            return []
         assert worker.task is not None
         key, seconds = worker.task.key, time.monotonic() - worker.started
         self.busy.remove(worker)
-        if message is None:
-            reason = _describe_end(worker.process.wait())
+        if answer is None:
+            code = worker.process.wait()
             worker.close()
-            return TaskResult(key=key, value=None, error=reason, error_class="ReadError", seconds=seconds, died=True)
+            if code == MEMORY_EXIT:
+                error = needs_more(self._start[1])
+                return [TaskResult(key=key, value=None, error=error, error_class=SpaceError.__name__, seconds=seconds)]
+            error = _describe_end(code)
+            return [TaskResult(key=key, value=None, error=error, error_class="ReadError", seconds=seconds, died=True)]
         self._idle.append(worker)
-        return TaskResult(key=key, seconds=seconds, **message)
+        return [TaskResult(key=key, seconds=seconds, **answer)]
 
     def _give_up(self, worker: _Worker) -> TaskResult:
         assert worker.task is not None
@@ -217,72 +235,3 @@ def _describe_end(code: int) -> str:
             name = str(-code)
         return f"the worker process was killed by signal {name}; a file is damaged, or memory ran out"
     return f"the worker process ended with code {code}"
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _read_exactly(descriptor: int, size: int) -> bytes | None:
-    parts = []
-    while size > 0:
-        part = os.read(descriptor, min(size, _MEGABYTE))
-        if not part:
-            return None
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
-
-
-def _serve(arguments: list[str]) -> None:
-    """Body of a worker: take tasks from one pipe and answer on the other until the parent is gone."""
-    task_read, result_write, limit = int(arguments[0]), int(arguments[1]), int(arguments[3])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _die_with_parent()
-    # Importing makes many objects that stay: fewer collections save a tenth of the start.
-    gc.set_threshold(100_000, 20, 20)
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (limit * _MEGABYTE, limit * _MEGABYTE))
-    for package in filter(None, arguments[4].split(",")):
-        sys.modules[package] = None  # type: ignore[assignment]
-    module, _, name = arguments[2].partition(":")
-    function: Callable[[Mapping[str, Any]], dict[str, Any]] | None = None
-    while True:
-        header = _read_exactly(task_read, _HEADER.size)
-        body = None if header is None else _read_exactly(task_read, _HEADER.unpack(header)[0])
-        if body is None:
-            return
-        try:
-            if function is None:
-                function = getattr(importlib.import_module(module), name)
-            answer: dict[str, Any] = {"value": function(json.loads(body)["payload"])}
-        except MemoryError:
-            answer = {"value": None, "error": f"needs more than {limit} MB of memory", "error_class": "SpaceError"}
-        except StacasterError as error:
-            answer = {"value": None, "error": error.message, "error_class": type(error).__name__}
-        except Exception as error:  # noqa: BLE001 - the border of the process: reported with its class
-            _LOG.debug("task failed", exc_info=True)
-            name = SpaceError.__name__ if is_space_error(error) else type(error).__name__
-            answer = {"value": None, "error": f"{type(error).__name__}: {error}", "error_class": name}
-        trim_heap()
-        message = json.dumps(answer).encode()
-        try:
-            _write_all(result_write, _HEADER.pack(len(message)) + message)
-        except BrokenPipeError:
-            # The parent is gone, and with it who would want the result or a word about it.
-            return
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent ends; elsewhere the closed pipe ends it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    _serve(sys.argv[1:])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from stacaster.errors import ExportError, SpaceError, StacasterError, WriteError, is_space_error
 from stacaster.files.read_back import read_back
+from stacaster.files.system.disk import move, sync_file
 
 _PROBE = bytes(1 << 20)
 
@@ -41,7 +42,7 @@ def complete_file(path: Path, *, check: Callable[[Path], None] = read_back) -> I
             raise _named(error, path, part) from error
         _check(part, path, check)
         try:
-            part.replace(path)
+            move(part, path)
         except OSError as error:
             raise _named(error, path, part) from error
     finally:
@@ -75,8 +76,8 @@ def complete_folder(path: Path, *, check: Callable[[Path], None]) -> Iterator[Pa
         _check(part, path, check)
         try:
             if path.exists():
-                path.replace(old)
-            part.replace(path)
+                move(path, old)
+            move(part, path)
         except OSError as error:
             if old.exists() and not path.exists():
                 old.replace(path)
@@ -94,16 +95,6 @@ def _remove_folder(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         if not path.exists():
             return
-
-
-def sync_file(path: Path) -> None:
-    """Wait until the disk has a file.
-
-    Raises:
-        OSError: It does not take it.
-    """
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 def _check(part: Path, path: Path, check: Callable[[Path], None]) -> None:

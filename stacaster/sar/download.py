@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from stacaster.access.fetch import FetchReport, TransferRules, chosen_files, fet
 from stacaster.access.search import GranuleSearch
 from stacaster.errors import NothingFoundError, SpaceError
 from stacaster.files.names import safe_id
+from stacaster.files.system.disk import free_space
 from stacaster.model import Granule
 from stacaster.model.checked import checked
 
@@ -97,7 +97,7 @@ def check_room(folder: Path, wanted: int) -> None:
         SpaceError: It has not.
     """
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(place).free
-    if wanted and free < wanted + _ROOM:
+    free = free_space(place)
+    if wanted and free is not None and free < wanted + _ROOM:
         text = f"{wanted / 1e9:.2f} GB are still to come, but only {free / 1e9:.2f} GB are free in {folder.name}"
         raise SpaceError(f"{text}; nothing was downloaded: free some space, or choose fewer granules")

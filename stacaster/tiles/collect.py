@@ -18,6 +18,7 @@ from stacaster.catalog.store import CatalogStore
 from stacaster.errors import NothingFoundError, UsageError
 from stacaster.files.atomic import complete_file
 from stacaster.files.checksums import file_multihash
+from stacaster.files.system.disk import link_or_copy
 from stacaster.files.vector_files import write_geopackage
 from stacaster.model.checked import checked
 from stacaster.tiles.ledger import Ledger
@@ -137,10 +138,7 @@ def _link(source: Path, target: Path) -> None:
     if source.suffix == ".json":
         shutil.copyfile(source, target)
         return
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
+    link_or_copy(source, target)
 
 
 def _mosaics(folder: Path, recipe: Recipe) -> None:

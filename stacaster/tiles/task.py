@@ -23,9 +23,9 @@ import numpy as np
 from stacaster.analysis.bands import BESIDE
 from stacaster.analysis.composites import composite
 from stacaster.errors import LoadError, WriteError
-from stacaster.executors.memory import peak_memory
 from stacaster.export.made import ProvenancedCube, find_indices, with_indices
 from stacaster.export.planes import strips_of
+from stacaster.files.system.process import peak_memory
 from stacaster.model import as_json
 from stacaster.tiles.grids import Tile
 from stacaster.tiles.recipe import Recipe, read_recipe

@@ -268,7 +268,7 @@ def test_the_receipt_is_read_line_by_line_and_in_its_old_form(copy: Catalog, tmp
 MANY = """
 import json, sys
 from pathlib import Path
-from stacaster.executors.memory import peak_memory
+from stacaster.files.system.process import peak_memory
 from stacaster.network.objects import open_objects
 from stacaster.catalog.publish.contents import Entry
 from stacaster.catalog.publish.receipt import RECEIPT, Receipt

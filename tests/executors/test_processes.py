@@ -138,33 +138,22 @@ def test_no_worker_outlives_its_parent(tmp_path: Path, repository: Path, how: si
 
 
 def test_a_worker_that_loses_its_parent_says_nothing(tmp_path: Path, repository: Path) -> None:
-    task_read, task_write = os.pipe()
-    result_read, result_write = os.pipe()
-    words = [
-        sys.executable,
-        "-m",
-        "stacaster.executors.processes",
-        str(task_read),
-        str(result_write),
-        name_of(run),
-        "2048",
-        "",
-    ]
+    words = [sys.executable, "-m", "stacaster.executors.worker", name_of(run), "2048", ""]
     with subprocess.Popen(
-        words, pass_fds=(task_read, result_write), env={**os.environ, "PYTHONPATH": str(repository)},
-        stderr=subprocess.PIPE, text=True,
+        words, env={**os.environ, "PYTHONPATH": str(repository)},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as worker:  # fmt: skip
-        os.close(task_read)
-        os.close(result_write)
+        assert worker.stdin is not None and worker.stdout is not None and worker.stderr is not None
         started = tmp_path / "started"
         body = json.dumps({"payload": {"kind": "sleep", "seconds": 0.3, "file": str(started)}}).encode()
-        os.write(task_write, struct.pack(">Q", len(body)) + body)
+        worker.stdin.write(struct.pack(">Q", len(body)) + body)
+        worker.stdin.flush()
         while not started.exists():
             time.sleep(0.01)
         # Nobody reads the result any more.
-        os.close(result_read)
-        _, errors = worker.communicate(timeout=60)
-        os.close(task_write)
+        worker.stdout.close()
+        errors = worker.stderr.read().decode()
+        worker.wait(timeout=60)
     assert (worker.returncode, errors) == (0, "")
 
 

@@ -383,7 +383,7 @@ def test_memory_stays_far_below_a_band(tmp_path: Path) -> None:
         path = write_nisar(replace(SCENE, shape=shape, terms=("HHHH",)), folder)
         code = (
             "import sys\nfrom stacaster.ingest.convert import convert\n"
-            "from stacaster.executors.memory import peak_memory\n"
+            "from stacaster.files.system.process import peak_memory\n"
             "task = dict(files=[sys.argv[1]], catalog=sys.argv[2], staging=sys.argv[3], subsystems=['frequencyA'],"
             " keep_swir=False, profile='zstd', threads=1, dry_run=False, known_only=False, bands=['HHHH'])\n"
             "assert convert(task)['status'] == 'ready'\n"

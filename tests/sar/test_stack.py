@@ -91,7 +91,7 @@ def test_space_is_looked_at_before_the_first_byte(
 ) -> None:
     found = stacaster.sar.find_stacks()
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("stacaster.sar.download.shutil.disk_usage", lambda _: usage(10**9, 10**9, 64 << 20))
+    monkeypatch.setattr("stacaster.files.system.disk.shutil.disk_usage", lambda _: usage(10**9, 10**9, 64 << 20))
     twin.log.clear()
     with pytest.raises(SpaceError, match=r"GB are still to come, but only 0\.07 GB are free in out; nothing"):
         stacaster.sar.download_stacks(found, tmp_path / "out")

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from stacaster.access.fetch.check import is_receipt
 from stacaster.config import cache_folder
 from stacaster.errors import UsageError
+from stacaster.files.system.locks import Timeout, file_lock
 from stacaster.model.checked import checked
 
 _LEFT = (".part", ".part.json", ".lock", ".receipt.json")
@@ -139,7 +138,7 @@ def _delete(entry: CachedGranule) -> bool:
     """Delete a granule unless a download of it is under way; tell whether it is gone."""
     for lock in entry.folder.glob(".*.lock"):
         try:
-            with FileLock(lock, timeout=0):
+            with file_lock(lock, 0.0):
                 pass
         except Timeout:
             return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from stacaster.access.fetch.check import Digests, check_file, write_receipt
 from stacaster.access.fetch.control import Control, TransferRules
 from stacaster.errors import FetchError, IntegrityError
+from stacaster.files.system.disk import move, sync_file
 from stacaster.model import GranuleFile
 from stacaster.network.http import Patience
 from stacaster.network.transport import PassingTrouble, Transport
@@ -102,9 +102,8 @@ class Partial:
 
     def settle(self, digest: str) -> None:
         """Wait until the disk has the file, and give it its name and its receipt."""
-        with self._part.open("rb") as part:
-            os.fsync(part.fileno())
-        self._part.replace(self._target)
+        sync_file(self._part)
+        move(self._part, self._target)
         self._state_file.unlink(missing_ok=True)
         write_receipt(self._target, self._file, digest)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock
 
 from stacaster.access.fetch.check import is_trusted
 from stacaster.access.fetch.over_http import HttpTransfer
 from stacaster.access.fetch.over_s3 import S3Transfer
 from stacaster.access.fetch.partial import Job, TransferContext
 from stacaster.errors import FetchError, SpaceError, is_space_error
+from stacaster.files.system.disk import free_space
+from stacaster.files.system.locks import file_lock
 from stacaster.model import GranuleFile
 
 
@@ -40,7 +39,7 @@ def transfer(job: Job, context: TransferContext) -> Callable[[], None] | None:
         return None
     target.parent.mkdir(parents=True, exist_ok=True)
     # Released by the thread that gives the file its name.
-    lock = FileLock(target.with_name(f".{target.name}.lock"), timeout=context.rules.budget_s, thread_local=False)
+    lock = file_lock(target.with_name(f".{target.name}.lock"), context.rules.budget_s)
     lock.acquire()
     try:
         # Another process may have finished it while this one waited.
@@ -79,6 +78,6 @@ def _disk_errors(file: GranuleFile) -> Iterator[None]:
 def _check_space(target: Path, file: GranuleFile) -> None:
     if file.size is None:
         return
-    free = shutil.disk_usage(target.parent).free
-    if free < file.size:
+    free = free_space(target.parent)
+    if free is not None and free < file.size:
         raise SpaceError(f"{file.name} needs {file.size} bytes, but {free} are free", href=file.href)

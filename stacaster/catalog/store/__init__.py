@@ -16,25 +16,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from filelock import FileLock, Timeout
-
-from stacaster.catalog.store.files import (
-    OWNER,
-    can_sync_all,
-    exchange,
-    folder_mark,
-    fsync_directory,
-    fsync_file,
-    is_owned,
-    read_or_none,
-    sync_all,
-    walk,
-)
+from stacaster.catalog.store.files import OWNER, folder_mark, is_owned, read_or_none, walk
 from stacaster.errors import CatalogError, SpaceError, WriteError, is_space_error
 from stacaster.files.names import item_folder, safe_id
-from stacaster.files.portable import lock_file
+from stacaster.files.system.disk import can_sync_all, exchange, ignores_case, move, sync_all, sync_file, sync_folder
+from stacaster.files.system.locks import BaseFileLock, SoftFileLock, Timeout, file_lock
 
 __all__ = ["CatalogStore", "Transaction", "item_folder", "safe_id"]
 
@@ -117,10 +105,11 @@ class CatalogStore:
         try:
             yield folder
         finally:
+            # Windows removes no file that is open.
+            owner.release()
             shutil.rmtree(folder, ignore_errors=True)
-            owner.close()
 
-    def _make_staging(self) -> tuple[Path, IO[str]]:
+    def _make_staging(self) -> tuple[Path, BaseFileLock]:
         """Make a staging folder and lock its owner file; called with the catalog's lock held.
 
         Recovery also holds the lock, so it never sees a staging folder that is not locked yet.
@@ -128,24 +117,27 @@ class CatalogStore:
         folder = self._state / _STAGING / f"{os.getpid()}-{secrets.token_hex(6)}"
         try:
             folder.mkdir()
-            owner = (folder / OWNER).open("w")
-        except OSError as error:
+            owner = file_lock(folder / OWNER, 0.0)
+            # There from the beginning, also where a lock is another file.
+            (folder / OWNER).touch()
+            owner.acquire()
+        except (OSError, Timeout) as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise _write_error(f"no staging folder can be made in {self.root.name}", error) from error
-        lock_file(owner)
         return folder, owner
 
     @contextmanager
     def _locked(self, timeout_s: float) -> Iterator[None]:
         self.prepare()
-        lock = FileLock(self._state / _LOCK, timeout=timeout_s)
+        lock = file_lock(self._state / _LOCK, timeout_s)
         try:
             lock.acquire()
         except Timeout as error:
-            text = (
-                f"the catalog {self.root.name} has been locked by another process for {timeout_s:g} s; try again later"
-            )
-            raise CatalogError(text) from error
+            text = f"the catalog {self.root.name} has been locked by another process for {timeout_s:g} s"
+            advice = "try again later"
+            if isinstance(lock, SoftFileLock):
+                advice = f"where no process of any machine works on it, remove {lock.lock_file}"
+            raise CatalogError(f"{text}; {advice}") from error
         except OSError as error:
             raise _write_error(f"the catalog {self.root.name} cannot be locked", error) from error
         try:
@@ -180,10 +172,10 @@ class CatalogStore:
             except OSError as error:
                 raise _write_error("the commit failed", error) from error
             finally:
+                owner.release()
                 # A journal still needs what is staged; recovery removes the folder afterwards.
                 if not self.is_interrupted():
                     shutil.rmtree(folder, ignore_errors=True)
-                owner.close()
 
     def _recover(self) -> bool:
         journal = self._state / _JOURNAL
@@ -216,29 +208,29 @@ class CatalogStore:
             if operation["kind"] == "directory":
                 self._put_directory(staged, target, str(operation["mark"]))
             elif staged.exists():
-                staged.replace(target)
+                move(staged, target)
         for folder in sorted(path for path in touched if path.is_dir()):
-            fsync_directory(folder)
+            sync_folder(folder)
         (self._state / _JOURNAL).unlink(missing_ok=True)
-        fsync_directory(self._state)
+        sync_folder(self._state)
 
     def _put_directory(self, staged: Path, target: Path, mark: str) -> None:
         """Put a staged folder in place. ``mark`` tells the new folder from the old after an exchange."""
         if not staged.exists():
             return
         if not target.exists():
-            staged.rename(target)
+            move(staged, target)
         elif folder_mark(staged) == mark and not exchange(staged, target):
             # Without an atomic exchange the target is missing between two renames; recovery closes the gap.
             aside = staged.with_name(f"{staged.name}.old")
-            target.rename(aside)
-            staged.rename(target)
+            move(target, aside)
+            move(staged, target)
 
     def _remove(self, target: Path, touched: set[Path]) -> None:
         if target.is_dir():
             # A folder vanishes by one rename, so that no reader sees half of it.
             aside = self._state / _STAGING / f".removed-{secrets.token_hex(6)}"
-            target.rename(aside)
+            move(target, aside)
             shutil.rmtree(aside, ignore_errors=True)
         else:
             target.unlink(missing_ok=True)
@@ -262,6 +254,7 @@ class Transaction:
         self._puts: list[dict[str, Any]] = []
         self._syncs_all = False
         self._removals: list[dict[str, Any]] = []
+        self._folders: dict[str, str] = {}
 
     def expect(self, folders: int) -> None:
         """Say how many folders come: many are made durable together, by one request to the file system."""
@@ -274,18 +267,33 @@ class Transaction:
             staged: Folder inside a staging folder of this catalog.
             target: Place inside the catalog.
         """
-        is_new = not self._store.resolve(target).exists()
+        path = self._store.resolve(target)
+        is_new = not path.exists()
+        self._check_case(path, target, is_new=is_new)
         inner = self.folder / f"d{len(self._puts)}"
         staged.rename(inner)
         for name in walk(inner):
             if os.path.islink(name):  # noqa: PTH114 - pathlib costs more than the system
                 raise CatalogError(f"{os.path.basename(name)} is a symbolic link; a catalog holds none")  # noqa: PTH119
             if not self._syncs_all:
-                fsync_file(Path(name))
+                sync_file(Path(name))
         if not self._syncs_all:
-            fsync_directory(inner)
+            sync_folder(inner)
         # Only an exchange needs to be told from one that happened already.
         self._add("directory", inner, target, mark="" if is_new else folder_mark(inner))
+
+    def _check_case(self, path: Path, target: str, *, is_new: bool) -> None:
+        """Refuse a folder that would take the place of another: macOS and Windows see one name in ``a`` and ``A``."""
+        other = self._folders.setdefault(target.casefold(), target)
+        state = self.folder.parent.parent
+        if other == target and not is_new and ignores_case(state):
+            names = {name.name for name in path.parent.iterdir()}
+            if path.name not in names:
+                other = next(name for name in names if name.casefold() == path.name.casefold())
+        if other != target and ignores_case(state):
+            raise CatalogError(
+                f"{target} and {other} differ only in upper and lower case, which this file system does not tell apart"
+            )
 
     def put_file(self, content: bytes | Path, target: str) -> Path:
         """Put bytes, or a staged file, in the place of ``target``; the same bytes are not written again.
@@ -301,7 +309,7 @@ class Transaction:
             if read_or_none(path) == content:
                 return path
             inner.write_bytes(content)
-        fsync_file(inner)
+        sync_file(inner)
         self._add("file", inner, target)
         return inner
 
@@ -325,16 +333,16 @@ class Transaction:
             self._store.resolve(parent).mkdir(parents=True, exist_ok=True)
         if self._syncs_all:
             sync_all(self.folder)
-        fsync_directory(self.folder)
-        fsync_directory(self.folder.parent)
+        sync_folder(self.folder)
+        sync_folder(self.folder.parent)
         fresh = state / f"{_JOURNAL}.{secrets.token_hex(4)}"
         try:
             fresh.write_text(json.dumps({"operations": operations}), encoding="utf-8")
-            fsync_file(fresh)
-            fresh.replace(state / _JOURNAL)
+            sync_file(fresh)
+            move(fresh, state / _JOURNAL)
         finally:
             fresh.unlink(missing_ok=True)
-        fsync_directory(state)
+        sync_folder(state)
         self._store.apply(operations)
 
 

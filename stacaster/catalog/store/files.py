@@ -1,51 +1,15 @@
-"""Durable and atomic operations on files and folders."""
+"""Files and folders of a catalog's inner state: who owns a staging folder, what tells folders apart."""
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
-import sys
 from pathlib import Path
 
-from stacaster.files.portable import lock_file
+from stacaster.files.system.locks import SoftFileLock, Timeout, file_lock
 
 OWNER = ".owner"
 """File in a staging folder that its process keeps locked."""
-
-_RENAME_EXCHANGE = 2
-_AT_FDCWD = -100
-
-
-def fsync_directory(path: Path) -> None:
-    """Make the names in a folder durable; Windows cannot, and need not."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def can_sync_all() -> bool:
-    """Tell whether the system makes a whole file system durable at once."""
-    return sys.platform == "linux" and hasattr(os, "O_DIRECTORY") and hasattr(ctypes.CDLL(None), "syncfs")
-
-
-def sync_all(folder: Path) -> None:
-    """Make everything on the file system of a folder durable.
-
-    Raises:
-        OSError: The system reports an error of writing.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code))
-    finally:
-        os.close(descriptor)
 
 
 def folder_mark(folder: Path) -> str:
@@ -78,34 +42,21 @@ def walk(folder: Path) -> list[str]:
     return sorted(found)
 
 
-def exchange(first: Path, second: Path) -> bool:
-    """Swap two folders in one step; False where the system or file system cannot."""
-    if sys.platform != "linux":
-        return False
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except AttributeError:
-        return False
-    code = renameat2(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE)
-    return bool(code == 0)
-
-
 def is_owned(folder: Path) -> bool:
     """Tell whether a living process holds the lock of a staging folder."""
-    try:
-        with (folder / OWNER).open("r+") as owner:
-            lock_file(owner, wait=False)
-    except FileNotFoundError:
+    owner = folder / OWNER
+    if not owner.exists():
         return False
-    except OSError:
-        return True
-    return False
-
-
-def fsync_file(path: Path) -> None:
-    """Make the content of a file durable."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    lock = file_lock(owner, 0.0)
+    # The first attempt at a lock that is a file only finds out that its owner is dead.
+    for _ in range(2 if isinstance(lock, SoftFileLock) else 1):
+        try:
+            lock.acquire()
+        except (OSError, Timeout):
+            continue
+        lock.release()
+        return False
+    return True
 
 
 def read_or_none(path: Path) -> bytes | None:

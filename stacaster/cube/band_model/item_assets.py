@@ -33,11 +33,23 @@ def with_item_assets(assets: Mapping[str, dict[str, Any]], defaults: Any) -> dic
     for key, asset in assets.items():
         entry = defaults.get(key)
         common = entry if isinstance(entry, Mapping) and isinstance(asset, Mapping) else {}
-        result[key] = {
-            **{name: value for name, value in common.items() if name not in _OF_THE_COLLECTION},
-            **{name: value for name, value in asset.items() if value is not None or name not in common},
-        } if common else asset  # fmt: skip
+        result[key] = _completed(asset, common) if common else asset
     return result
+
+
+def _completed(asset: dict[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an asset with what it lacks, after its own fields: one that says all comes out as it went in."""
+    bands = asset.get("bands")
+    of_bands = (
+        {name for band in bands if isinstance(band, Mapping) for name in band} if isinstance(bands, list) else set()
+    )
+    own = {name: value for name, value in asset.items() if value is not None or name not in entry}
+    common = {
+        name: value
+        for name, value in entry.items()
+        if name not in own and name not in _OF_THE_COLLECTION and name not in of_bands
+    }
+    return own | common
 
 
 def _item_assets(item: pystac.Item) -> Mapping[str, Any]:

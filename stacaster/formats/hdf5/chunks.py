@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from stacaster.config import threads
-from stacaster.files.portable import READ_FLAGS, read_at
+from stacaster.files.system.disk import open_binary, read_at
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -55,7 +55,7 @@ class LocalBytes:
     """
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, READ_FLAGS)
+        self._handle = open_binary(path)
 
     def close(self) -> None:
         """Release the file."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.files.portable import read_at
+from stacaster.files.system.disk import read_at
 from stacaster.geotiff.cog.codec import TileCodec
 from stacaster.geotiff.directories import Directory, NoTiffError, Tiff, read_directories
 

@@ -23,7 +23,7 @@ from rasterio.errors import RasterioError
 
 from stacaster.errors import WriteError
 from stacaster.files.checksums import multihash
-from stacaster.files.portable import READ_FLAGS, read_at
+from stacaster.files.system.disk import open_binary, read_at
 from stacaster.geotiff.cog.layout import LayoutError, Level, read_layout
 from stacaster.geotiff.cog.tiff import Spread
 from stacaster.model import SceneBand
@@ -129,7 +129,7 @@ def verify_cog(
         WriteError: Something differs; the message says what.
         OSError: The file cannot be read.
     """
-    handle = os.open(path, READ_FLAGS)
+    handle = open_binary(path)
     try:
         levels = read_layout(handle)
         if len(levels) != len(expected):

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from odc.geo import CRS
 
-from stacaster.files.portable import READ_FLAGS, read_at, read_into
+from stacaster.files.system.disk import open_binary, read_at, read_into
 from stacaster.geotiff.driver.codecs import DamagedTileError, scratch, unpack
 from stacaster.geotiff.driver.georeference import Georeference
 from stacaster.geotiff.driver.levels import Image, Level
@@ -81,7 +81,7 @@ class _Local(PackedSource):
     def descriptor(self, suffix: str = "") -> int:
         """Return the open file, or one whose path has something added."""
         if suffix not in self._descriptors:
-            self._descriptors[suffix] = descriptor = os.open(self.path + suffix, READ_FLAGS)
+            self._descriptors[suffix] = descriptor = open_binary(self.path + suffix)
             self._stack.callback(os.close, descriptor)
         return self._descriptors[suffix]
 

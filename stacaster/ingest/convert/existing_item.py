@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError, SpaceError, WriteError, is_space_error
 from stacaster.files.checksums import digest_file, multihash
+from stacaster.files.system.disk import link_or_copy
 from stacaster.ingest.convert.band_selection import chosen
-from stacaster.ingest.convert.native_files import link_or_copy
 from stacaster.model import PARTS, GranuleContent, Product, ReadOptions, Scene, SceneBand
 
 if TYPE_CHECKING:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from stacaster.errors import ReadError, SpaceError, WriteError, is_space_error
 from stacaster.files.checksums import digest_file, multihash
+from stacaster.files.system.disk import link_or_copy
 from stacaster.model import FileAsset, Product, Scene
 
 
@@ -48,18 +47,6 @@ def keep_files(
             raise ReadError("changed while it was read", granule=path.name)
         found[key] = FileAsset(path=place, size=size, checksum=str(source["checksum"]), kind=kinds[key])
     return found
-
-
-def link_or_copy(path: Path, place: Path) -> bool:
-    """Link a file; False when it had to be copied."""
-    try:
-        os.link(path, place, follow_symlinks=True)
-    except OSError:
-        shutil.copyfile(path, place)
-        with place.open("rb") as file:
-            os.fsync(file.fileno())
-        return False
-    return True
 
 
 def _checksum(path: Path) -> str:

@@ -8,7 +8,6 @@ someone.
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from stacaster.errors import CatalogError, SpaceError, UsageError, is_space_error
+from stacaster.files.system.disk import free_space
 from stacaster.tiles.ledger import owners
 
 Status = Literal["pending", "running", "done", "empty", "failed", "stale", "cancelled"]
@@ -275,7 +275,5 @@ class Ledger:
 
 def _is_full(folder: Path) -> bool:
     """Tell whether a file system has no room for a page: SQLite calls that an error of input and output."""
-    try:
-        return shutil.disk_usage(folder).free < _PAGES
-    except OSError:
-        return False
+    free = free_space(folder)
+    return free is not None and free < _PAGES

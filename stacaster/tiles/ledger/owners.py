@@ -6,7 +6,8 @@ import itertools
 import os
 import socket
 import time
-from pathlib import Path
+
+from stacaster.files.system.process import process_start
 
 AT_WORK: set[str] = set()
 """Owners of this process whose run goes on; a process outlives a run that failed."""
@@ -19,7 +20,7 @@ _SILENCE_S = 300.0
 
 def new() -> str:
     """Return a new owner in this process."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}.{next(_NUMBERS)}"
+    return f"{socket.gethostname()}:{os.getpid()}:{process_start(os.getpid())}.{next(_NUMBERS)}"
 
 
 def is_alive(owner: str, seen: float) -> bool:
@@ -30,15 +31,5 @@ def is_alive(owner: str, seen: float) -> bool:
     if host == socket.gethostname():
         if int(process) == os.getpid() and owner not in AT_WORK:
             return False
-        return _started(int(process)) == started.partition(".")[0]
+        return process_start(int(process)) == started.partition(".")[0]
     return time.time() - seen < _SILENCE_S
-
-
-def _started(process: int) -> str:
-    """Return when a process began, which tells it from a later one with its number; empty when there is none."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    # Field 22 of proc(5); a zombie does nothing any more.
-    return "" if fields[0] in ("Z", "X") else fields[19]

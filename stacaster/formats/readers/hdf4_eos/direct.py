@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from stacaster.files.portable import READ_FLAGS, read_at, read_into
+from stacaster.files.system.disk import open_binary, read_at, read_into
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class DirectFile:
 
     def __init__(self, path: Path, elements: Mapping[tuple[int, int], tuple[int, int]]) -> None:
         self._elements = elements
-        self._handle = os.open(path, READ_FLAGS)
+        self._handle = open_binary(path)
 
     def close(self) -> None:
         """Release the file."""
