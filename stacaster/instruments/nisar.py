@@ -38,6 +38,7 @@ _CODES = {
     "SH": ("HH",), "SV": ("VV",), "DH": ("HH", "HV"), "DV": ("VV", "VH"), "QP": ("HH", "HV", "VH", "VV"),
     "QD": ("HH", "VV"), "QH": ("HH", "HV"), "QV": ("VV", "VH"), "CL": ("LH", "LV"), "CR": ("RH", "RV"),
 }  # fmt: skip
+_NAMED_TIMES = "start", "end", "second_start", "second_end"
 _ACCURACY = {"P": "precise", "M": "medium", "N": "near real time", "F": "forecast"}
 _COVERAGE = {"F": "full", "P": "partial"}
 
@@ -70,15 +71,31 @@ def is_product(content: GranuleContent, kind: str) -> bool:
 
 
 def moments(content: GranuleContent) -> tuple[dt.datetime, dt.datetime]:
-    """Return the first and last moment: of a pair, of the reference and of the secondary.
+    """Return the first and last moment that the file states; what it lacks comes from its name.
 
     Raises:
-        ReadError: One is missing, or no time.
+        ReadError: There is none, or one is no time.
     """
-    is_pair = identification(content, "referenceZeroDopplerStartTime") is not None
-    first, last = ("referenceZ", "secondaryZ") if is_pair else ("z", "z")
-    start, end = _moment(content, f"{first}eroDopplerStartTime"), _moment(content, f"{last}eroDopplerEndTime")
-    return min(start, end), max(start, end)
+    stated = [_moment(content, name) for name in _time_names(content) if identification(content, name) is not None]
+    if lacking_times(content):
+        match = match_name(granule_id(content))
+        named = {} if match is None else match.groupdict()
+        stated += [ecs.parse_time(f"{value[:8]}T{value[9:11]}:{value[11:13]}:{value[13:]}")
+                   for part, value in named.items() if part in _NAMED_TIMES]  # fmt: skip
+    if not stated:
+        raise ReadError(f"the file has no identification/{' or '.join(lacking_times(content))}", granule=content.name)
+    return min(stated), max(stated)
+
+
+def lacking_times(content: GranuleContent) -> list[str]:
+    """Return the names of the times that the group ``identification`` should have and lacks."""
+    return [name for name in _time_names(content) if identification(content, name) is None]
+
+
+def _time_names(content: GranuleContent) -> list[str]:
+    names = [f"{first}eroDoppler{which}Time" for first in ("referenceZ", "secondaryZ") for which in ("Start", "End")]
+    is_pair = any(identification(content, name) is not None for name in names)
+    return names if is_pair else ["zeroDopplerStartTime", "zeroDopplerEndTime"]
 
 
 def polarizations(paths: Iterable[str]) -> list[str]:

@@ -212,6 +212,9 @@ def _notes(content: GranuleContent, granule: str, kept: Sequence[SceneBand]) -> 
     notes = [f"left out {note}" for note in content.attributes.get("skipped_layers", ())]
     if nisar.identification(content, "missionId") == "SIMULATED":
         notes.insert(0, "simulated data, not a measurement")
+    lacking = nisar.lacking_times(content)
+    if lacking:
+        notes.append(f"the file has no identification/{' or '.join(lacking)}; the other times, and its name, count")
     notes += [
         f"{band.band.name} is stored as {content.layers[band.layer].data_type} and was written as "
         f"{band.band.data_type}, as later specifications have it"

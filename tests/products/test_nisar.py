@@ -127,6 +127,7 @@ def test_what_is_damaged_or_no_grid(tmp_path: Path) -> None:
 
     def timeless(file: Any) -> None:
         del file["science/LSAR/identification/zeroDopplerStartTime"]
+        file["science/LSAR/identification/zeroDopplerStartTime"] = "soon"
 
     def as_double(file: Any) -> None:
         values = file[f"{GRIDS}/HHHH"][()].astype("float64")
