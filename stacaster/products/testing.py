@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stacaster.errors import StacasterError, UsageError
-from stacaster.formats.readers import READERS
+from stacaster.formats.readers import all_readers
 from stacaster.model import Band, Product, ReadOptions
 from stacaster.products import all_products, recognise
 
@@ -43,8 +43,8 @@ def check_product(product: Product | str) -> Product:
 
 
 def _of_product(product: Product) -> Iterable[str]:
-    if product.reader and product.reader not in READERS:
-        yield f"reader is {product.reader!r}, but one of {', '.join(READERS)} is needed"
+    if product.reader and product.reader not in all_readers():
+        yield f"reader is {product.reader!r}, but one of {', '.join(all_readers())} is needed"
     names = [entry.name for entry in product.bands] + [entry.name for entry in product.tables]
     names += [entry.key for entry in product.files]
     if len(names) != len({name.casefold() for name in names}):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import stacaster
-from stacaster.errors import StacasterError, UsageError
+from stacaster.errors import StacasterError, UnknownProductError, UsageError
 from stacaster.instruments.generic.registry import VARIABLE
 from stacaster.instruments.generic.tables import read_table
 from stacaster.products import all_products
@@ -125,22 +125,83 @@ PRODUCTS = products_of({"short_names": ["OUTSIDE"], "versions": ["1"], "title": 
 """
 
 
-def test_a_wheel_adds_a_product_and_a_broken_one_costs_nothing(tmp_path: Path) -> None:
-    for name, text in (("outside", MODULE), ("broken", "raise RuntimeError('no')")):
-        with zipfile.ZipFile(tmp_path / f"{name}-1.2-py3-none-any.whl", "w") as wheel:
-            wheel.writestr(f"{name}_products.py", text)
-            info = f"{name}-1.2.dist-info"
-            wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
-            wheel.writestr(f"{info}/entry_points.txt", f"[stacaster.products]\n{name} = {name}_products\n")
-            wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-            wheel.writestr(f"{info}/RECORD", "")
-        with zipfile.ZipFile(tmp_path / f"{name}-1.2-py3-none-any.whl") as wheel:
-            wheel.extractall(tmp_path / "site")
-    places = [str(tmp_path / "site"), *os.environ.get("PYTHONPATH", "").split(os.pathsep), str(Path.cwd())]
-    code = "import stacaster.products as p; print(p.all_products()['outside_1'].origin, len(p.all_products()))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True,
+def write_wheel(folder: Path, name: str, group: str, text: str) -> None:
+    """Write a wheel with one module and one entry point, and unpack it as an installer does."""
+    path = folder / f"{name}-1.2-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{name}_module.py", text)
+        info = f"{name}-1.2.dist-info"
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.2\n")
+        wheel.writestr(f"{info}/entry_points.txt", f"[{group}]\n{name} = {name}_module\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    with zipfile.ZipFile(path) as wheel:
+        wheel.extractall(folder / "site")
+
+
+def run_with_wheels(folder: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process that finds the packages of the folder."""
+    places = [str(folder / "site"), *os.environ.get("PYTHONPATH", "").split(os.pathsep), str(Path.cwd())]
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))},
     )  # fmt: skip
+
+
+def test_a_wheel_adds_a_product_and_a_broken_one_costs_nothing(tmp_path: Path) -> None:
+    write_wheel(tmp_path, "outside", "stacaster.products", MODULE)
+    write_wheel(tmp_path, "broken", "stacaster.products", "raise RuntimeError('no')")
+    code = "import stacaster.products as p; print(p.all_products()['outside_1'].origin, len(p.all_products()))"
+    done = run_with_wheels(tmp_path, code)
     assert done.stdout.startswith("outside 1.2 ") and int(done.stdout.split()[-1]) == len(all_products()) + 1
     assert "broken 1.2 are left out: RuntimeError: no" in done.stderr
+
+
+READER = """
+import os
+import tempfile
+from pathlib import Path
+from stacaster.formats.readers import ReaderRow, netcdf_fields
+ROW = ReaderRow(module=__name__, magics=(b"WRAPPED!",))
+def open_files(files):
+    bare = Path(tempfile.mkdtemp()) / files[0].name
+    bare.write_bytes(files[0].read_bytes()[8:])
+    (files[0].parent / f"{os.getpid()}.process").touch()
+    return netcdf_fields.open_files([bare])
+"""
+INGEST = """
+import os
+import sys
+import stacaster
+if __name__ == "__main__":
+    report = stacaster.ingest(sys.argv[2:], catalog=sys.argv[1], workers=2)
+    print(os.getpid(), [outcome.status for outcome in report.outcomes])
+"""
+
+
+def test_a_wheel_adds_a_reader_that_worker_processes_find(tmp_path: Path) -> None:
+    """The format is netCDF-4 after eight bytes; the reader of the wheel takes them away."""
+    write_wheel(tmp_path, "wrapped", "stacaster.readers", READER)
+    write_wheel(tmp_path, "broken", "stacaster.readers", "ROW = 3")
+    write_wheel(tmp_path, "hdf4_eos", "stacaster.readers", READER)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "wrapped").mkdir()
+    for name in ("one.nc", "two.nc"):
+        write_cf(tmp_path / "bare" / name)
+        (tmp_path / "wrapped" / name).write_bytes(b"WRAPPED!" + (tmp_path / "bare" / name).read_bytes())
+    paths = [str(tmp_path / "wrapped" / name) for name in ("one.nc", "two.nc")]
+    with pytest.raises(UnknownProductError, match="unknown format"):
+        inspect_file(Path(paths[0]))
+    done = run_with_wheels(tmp_path, INGEST, str(tmp_path / "catalog"), *paths)
+    process, _, statuses = done.stdout.splitlines()[-1].partition(" ")
+    assert statuses == "['ingested', 'ingested']", (done.stdout, done.stderr)
+    opened_in = {path.stem for path in (tmp_path / "wrapped").glob("*.process")}
+    assert opened_in - {process}, "the reader ran in the process that was started alone"
+    assert "the reader broken of broken 1.2 is left out: TypeError: ROW of broken_module is a int" in done.stderr
+    assert "the reader hdf4_eos of hdf4_eos 1.2 is left out: ValueError: a reader hdf4_eos exists" in done.stderr
+    stacaster.ingest(sorted((tmp_path / "bare").iterdir()), catalog=tmp_path / "other")
+    pixels = [
+        {path.relative_to(root): path.read_bytes() for path in root.rglob("*.tif")}
+        for root in (tmp_path / "catalog", tmp_path / "other")
+    ]
+    assert pixels[0] == pixels[1] and len(pixels[0]) >= 2

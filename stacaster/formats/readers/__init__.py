@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +58,37 @@ READERS = {
 }
 """Readers by name; a module is imported when a file of its format is opened."""
 
+GROUP = "stacaster.readers"
+"""Entry points whose module has ``ROW``, a `ReaderRow`; ``ROW.module`` names the module with ``open_files``."""
+
+
+@cache
+def all_readers() -> Mapping[str, ReaderRow]:
+    """Return the readers of stacaster and, after them, those of installed packages.
+
+    One that cannot be imported, or has a name that is taken, is a warning and costs no other.
+
+    Example:
+        >>> list(all_readers())[: len(READERS)] == list(READERS)
+        True
+    """
+    found = dict(READERS)
+    for point in metadata.entry_points(group=GROUP):
+        package = point.value if point.dist is None else f"{point.dist.name} {point.dist.version}"
+        try:
+            row = point.load().ROW
+            if not isinstance(row, ReaderRow):
+                raise TypeError(f"ROW of {point.value} is a {type(row).__name__}, not a ReaderRow")  # noqa: TRY301
+            if point.name in found:
+                raise ValueError(f"a reader {point.name} exists already")  # noqa: TRY301
+        except Exception as error:  # noqa: BLE001 - a package of somebody else must not stop all others
+            text = f"the reader {point.name} of {package} is left out: {type(error).__name__}: {error}"
+            warnings.warn(text, stacklevel=2)
+            continue
+        found[point.name] = row
+    return found
+
+
 _STRANGERS = (
     (b"CDF", "is netCDF-3, for which there is no reader"),
     (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
@@ -78,7 +112,7 @@ def sniff_format(path: Path) -> str:
         return _of_groups(path)
     if head.startswith(_ZIP):
         return _of_members(path)
-    for name, row in READERS.items():
+    for name, row in all_readers().items():
         if head.startswith(row.magics):
             return name
     raise _refusal(head, path.name)
@@ -101,7 +135,7 @@ def _of_members(path: Path) -> str:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError):
         return "geotiff_set"
-    rows = ((name, row.members) for name, row in READERS.items() if row.members is not None)
+    rows = ((name, row.members) for name, row in all_readers().items() if row.members is not None)
     return next((name for name, part in rows if any(re.fullmatch(part, n) for n in names)), "geotiff_set")
 
 
@@ -117,7 +151,7 @@ def _of_groups(file: Any) -> str:
     except (OSError, RuntimeError, KeyError):
         return "hdf5_grids"
     usual = "hdf5_grids" if "science" in there else "netcdf_fields"
-    return next((key for key, row in READERS.items() if there & set(row.groups)), usual)
+    return next((key for key, row in all_readers().items() if there & set(row.groups)), usual)
 
 
 def _has_swaths(file: Any) -> bool:
@@ -168,7 +202,7 @@ def open_granule(files: Sequence[Path], *, reader: str | None = None) -> OpenGra
     names = {path: reader or sniff_format(path) for path in images}
     if len(set(names.values())) != 1:
         raise ReadError(f"the files are of several formats: {', '.join(sorted(set(names.values())))}")
-    module = importlib.import_module(READERS[names[images[0]]].module)
+    module = importlib.import_module(all_readers()[names[images[0]]].module)
     granule: OpenGranule = module.open_files(ordered)
     return granule
 
@@ -194,7 +228,7 @@ def open_any_tracks(path: Path) -> OpenTracks:
         ReadError: It is damaged, or no HDF5 file.
     """
     name = sniff_format(path)
-    if _HDF5 not in READERS[name].magics and name != "hdf5_whole":
+    if _HDF5 not in all_readers()[name].magics and name != "hdf5_whole":
         raise ReadError("is no HDF5 file", granule=path.name)
     module = importlib.import_module(READERS["hdf5_tracks"].module)
     opened: OpenTracks = module.open_files([path])
@@ -210,7 +244,7 @@ def open_remote_tracks(remote: RemoteFile) -> OpenTracks:
     """
     head = remote.read_at(0, _HEAD)
     if not head.startswith(_HDF5):
-        is_known = any(head.startswith(row.magics) for row in READERS.values())
+        is_known = any(head.startswith(row.magics) for row in all_readers().values())
         raise ReadError("is no HDF5 file", granule=remote.name) if is_known else _refusal(head, remote.name)
     opened: OpenTracks = importlib.import_module(READERS["hdf5_tracks"].module).open_remote(remote)
     return opened
@@ -228,11 +262,11 @@ def open_remote_granule(remote: RemoteFile, *, groups: Sequence[str] = ()) -> Op
         AuthError, FetchError: The provider refuses.
     """
     head = remote.read_at(0, _HEAD)
-    found = [name for name, row in READERS.items() if head.startswith(row.magics)]
+    found = [name for name, row in all_readers().items() if head.startswith(row.magics)]
     if not found:
         raise _refusal(head, remote.name)
     name = _of_groups(remote) if head.startswith(_HDF5) else found[0]
-    module = importlib.import_module(READERS[name].module)
+    module = importlib.import_module(all_readers()[name].module)
     if not hasattr(module, "open_remote"):
         raise ReadError("is of a format that has to be downloaded first", granule=remote.name)
     granule: OpenGranule = module.open_remote(remote, groups)
