@@ -228,6 +228,24 @@ def regions() -> str:
     return "\n".join(lines) + "\n"
 
 
+_OTHERS = {
+    "STACASTER_CATALOG": ("catalogs/local", "Folder of the catalog when a command or function names none."),
+    "STACASTER_CACHE_DIR": ("the user's cache folder", "Folder of downloads."),
+    "STACASTER_CMR_URL": ("https://cmr.earthdata.nasa.gov", "Address of CMR, for a mirror or tests."),
+    "STACASTER_CPUS": ("those of the process", "Processors that may be used."),
+    "STACASTER_REQUESTS": ("by kind of work", "Most requests at once."),
+    "STACASTER_PRODUCTS": ("none", "Files and folders with tables of products, separated as in `PATH`."),
+    "STACASTER_SERVE_TOKEN": ("none", "Token of `stacaster serve`, as `--token`."),
+    "EARTHDATA_TOKEN": ("none", "Of Earthdata Login; else `EARTHDATA_USERNAME` and `EARTHDATA_PASSWORD`, else netrc."),
+    "CDSE_TOKEN": ("none", "Of the Copernicus Data Space; else `CDSE_USERNAME` and `CDSE_PASSWORD`, else netrc."),
+    "NETRC": ("`~/.netrc`", "Another netrc file."),
+    "PC_SDK_SUBSCRIPTION_KEY": ("none", "Key of the Planetary Computer; without it requests are limited."),
+    "AWS_PROFILE": ("none", "Credentials of S3, as `AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL` and others."),
+    "AWS_NO_SIGN_REQUEST": ("no", "Read buckets without credentials."),
+}
+"""Environment variables that are no field of the settings: default and meaning."""
+
+
 def settings() -> str:
     """Settings and environment variables."""
     from stacaster.config import Settings
@@ -240,17 +258,7 @@ def settings() -> str:
         lines.append(
             f"| `STACASTER_{name.upper()}` | `{getattr(Settings, name, '')}` | {_cell(text[1] if text else '')} |"
         )
-    others = {
-        "STACASTER_CATALOG": ("catalogs/local", "Folder of the catalog when a command or function names none."),
-        "STACASTER_CACHE_DIR": ("the user's cache folder", "Folder of downloads."),
-        "STACASTER_CMR_URL": ("https://cmr.earthdata.nasa.gov", "Address of CMR, for a mirror or tests."),
-        "EARTHDATA_TOKEN": (
-            "none",
-            "Token of Earthdata Login; else `EARTHDATA_USERNAME` and `EARTHDATA_PASSWORD`, else netrc.",
-        ),
-        "CDSE_USERNAME": ("none", "User of the Copernicus Data Space, with `CDSE_PASSWORD`; else netrc."),
-    }
-    lines += [f"| `{name}` | {default} | {text} |" for name, (default, text) in others.items()]
+    lines += [f"| `{name}` | {default} | {text} |" for name, (default, text) in _OTHERS.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -71,3 +71,12 @@ def test_every_exit_code_product_and_region(pages: dict[str, str]) -> None:
     for product in stacaster.products.all_products().values():
         assert f"`{product.collection_id}`" in pages["products"]
     assert "`south_australia`" in pages["regions"] and "`STACASTER_WORKERS`" in pages["settings"]
+
+
+def test_every_variable_of_the_environment(pages: dict[str, str], repository: Path) -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (repository / "stacaster").rglob("*.py"))
+    read = set(re.findall(r'(?:environ(?:\.get)?[\[(]|getenv\(|_stated\(|envvar=|VARIABLE = )\s*"([A-Z]\w+)"', text))
+    foreign = {"PYTHONPATH", "GDAL_CACHEMAX", "SLURM_JOB_ID", "AWS_SKIP_SIGNATURE", "AWS_ENDPOINT_URL_S3"}
+    assert {"STACASTER_CPUS", "STACASTER_PRODUCTS", "EARTHDATA_TOKEN"} <= read
+    for name in read - foreign:
+        assert f"`{name}`" in pages["settings"], name
