@@ -511,6 +511,9 @@ def test_means_along_a_track_and_maps_of_both_poles() -> None:
     table = photons(along, values, beam="gt1l")
     axes = stacaster.icesat2.plot_profile(table, rolling=50, inset=True)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["mean of 50 m"]
+    far = stacaster.icesat2.plot_profile(photons(along + 15_400_000, values, beam="gt1l"))
+    far.figure.canvas.draw()
+    assert far.xaxis.get_major_formatter().get_offset() == "", "labels are kilometres, without an offset"
     (small,) = axes.child_axes
     assert len(small.patches) > 5 and len(small.lines) == 1
     for pole, latitude, epsg in (("north", 75.0, 3413), ("south", -75.0, 3031)):

@@ -112,6 +112,7 @@ def plot_profile(
         _draw_means(axes, points, height, rolling)
     if inset:
         _draw_inset(axes, points, None if inset is True else str(inset))
+    axes.ticklabel_format(axis="x", useOffset=False)
     axes.set_xlabel("along the track (km)")
     axes.set_ylabel("height above the ellipsoid (m)")
     return axes
