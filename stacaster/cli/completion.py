@@ -30,9 +30,9 @@ def _products(_: click.Context) -> Iterable[str]:
 
 
 def _indices(_: click.Context) -> Iterable[str]:
-    from stacaster.analysis.indices.table import INDICES
+    from stacaster.analysis.indices.table import all_indices
 
-    return sorted(INDICES)
+    return sorted(all_indices())
 
 
 def _regions(_: click.Context) -> Iterable[str]:

@@ -124,15 +124,15 @@ def _expression(text: str | None, bands: Sequence[str]) -> str | None:
 def formula_of(picture: Picture) -> Any:
     """Return the index or formula that is drawn; None where bands are."""
     from stacaster.analysis.indices import own_index
-    from stacaster.analysis.indices.table import INDICES
+    from stacaster.analysis.indices.table import all_indices
 
     if picture.expression is not None:
         return own_index(picture.expression, units="physical", name="expression")
     if picture.index is None:
         return None
-    if picture.index not in INDICES:
-        raise UsageError(f"index: there is no {picture.index[:80]!r}; {nearest(picture.index, INDICES)}")
-    return INDICES[picture.index]
+    if picture.index not in all_indices():
+        raise UsageError(f"index: there is no {picture.index[:80]!r}; {nearest(picture.index, all_indices())}")
+    return all_indices()[picture.index]
 
 
 def units_of(formula: Any, items: Sequence[pystac.Item]) -> str:

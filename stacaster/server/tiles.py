@@ -135,7 +135,7 @@ class Tiles:
         return JSONResponse([name for name, asset in item.assets.items() if "data" in (asset.roles or ())])
 
     async def _indices(self, _: Request) -> Response:
-        from stacaster.analysis.indices.table import INDICES
+        from stacaster.analysis.indices.table import all_indices
 
         shown = {
             name: {
@@ -146,7 +146,7 @@ class Tiles:
                 "units": index.units,
                 "range": index.display_range or index.valid_range,
             }
-            for name, index in INDICES.items()
+            for name, index in all_indices().items()
         }
         return JSONResponse(shown)
 

@@ -205,3 +205,29 @@ def test_a_wheel_adds_a_reader_that_worker_processes_find(tmp_path: Path) -> Non
         for root in (tmp_path / "catalog", tmp_path / "other")
     ]
     assert pixels[0] == pixels[1] and len(pixels[0]) >= 2
+
+
+INDICES = """
+from stacaster.analysis.indices import Index
+INDICES = [Index(name=name, title="Wheel", expression="B05 / B06", units="reflectance", citation="none")
+           for name in ("wheel_one", "wheel_two")]
+"""
+
+
+def test_a_wheel_adds_indices_and_takes_no_name_of_stacaster(tmp_path: Path) -> None:
+    write_wheel(tmp_path, "more", "stacaster.indices", INDICES)
+    write_wheel(
+        tmp_path, "taken", "stacaster.indices", INDICES.replace("wheel_one", "t_one").replace("wheel_two", "ndvi")
+    )
+    write_wheel(tmp_path, "wrong", "stacaster.indices", INDICES.replace("wheel", "w").replace("B05 /", "open("))
+    code = "import sys; from stacaster.cli import main; sys.exit(main(sys.argv[1:]))"
+    done = run_with_wheels(tmp_path, code, "index", "list", "--bands", "B05", "--bands", "B06", "--json")
+    assert [row["name"] for row in json.loads(done.stdout) if row["title"] == "Wheel"] == ["wheel_one", "wheel_two"]
+    assert "taken 1.2 are left out: ValueError: 'ndvi' is taken" in done.stderr, done.stderr
+    assert "wrong 1.2 are left out" in done.stderr
+    code = (
+        "import numpy as np, stacaster, xarray as xr; band = xr.DataArray(np.full((2, 2), 6.0), dims=('y', 'x'), "
+        "attrs={'units': '1'}); "
+        "print(stacaster.compute_index(xr.Dataset({'B05': band, 'B06': band / 2}), 'wheel_two').values.ravel()[0])"
+    )
+    assert run_with_wheels(tmp_path, code).stdout.strip() == "2.0"

@@ -12,7 +12,7 @@ import numpy as np
 from stacaster import config
 from stacaster.analysis.bands import as_cube, drop_dead_swir, find_band, is_aster_swir, refuse_codes
 from stacaster.analysis.formulas import Formula, parse_formula
-from stacaster.analysis.indices.table import INDICES, Index
+from stacaster.analysis.indices.table import INDICES, Index, all_indices
 from stacaster.errors import LoadError, UsageError, nearest
 from stacaster.model.checked import checked
 from stacaster.products import all_products
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _NO_NAME = re.compile(r"\W")
 _PIECE = 16_384
 
-__all__ = ["INDICES", "Index", "compute_index", "compute_indices", "get_index", "own_index"]
+__all__ = ["INDICES", "Index", "all_indices", "compute_index", "compute_indices", "get_index", "own_index"]
 
 
 def get_index(name: str) -> Index:
@@ -35,13 +35,13 @@ def get_index(name: str) -> Index:
         UsageError: There is no such index, the message names the nearest; or spyndex is missing.
     """
     if not isinstance(name, str):
-        raise UsageError(f"index is {name!r}, but a name is needed; {nearest(str(name), INDICES)}")
+        raise UsageError(f"index is {name!r}, but a name is needed; {nearest(str(name), all_indices())}")
     key = name.strip().lower()
     if key.startswith("spyndex:"):
         return _of_spyndex(name.strip().partition(":")[2].strip())
-    if key not in INDICES:
-        raise UsageError(f"{name!r} is no index; {nearest(key, INDICES)}")
-    return INDICES[key]
+    if key not in all_indices():
+        raise UsageError(f"{name!r} is no index; {nearest(key, all_indices())}")
+    return all_indices()[key]
 
 
 def _of_spyndex(name: str) -> Index:
@@ -129,7 +129,9 @@ def compute_indices(cube: xr.Dataset | xr.DataArray, indices: str | Index | Sequ
     cube = as_cube(cube)
     names_or_indices = [indices] if isinstance(indices, (str, Index)) else indices
     if not isinstance(names_or_indices, Iterable):
-        raise UsageError(f"indices is {indices!r}, but names of indices are needed; {nearest(str(indices), INDICES)}")
+        raise UsageError(
+            f"indices is {indices!r}, but names of indices are needed; {nearest(str(indices), all_indices())}"
+        )
     wanted = [index if isinstance(index, Index) else _named_or_own(index) for index in names_or_indices]
     if not wanted:
         raise UsageError("indices is empty, but at least one name is needed")

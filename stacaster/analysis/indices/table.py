@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib import metadata
 from typing import Any
 
 from stacaster.analysis.formulas import Formula, parse_formula
@@ -148,4 +151,43 @@ _TABLE: list[Index] = [
 ]  # fmt: skip
 
 INDICES: Mapping[str, Index] = {index.name: index for index in _TABLE}
-"""All indices by name."""
+"""The indices of stacaster by name; see ``all_indices``."""
+
+GROUP = "stacaster.indices"
+"""Entry points whose module has ``INDEX`` or ``INDICES``: one `Index`, or several in a sequence."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@cache
+def all_indices() -> Mapping[str, Index]:
+    """Return the indices of stacaster and, after them, those of installed packages, by name.
+
+    A package that cannot be imported, or has a name that is taken, is a warning and costs no other.
+
+    Example:
+        >>> all_indices()["ndvi"] is INDICES["ndvi"]
+        True
+    """
+    found = dict(INDICES)
+    for point in metadata.entry_points(group=GROUP):
+        package = point.value if point.dist is None else f"{point.dist.name} {point.dist.version}"
+        try:
+            module = point.load()
+            own = tuple(getattr(module, "INDICES", None) or (module.INDEX,))
+            for index in own:
+                _check(index, found)
+        except Exception as error:  # noqa: BLE001 - a package of somebody else must not stop all others
+            text = f"the indices of {package} are left out: {type(error).__name__}: {error}"
+            warnings.warn(text, stacklevel=2)
+            continue
+        found |= {index.name: index for index in own}
+    return found
+
+
+def _check(index: object, existing: Mapping[str, Index]) -> None:
+    """Raise where the object of a package is no index, has a wrong or taken name, or a wrong formula."""
+    if not isinstance(index, Index):
+        raise TypeError(f"{index!r} is no Index")
+    if not _NAME.fullmatch(index.name) or index.name in existing:
+        raise ValueError(f"{index.name!r} is taken, or not of lower-case letters, digits and _")
+    _ = index.formula

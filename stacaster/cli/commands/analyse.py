@@ -39,9 +39,9 @@ def index() -> None:
 @options.json_option
 def list_indices(bands: tuple[str, ...], as_json: bool) -> int:
     """List the indices with formula, units and published range."""
-    from stacaster.analysis.indices import INDICES
+    from stacaster.analysis.indices import all_indices
 
-    found = [entry.to_dict() for entry in INDICES.values() if not bands or set(entry.bands) <= set(bands)]
+    found = [entry.to_dict() for entry in all_indices().values() if not bands or set(entry.bands) <= set(bands)]
     show.rows(found, ("name", "expression", "units", "display_range", "title"), as_json=as_json)
     return 0 if found else show.nothing("no index needs only these bands")
 
