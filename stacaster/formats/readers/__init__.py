@@ -90,7 +90,7 @@ def all_readers() -> Mapping[str, ReaderRow]:
 
 
 _STRANGERS = (
-    (b"CDF", "is netCDF-3, for which there is no reader"),
+    (b"CDF", "is netCDF-3, for which there is no reader; convert it first: nccopy -k nc4 IN.nc OUT.nc"),
     (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
 )
 
