@@ -19,6 +19,8 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", default="demo", type=Path, help="folder for everything the demo makes")
     folder = parser.parse_args().folder
     started = time.monotonic()
+    if folder.exists() and not folder.is_dir():
+        sys.exit(f"{folder} is a file; name a new folder")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
         sys.exit(f"{folder} holds files that no demo made; name a new folder")
     if folder.is_dir():

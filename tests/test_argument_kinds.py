@@ -73,7 +73,7 @@ _NOTHING_NEEDED = frozenset({
 """Functions whose first argument may be None or a plain number, or that would ask a service."""
 
 
-@pytest.mark.parametrize("value", [None, 5, object(), b"x"], ids=repr)
+@pytest.mark.parametrize("value", [None, 5, object(), b"x"], ids=["None", "number", "object", "bytes"])
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - _NOTHING_NEEDED))
 def test_arguments_of_no_use(name: str, value: Any) -> None:
     function = FUNCTIONS[name]

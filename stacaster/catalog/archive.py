@@ -6,7 +6,8 @@ import os
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,11 @@ from stacaster.catalog.check import check_catalog
 from stacaster.catalog.commit import StagedItem, commit_items, settle
 from stacaster.catalog.remove import remove_items
 from stacaster.catalog.store import CatalogStore
+from stacaster.catalog.store.files import OWNER
 from stacaster.catalog.versions import Key
-from stacaster.errors import CatalogError, ExportError, NothingFoundError, UsageError
+from stacaster.errors import CatalogError, ExportError, NothingFoundError, SpaceError, UsageError, is_space_error
 from stacaster.files.system.disk import sync_file
+from stacaster.files.system.locks import Timeout, file_lock
 from stacaster.model.values import read_path
 
 if TYPE_CHECKING:
@@ -72,21 +75,47 @@ def archive_items(
     if dry_run:
         return [item_id for _, item_id in keys]
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        _fill(search, keys, part / "catalog")
-        if target.suffix == ".tar":
-            _pack(part / "catalog", part / "packed.tar")
-            (part / "packed.tar").replace(target)
-        else:
-            (part / "catalog").rename(target)
+        with _working_folder(part, target):
+            _fill(search, keys, part / "catalog")
+            if target.suffix == ".tar":
+                _pack(part / "catalog", part / "packed.tar")
+                (part / "packed.tar").replace(target)
+            else:
+                (part / "catalog").rename(target)
     except OSError as error:
+        if is_space_error(error):
+            raise SpaceError(f"{target.name} cannot be written: the disk is full") from error
         raise ExportError(f"{target.name} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     if remove:
         remove_items(CatalogStore(search.root), keys)
     return [item_id for _, item_id in keys]
+
+
+@contextmanager
+def _working_folder(part: Path, target: Path) -> Iterator[None]:
+    """Make the working folder anew and remove it at the end; one process at a time.
+
+    Raises:
+        ExportError: Another process writes the same archive.
+        OSError: It cannot be made.
+    """
+    part.mkdir(parents=True, exist_ok=True)
+    owner = file_lock(part / OWNER, 0.0)
+    try:
+        owner.acquire()
+    except Timeout as error:
+        raise ExportError(f"another process is writing {target.name}; wait until it is done") from error
+    try:
+        for left in part.iterdir():
+            # One that was killed.
+            if not left.name.startswith(OWNER):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        owner.release()
+        # Windows keeps a file that is open.
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def _holds(target: Path, search: ItemSearch, keys: Sequence[Key]) -> bool:

@@ -186,7 +186,7 @@ def report(found: Report, *, dry_run: bool) -> None:
         words = f"dry run, nothing was written; {words}"
     for outcome in (*found.ingested, *found.added, *found.replaced):
         for note in outcome.notes:
-            if "contradicts" in note:
+            if "contradicts" in note or "not checked" in note:
                 click.echo(f"note on {outcome.item_id}: {note}", err=True)
     click.echo(words, err=True)
 

@@ -16,9 +16,11 @@ Interval = tuple[dt.datetime | None, dt.datetime | None]
 _PARTIAL = re.compile(r"(?P<year>\d{4})(?:(?P<mark>[-/])(?P<month>\d{1,2})(?:(?P=mark)(?P<day>\d{1,2}))?)?")
 _COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})")
 _MOMENT = re.compile(r"\d{4}(?:-\d{2}-\d{2}|\d{4})[Tt ]")
+_DAY_OF_YEAR = re.compile(r"(?P<year>\d{4})-(?P<number>\d{3})")
 _WEEK = re.compile(r"\d{4}-?W\d{2}", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}/\d{1,2}/\d{1,2}")
 _FORMS = "such as 2003, 2003-08, 2003-08-21, 2003-08-21T00:49:00Z, or two of them as start/end (2001/2005, 2005/..)"
+_ENDS = (("start", "end"), ("start_date", "end_date"), ("start_datetime", "end_datetime"), ("start_time", "end_time"))
 _OPEN = ("", "..", "none", "null")
 _SIDES = (
     ("west", "south", "east", "north"), ("minx", "miny", "maxx", "maxy"), ("xmin", "ymin", "xmax", "ymax"),
@@ -111,7 +113,8 @@ def parse_datetime(value: Any) -> Interval:
 
     Args:
         value: ``2001``, ``2001-03``, ``2001-03-01/2001-06-30``, ``2001/..``; a date, datetime, or time of pandas or
-            NumPy; a period of pandas; a pair, list or slice of start and end, each of these or None.
+            NumPy; a day of a year as ``2022-213``; a period of pandas; a pair, list, slice or table of start and end,
+            each of these or None.
 
     Raises:
         UsageError: It is no time range, or it ends before it begins.
@@ -158,12 +161,21 @@ def _ends_of(value: Any) -> tuple[Any, Any]:
         if value.step is not None:
             raise UsageError(f"datetime is {_short(value)}, but a slice of start and end without a step is needed")
         return value.start, value.stop
+    if isinstance(value, Mapping):
+        return _ends_of_table(value)
     for first, last in (("start_time", "end_time"), ("left", "right")):
         if hasattr(value, first) and hasattr(value, last):  # a period or interval of pandas
             return getattr(value, first), getattr(value, last)
     is_list = isinstance(value, Sequence) and not isinstance(value, (str, bytes))
     is_list = is_list or bool(getattr(value, "shape", None))
     return _of_list(list(value), value) if is_list else (value, value)
+
+
+def _ends_of_table(value: Mapping[Any, Any]) -> tuple[Any, Any]:
+    for ends in _ENDS:
+        if value and set(value) <= set(ends):
+            return value.get(ends[0]), value.get(ends[1])
+    raise UsageError(f"datetime is {_short(dict(value))}, but start and end are needed in a table")
 
 
 def _ends_of_text(value: str) -> tuple[str, str]:
@@ -236,6 +248,11 @@ def _text_bounds(text: str) -> tuple[dt.datetime, dt.datetime]:
     if _WEEK.fullmatch(text):
         first = dt.datetime.fromisoformat(text.upper()).replace(tzinfo=dt.UTC)
         return first, first + dt.timedelta(days=7, microseconds=-1)
+    if numbered := _DAY_OF_YEAR.fullmatch(text):
+        first = dt.datetime(int(numbered["year"]), 1, 1, tzinfo=dt.UTC) + dt.timedelta(days=int(numbered["number"]) - 1)
+        if first.year != int(numbered["year"]):
+            raise ValueError
+        return first, first + dt.timedelta(days=1, microseconds=-1)
     match = _PARTIAL.fullmatch(text) or _COMPACT.fullmatch(text)
     if match is None:
         if not _MOMENT.match(text):

@@ -28,7 +28,7 @@ def read_shape(value: Any, *, name: str = "intersects") -> Any:
     Args:
         value: GeoJSON (geometry, feature, collection of either) as table or text; WKT, also with ``SRID=...;``; a
             shapely geometry; whatever has ``__geo_interface__`` or a ``geometry``; pairs of longitude and latitude,
-            as tuples or as ``{"lon": ..., "lat": ...}``; a box; a list of such.
+            as tuples, as ``{"lon": ..., "lat": ...}``, or as more than six numbers in a row; a box; a list of such.
         name: Name of the argument, for messages.
 
     Raises:
@@ -142,6 +142,9 @@ def _of_sequence(parts: list[Any], name: str) -> Any:
 
     if not parts:
         raise UsageError(f"{name} is empty, but {FORMS} is needed")
+    if len(parts) > 6 and len(parts) % 2 == 0 and all(_is_number(part) for part in parts):
+        # A ring without brackets: lon, lat, lon, lat ...
+        parts = list(zip(parts[::2], parts[1::2], strict=True))
     if all(_is_number(part) for part in parts):
         if len(parts) == 2:
             return shapely.Point(*(float(part) for part in parts))

@@ -51,7 +51,7 @@ def credentials_host(twin: Twin, earthdata: Earthdata, host: str) -> None:
 
 def serve_tracks(twin: Twin, earthdata: Earthdata, folder: Path, scenes: Sequence[TrackScene] | None = None) -> Records:
     """Serve ATL03, ATL06 and ATL08 of passes from NSIDC; return their records."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     credentials_host(twin, earthdata, NSIDC_HOST)
     records: Records = []
     for scene in scenes or [replace(scene, segments=30, photons=30) for scene in PASSES]:

@@ -160,3 +160,10 @@ def test_cubes_need_an_area(shape: Any) -> None:
     assert read_place(intersects=shape).area is not None
     with pytest.raises(UsageError, match="without an area"):
         read_place(intersects=shape, needs_area=True)
+
+
+def test_a_ring_without_brackets() -> None:
+    ring = [138.0, -31.0, 139.0, -31.0, 139.0, -30.0, 138.0, -31.0]
+    assert shapely.geometry.shape(read_place(intersects=ring).geometry).equals(
+        shapely.Polygon(zip(ring[::2], ring[1::2], strict=True))
+    )

@@ -121,3 +121,12 @@ def test_start_and_end_are_single_times() -> None:
         time_range(start="2003/2004")
     with pytest.raises(UsageError, match="give one of them"):
         time_range("2003", start="2003")
+
+
+def test_days_of_a_year_and_tables_of_two_ends() -> None:
+    first, last = parse_datetime(["2024-060", "2024-366"])
+    assert (first, last) == parse_datetime("2024-02-29/2024-12-31")
+    assert parse_datetime({"start_date": "2022-08-01", "end_date": None}) == parse_datetime("2022-08-01/..")
+    for wrong in ("2023-366", "2023-000", {"from": "2022"}, {}):
+        with pytest.raises(UsageError):
+            parse_datetime(wrong)

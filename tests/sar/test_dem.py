@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ def test_heights_stay_where_and_what_they_are(
     """Across a seam of two tiles: each pixel bit by bit that of the tile at the same place."""
     root = tmp_path / "c"
     area = (138.5, -31.02, 138.53, -30.99)
-    dem = stacaster.sar.make_dem(area, tmp_path / "dem", margin=0.01, catalog=root, **QUICK)
+    dem = stacaster.sar.make_dem(area, tmp_path / "dem", heights="geoid", margin=0.01, catalog=root, **QUICK)
     assert dem.tiles == (Tile(-31, 138).name, Tile(-32, 138).name) and dem.ocean == ()
     with rasterio.open(dem.path) as file:
         pixels = file.read(1)
@@ -99,14 +100,19 @@ def test_heights_stay_where_and_what_they_are(
     cube = stacaster.open_catalog(root).load(bands=["elevation"], native=True)
     assert np.array_equal(cube.elevation.values[0], pixels)
     before = len(twin.log)
-    again = stacaster.sar.make_dem(area, tmp_path / "again", margin=0.01, **QUICK)
+    again = stacaster.sar.make_dem(area, tmp_path / "again", heights="geoid", margin=0.01, **QUICK)
     assert again.path.read_bytes() == dem.path.read_bytes()
     assert not any(request.path.endswith(".tif") for request in twin.log[before:]), "tiles are used again"
 
 
 def test_ocean_is_zero_and_said(bucket: BucketAt, tmp_path: Path) -> None:
     dem = stacaster.sar.make_dem(
-        (138.99, -30.52, 139.01, -30.5), tmp_path / "x.tif", margin=0.0, catalog=tmp_path / "c", **QUICK
+        (138.99, -30.52, 139.01, -30.5),
+        tmp_path / "x.tif",
+        heights="geoid",
+        margin=0.0,
+        catalog=tmp_path / "c",
+        **QUICK,
     )
     assert dem.ocean == (Tile(-31, 139).name,)
     with rasterio.open(dem.path) as file:
@@ -117,12 +123,12 @@ def test_ocean_is_zero_and_said(bucket: BucketAt, tmp_path: Path) -> None:
     assert item.properties["stacaster:ocean_tiles"] == list(dem.ocean)
     assert any("ocean" in note and dem.ocean[0] in note for note in item.properties["stacaster:notes"])
     with pytest.raises(NothingFoundError, match="in the ocean"):
-        stacaster.sar.make_dem((-150.5, -40.5, -150.4, -40.4), tmp_path / "y.tif", **QUICK)
+        stacaster.sar.make_dem((-150.5, -40.5, -150.4, -40.4), tmp_path / "y.tif", heights="geoid", **QUICK)
 
 
 def test_two_spacings_are_joined_on_the_finer(bucket: BucketAt, tmp_path: Path) -> None:
     """At 50 degrees a degree has 3600 columns below and 2400 above: two of three fall between two heights."""
-    dem = stacaster.sar.make_dem((10.5, 49.99, 10.52, 50.01), tmp_path / "x.tif", margin=0.0, **QUICK)
+    dem = stacaster.sar.make_dem((10.5, 49.99, 10.52, 50.01), tmp_path / "x.tif", heights="geoid", margin=0.0, **QUICK)
     with rasterio.open(dem.path) as file:
         pixels = file.read(1)
         assert file.res[0] == pytest.approx(1 / 3600)
@@ -139,7 +145,7 @@ def test_across_the_antimeridian(bucket: BucketAt, tmp_path: Path, shared: Path)
     area = {"type": "MultiPolygon", "coordinates": [
         [[[179.98, -16.5], [180, -16.5], [180, -16.48], [179.98, -16.48], [179.98, -16.5]]],
         [[[-180, -16.5], [-179.98, -16.5], [-179.98, -16.48], [-180, -16.48], [-180, -16.5]]]]}  # fmt: skip
-    dem = stacaster.sar.make_dem(area, tmp_path / "dem", margin=0.0, catalog=tmp_path / "c", **QUICK)
+    dem = stacaster.sar.make_dem(area, tmp_path / "dem", heights="geoid", margin=0.0, catalog=tmp_path / "c", **QUICK)
     with rasterio.open(dem.path) as file:
         assert 179.9 < file.bounds.left < 180 < file.bounds.right < 180.1
         pixels = file.read(1)
@@ -180,7 +186,7 @@ def test_heights_above_the_ellipsoid(
         stacaster.sar.make_dem(area, tmp_path / "a.tif", heights="ellipsoid", **QUICK)
     assert not twin.log, "without the geoid nothing is downloaded"
     grid = geoid_file(tmp_path / "geoid.tif")
-    plain = stacaster.sar.make_dem(area, tmp_path / "plain.tif", **QUICK)
+    plain = stacaster.sar.make_dem(area, tmp_path / "plain.tif", heights="geoid", **QUICK)
     dem = stacaster.sar.make_dem(
         area, tmp_path / "b.tif", heights="ellipsoid", geoid=grid, catalog=tmp_path / "c", **QUICK
     )
@@ -237,7 +243,7 @@ def test_what_goes_wrong_is_no_ocean(bucket: BucketAt, contents: dict[Tile, byte
 
     def fails(kind: type[Exception], words: str) -> None:
         with pytest.raises(kind, match=words):
-            stacaster.sar.make_dem(area, target, margin=0.0, **QUICK)
+            stacaster.sar.make_dem(area, target, heights="geoid", margin=0.0, **QUICK)
         assert not target.exists()
 
     for status in (403, 404, 500, 503):
@@ -262,12 +268,16 @@ def test_what_goes_wrong_is_no_ocean(bucket: BucketAt, contents: dict[Tile, byte
         shutil.rmtree(tmp_path / "cache", ignore_errors=True)
         fails(IntegrityError, words)
     with pytest.raises(UsageError, match="degrees wide"):
-        stacaster.sar.make_dem((0, 0, 40, 1), target)
+        stacaster.sar.make_dem((0, 0, 40, 1), target, heights="geoid")
     with pytest.raises(UsageError, match="geoid or ellipsoid"):
         stacaster.sar.make_dem(area, target, heights="sea")
+    default = inspect.signature(stacaster.sar.make_dem).parameters["heights"].default
+    assert default == stacaster.sar.StackConfig.build(None).heights == "ellipsoid", "one default"
 
 
 def test_without_the_list_the_bucket_is_asked(bucket: BucketAt, tmp_path: Path) -> None:
     bucket.faults = [Answer(404)]
-    dem = stacaster.sar.make_dem((138.99, -30.51, 139.01, -30.5), tmp_path / "x.tif", margin=0.0, **QUICK)
+    dem = stacaster.sar.make_dem(
+        (138.99, -30.51, 139.01, -30.5), tmp_path / "x.tif", heights="geoid", margin=0.0, **QUICK
+    )
     assert dem.ocean == (Tile(-31, 139).name,) and dem.tiles == (Tile(-31, 138).name,)

@@ -194,7 +194,7 @@ def test_few_lines_of_python(whole: Radar, tmp_path: Path, monkeypatch: pytest.M
     found = found.filter(season="12-1", end="2023-12-31")
     files = stacaster.sar.download_stacks(found, "stacks")
     orbits = stacaster.sar.fetch_orbits(found, "stacks/orbits")
-    dem = stacaster.sar.make_dem(found, "stacks/dem", catalog="insar")
+    dem = stacaster.sar.make_dem(found, "stacks/dem", heights="geoid", catalog="insar")
     stacaster.access.write_pairs(found.pairs(neighbours=2, max_days=36), "stacks/pairs.csv")
     report = stacaster.ingest(files.folders.values(), catalog="insar")
     assert len(report.outcomes) == 3 and dem.item_id and {orbit.kind for orbit in orbits} == {"POEORB"}

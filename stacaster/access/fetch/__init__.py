@@ -21,6 +21,7 @@ from stacaster.access.search.granule_files import as_granules
 from stacaster.access.sources.cmr import record_url
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
+from stacaster.files.checksums import new_digest
 from stacaster.files.names import safe_id
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.checked import checked
@@ -268,4 +269,12 @@ def _outcome(granule: Granule, results: list[_Result]) -> FetchOutcome:
         name = type(problems[0]).__name__ if problems else "FetchError"
         return FetchOutcome(granule=granule.id, status="failed", reason=reason, error=name)
     status = "fetched" if any(result.is_new for result in mine) else "present"
-    return FetchOutcome(granule=granule.id, status=status, files=tuple(result.path for result in mine))
+    files = tuple(result.path for result in mine)
+    names = {path.name for path in files}
+    notes = tuple(
+        f"{file.name}: its record states a checksum of the kind {file.checksum_kind!r}, which is not known; it was not"
+        " checked"
+        for file in granule.files
+        if file.name in names and file.checksum and new_digest(file.checksum_kind) is None
+    )
+    return FetchOutcome(granule=granule.id, status=status, files=files, notes=notes)

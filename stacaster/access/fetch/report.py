@@ -22,6 +22,8 @@ class FetchOutcome:
     """Why it failed."""
     error: str | None = None
     """Name of the error class."""
+    notes: tuple[str, ...] = ()
+    """What else to know, such as a checksum of a kind that is not known, which was not checked."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from stacaster.access.fetch.over_s3 import S3Transfer
 from stacaster.access.fetch.partial import Job, TransferContext
 from stacaster.errors import FetchError, SpaceError, is_space_error
 from stacaster.files.system.disk import free_space
-from stacaster.files.system.locks import file_lock
+from stacaster.files.system.locks import BaseFileLock, file_lock
 from stacaster.model import GranuleFile
 
 
@@ -44,7 +44,7 @@ def transfer(job: Job, context: TransferContext) -> Callable[[], None] | None:
     try:
         # Another process may have finished it while this one waited.
         if is_trusted(target, file):
-            lock.release()
+            _remove(lock)
             return None
         _check_space(target, file)
         kind = S3Transfer if file.href.startswith("s3://") else HttpTransfer
@@ -61,9 +61,15 @@ def transfer(job: Job, context: TransferContext) -> Callable[[], None] | None:
                 found.settle(digest)
         finally:
             lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
+        _remove(lock)
 
     return settle
+
+
+def _remove(lock: BaseFileLock) -> None:
+    """Remove the lock of a file that is there: who still waits for it finds the file."""
+    lock.release()
+    Path(lock.lock_file).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from stacaster.errors import UsageError, nearest
+from stacaster.model.values import read_number
 
 SURFACES = {"dynamic": -1, "land": 0, "ocean": 1, "sea_ice": 2, "land_ice": 3, "inland_water": 4}
 """Names of ``srt``; ``dynamic`` takes the most confident of all."""
@@ -130,13 +131,15 @@ class SurfaceFit:
         if len(surfaces) > 1 and -1 in surfaces:
             raise UsageError(f"srt is {p['srt']!r}, but -1 (dynamic) means all surfaces; give it alone")
         unit = _SEGMENT_M if p["dist_in_seg"] else 1.0
-        numbers = {name: _number(name, p[name]) for name in ("len", "res", "H_min_win", "sigma_r_max", "cnt", "maxi")}
+        numbers = {
+            name: read_number(name, p[name]) for name in ("len", "res", "H_min_win", "sigma_r_max", "cnt", "maxi")
+        }
         length, step = numbers["len"] * unit, numbers["res"] * unit
         if min(length, step) <= 0 or numbers["cnt"] < 2 or numbers["maxi"] < 1:
             raise UsageError("len and res have to be more than 0 metres, cnt at least 2, maxi at least 1")
         if min(numbers["H_min_win"], numbers["sigma_r_max"]) <= 0:
             raise UsageError("H_min_win and sigma_r_max have to be more than 0 metres")
-        least = min(_ATS_M, length / 2) if p["ats"] is None else _number("ats", p["ats"])
+        least = min(_ATS_M, length / 2) if p["ats"] is None else read_number("ats", p["ats"])
         if least < 0 or (least >= length and not p["pass_invalid"]):
             raise UsageError(
                 f"ats is {least:g}, but photons of segments of len={length:g} m lie less than {length:g} m apart, so "
@@ -167,12 +170,6 @@ def _by_own_names(given: Mapping[str, Any]) -> dict[str, Any]:
             raise UsageError(f"{name} and another name of {key} are given; give one of them")
         own[key] = value
     return own
-
-
-def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise UsageError(f"{name} is {value!r}, but a number is needed")
-    return float(value)
 
 
 def _codes(

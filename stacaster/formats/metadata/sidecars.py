@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -14,6 +14,7 @@ from stacaster.files.checksums import agrees, digest_file, new_digest
 
 _MAX_BYTES = 16 << 20
 _LOG = logging.getLogger(__name__)
+_NOT_CHECKED = "{} states a checksum of the kind {!r}, which is not known; it was not checked"
 
 
 def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
@@ -33,11 +34,37 @@ def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
     if text is None:
         return None
     root = _parse_xml(text, sidecar.name, granule=path.name)
+    kinds = []
     for container in root.iter("DataFileContainer"):
         if container.findtext("DistributedFileName") == path.name:
             kind, value = container.findtext("ChecksumType"), container.findtext("Checksum")
             verify_file(path, size=container.findtext("FileSize"), kind=kind, checksum=value, origin=sidecar.name)
-    return {"local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": _attributes(root)}
+            kinds += [kind] if is_unchecked(kind, value) else []
+    return {
+        "local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": _attributes(root),
+        "unchecked": [f"{path.name}: {_NOT_CHECKED.format(sidecar.name, kind)}" for kind in kinds],
+    }  # fmt: skip
+
+
+def is_unchecked(kind: str | None, checksum: str | None) -> bool:
+    """Tell whether a checksum is of a kind that is not known."""
+    return bool(checksum and checksum.strip()) and new_digest(kind) is None
+
+
+def unchecked(sidecars: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return what a user has to know: checksums of files that were not checked, because their kind is not known.
+
+    Args:
+        sidecars: Of the content of a granule, which were read and checked.
+        names: Names of its files.
+    """
+    notes = list((sidecars.get("ecs") or {}).get("unchecked", ()))
+    record = sidecars.get("umm") or {}
+    for entry in record.get("DataGranule", {}).get("ArchiveAndDistributionInformation", ()):
+        checksum = entry.get("Checksum") or {}
+        if entry.get("Name") in names and is_unchecked(checksum.get("Algorithm"), checksum.get("Value")):
+            notes.append(f"{entry['Name']}: {_NOT_CHECKED.format('its record', checksum.get('Algorithm'))}")
+    return notes
 
 
 def parse_ecs_attributes(text: str, *, origin: str) -> dict[str, Any]:
@@ -144,8 +171,7 @@ def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None
     if not checksum or not checksum.strip():
         return
     if digest is None:
-        _LOG.warning("%s: %s states a checksum of the kind %r, which is not known; it was not checked",
-                     path.name, origin, kind)  # fmt: skip
+        _LOG.warning("%s: %s", path.name, _NOT_CHECKED.format(origin, kind))
         return
     digest_file(path, digest)
     if not agrees(digest, checksum):

@@ -21,6 +21,7 @@ from stacaster.catalog import stac, store
 from stacaster.catalog.merged_collections import granule_collection
 from stacaster.config import __version__
 from stacaster.errors import ReadError, UsageError
+from stacaster.formats.metadata.sidecars import unchecked
 from stacaster.formats.readers import open_tracks
 from stacaster.geo import georef
 from stacaster.geo.areas import box_around
@@ -116,7 +117,8 @@ class Conversion:
         scene = existing_item.scene_of(product, content, plan.names, self.options, whole, describe=self.describe)
         if scene is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
-        scene = replace(scene, absent=self._absent(scene))
+        notes = dict.fromkeys((*scene.notes, *unchecked(content.sidecars, [path.name for path in content.files])))
+        scene = replace(scene, absent=self._absent(scene), notes=tuple(notes))
         result["notes"] = list(scene.notes)
         if self.task.dry_run:
             to_make = [band.band.name for band in scene.bands if band.band.name in plan.make]
@@ -133,9 +135,8 @@ class Conversion:
 
     def without_bands(self) -> dict[str, Any]:
         """Write the tables of a granule of tracks, or take its files in as they come."""
-        content, product = self.granule.content, self.product
-        described = self.describe(self.options)
-        scene = described if product.tables else chosen(described, content, self.options)
+        described, product = self.describe(self.options), self.product
+        scene = described if product.tables else chosen(described, self.granule.content, self.options)
         result = self._result(described)
         if scene is None:
             return result | {"status": "skipped", "reason": OUTSIDE}
@@ -158,8 +159,7 @@ class Conversion:
         written = self._write_tables(scene, target, classes, made)
         if written is None:
             return result | {"status": "skipped", "reason": NO_POINT if self.options.area is None else POINTS_OUTSIDE}
-        result["notes"] = written["properties"].get("stacaster:notes", [])
-        return self._ready(result, written, target)
+        return self._ready(result | {"notes": written["properties"].get("stacaster:notes", [])}, written, target)
 
     def _result(self, scene: Scene) -> dict[str, Any]:
         item_id = store.safe_id(scene.id)
@@ -286,12 +286,12 @@ def _place(scene: Scene, hulls: Sequence[HullOf], content: GranuleContent) -> tu
 
 def _lineage(product: Product, content: GranuleContent) -> str:
     names = ", ".join(path.name for path in content.files[:3]) + (" ..." if len(content.files) > 3 else "")
-    of = f"of {product.short_name} {product.version} ({names}) copied unchanged to"
+    of = f"{product.short_name} {product.version} ({names})"
     if product.files and not product.bands:
-        return f"{product.short_name} {product.version} ({names}) taken in as it came"
-    if product.is_generic:
-        of = f"of {product.short_name} {product.version} ({names}) written north up, unchanged but for fill values, to"
-    return f"Points {of} GeoParquet and verified" if product.tables else f"Pixels {of} one COG per band and verified"
+        return f"{of} taken in as it came"
+    of += " written north up, unchanged but for fill values, to" if product.is_generic else " copied unchanged to"
+    what = "Points of {} GeoParquet" if product.tables else "Pixels of {} one COG per band"
+    return f"{what.format(of)} and verified"
 
 
 def _versions() -> dict[str, str]:

@@ -21,6 +21,7 @@ from stacaster.geo.areas import box_around
 from stacaster.ingest import ingest
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.checked import checked
+from stacaster.model.stack_options import DEFAULTS
 from stacaster.network.http import RetryPolicy
 from stacaster.sar.elevation.tiles import BUCKET, Listing, Tile
 
@@ -56,7 +57,7 @@ def make_dem(  # noqa: PLR0913 - as many as a user can choose
     area: Any,
     output: str | os.PathLike[str],
     *,
-    heights: str = "geoid",
+    heights: str = DEFAULTS["heights"],
     geoid: str | os.PathLike[str] | None = None,
     margin: float = MARGIN,
     catalog: str | os.PathLike[str] | None = None,
@@ -77,7 +78,7 @@ def make_dem(  # noqa: PLR0913 - as many as a user can choose
     Args:
         area: Granules (of ``find_stacks``), GeoJSON, or west, south, east, north in degrees.
         output: Folder for the file, or a name that ends in ``.tif``.
-        heights: ``geoid`` as delivered (EGM2008), or ``ellipsoid`` (WGS 84).
+        heights: ``ellipsoid`` (WGS 84), which radar processors need, or ``geoid`` as delivered (EGM2008).
         geoid: File of EGM2008 for ``ellipsoid``; default is what PROJ has.
         margin: Degrees around the area.
         catalog: Catalog that takes the DEM as an item; None for none.

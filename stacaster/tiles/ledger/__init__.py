@@ -27,6 +27,7 @@ STATUSES: tuple[Status, ...] = ("pending", "running", "done", "empty", "failed",
 
 _PAGES = 1 << 16
 _BUSY_S = 60.0
+_NOT_WRITTEN = (sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 _MAX_ATTEMPTS = 3
 # A whole run that dies was mostly killed by someone, whatever it worked on.
 _MAX_DEATHS = 12
@@ -76,7 +77,8 @@ class Ledger:
             connection.execute("pragma synchronous = normal")
             yield connection
         except sqlite3.Error as error:
-            if is_space_error(error) or "full" in str(error) or _is_full(self._path.parent):
+            is_write = getattr(error, "sqlite_errorcode", None) in _NOT_WRITTEN
+            if is_write or is_space_error(error) or "full" in str(error) or _is_full(self._path.parent):
                 raise SpaceError(f"the ledger {self._path.name} cannot be written: the disk is full") from error
             raise CatalogError(f"the ledger {self._path.name} cannot be used: {error}") from error
         finally:

@@ -283,7 +283,11 @@ def test_a_checksum_of_an_unknown_kind_is_said(
 ) -> None:
     wanted = granule(earthdata)
     files = tuple(replace(file, checksum="1f", checksum_kind="Fletcher-32") for file in wanted.files)
-    assert not get(tmp_path / "cache", replace(wanted, files=files)).failed
+    report = get(tmp_path / "cache", replace(wanted, files=files))
+    assert not report.failed
+    (outcome,) = report.outcomes
+    assert "Fletcher-32" in outcome.notes[0] and "was not checked" in outcome.notes[0]
+    assert "Fletcher-32" in str(report.to_dict())
     assert "states a checksum of the kind 'Fletcher-32', which is not known" in caplog.text
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
+import stacaster
 from stacaster.errors import ReadError
 from stacaster.formats.metadata.sidecars import read_ecs_sidecar, verify_file
 
@@ -35,7 +38,9 @@ def test_no_sidecar(granule: Path) -> None:
 
 def test_fields(granule: Path) -> None:
     write(granule, XML.format(size=7, checksum=hashlib.md5(b"content").hexdigest()))
-    assert read_ecs_sidecar(granule) == {"local_granule_id": "LOCAL", "attributes": {"ASTERMapProjection": "UTM"}}
+    assert read_ecs_sidecar(granule) == {
+        "local_granule_id": "LOCAL", "attributes": {"ASTERMapProjection": "UTM"}, "unchecked": [],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -116,5 +121,29 @@ def test_a_sidecar_with_cksum(granule: Path) -> None:
 
 def test_an_unknown_kind_is_said(granule: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(granule, XML.replace(">MD5<", ">Fletcher-32<").format(size=7, checksum="1f"))
-    assert read_ecs_sidecar(granule) is not None
-    assert "a.hdf: a.hdf.xml states a checksum of the kind 'Fletcher-32', which is not known" in caplog.text
+    read = read_ecs_sidecar(granule)
+    assert read is not None
+    said = "a.hdf: a.hdf.xml states a checksum of the kind 'Fletcher-32', which is not known"
+    assert said in caplog.text and read["unchecked"] == [f"{said}; it was not checked"]
+
+
+@pytest.mark.parametrize("kind", ["xml", "json"])
+def test_an_ingest_says_what_it_did_not_check(kind: str, granules: Path, tmp_path: Path, repository: Path) -> None:
+    """In its report, in the item, and on the command line."""
+    (tmp_path / "g").mkdir()
+    original = min(granules.glob("*.hdf"), key=lambda path: path.stat().st_size)
+    path = Path(shutil.copy2(original, tmp_path / "g"))
+    size = path.stat().st_size
+    if kind == "xml":
+        text = XML.replace(">MD5<", ">Fletcher-32<").replace("a.hdf", path.name).format(size=size, checksum="1f")
+        path.with_name(f"{path.name}.xml").write_text(text)
+    else:
+        entry = {"Name": path.name, "SizeInBytes": size, "Checksum": {"Algorithm": "Fletcher-32", "Value": "1f"}}
+        record = {"GranuleUR": path.stem, "DataGranule": {"ArchiveAndDistributionInformation": [entry]}}
+        path.with_name(f"{path.name}.cmr.json").write_text(json.dumps(record))
+    report = stacaster.ingest([path], catalog=tmp_path / "c", subsystem="TIR", workers=1)
+    (outcome,) = report.outcomes
+    assert outcome.status == "ingested", outcome.reason
+    assert any("Fletcher-32" in note and "not checked" in note for note in outcome.notes)
+    (item,) = stacaster.open_catalog(tmp_path / "c").search().items()
+    assert any("Fletcher-32" in note for note in item.properties["stacaster:notes"])
