@@ -290,7 +290,7 @@ def test_wrong_arguments(granules: Path, tmp_path: Path) -> None:
         stacaster.ingest([granules], catalog=tmp_path / "c", profile="lzw")
     with pytest.raises(UsageError, match="VNIR, SWIR, TIR"):
         stacaster.ingest([granules], catalog=tmp_path / "c", subsystem=["XNIR"])
-    with pytest.raises(UsageError, match="greater than 0"):
+    with pytest.raises(UsageError, match="at least 1"):
         stacaster.ingest([granules], catalog=tmp_path / "c", workers=0)
 
 
