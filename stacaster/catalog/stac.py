@@ -410,7 +410,8 @@ def build_collection(
         document["links"].append(_license_link(product))  # type: ignore[attr-defined]
     if product.doi is not None:
         document |= {"sci:doi": product.doi} | ({"sci:citation": product.citation} if product.citation else {})
-        document["links"].append({"rel": "cite-as", "href": f"https://doi.org/{product.doi}"})  # type: ignore[attr-defined]
+        cited = {"rel": "cite-as", "href": f"https://doi.org/{product.doi}", "title": product.title}
+        document["links"].append(cited)  # type: ignore[attr-defined]
     if product.renders:
         document["renders"] = {name: dict(render) for name, render in product.renders.items()}
     return document

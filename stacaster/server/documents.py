@@ -17,11 +17,26 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 _QUERYABLES = "http://www.opengis.net/def/rel/ogc/1.0/queryables"
 _EMPTY_FIELDS = ("type", "stac_version", "id", "geometry", "bbox", "links", "assets", "properties.datetime")
 _HREF = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_TITLES = {
+    "root": "stacaster catalog",
+    "self": "This document",
+    "parent": "Parent",
+    "items": "Items",
+    "collection": "Collection",
+    "service-desc": "OpenAPI document",
+    "service-doc": "Documentation",
+    "conformance": "Conformance classes",
+    "data": "Collections",
+    "search": "Search of items",
+    "next": "Next page",
+    _QUERYABLES: "Queryables",
+}
 
 
 def link(rel: str, href: str, media_type: str = JSON, **rest: Any) -> dict[str, Any]:
-    """Return a link."""
-    return {"rel": rel, "href": href, "type": media_type, **rest}
+    """Return a link, with a title."""
+    title = {"title": _TITLES[rel]} if rel in _TITLES else {}
+    return {"rel": rel, "href": href, "type": media_type, **title, **rest}
 
 
 def landing(base: str, titles: Mapping[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from stacaster.catalog.item_table.column_types import COMMON
 from stacaster.config import __version__
 from stacaster.server.queries import DEFAULT_LIMIT, MAXIMUM_LIMIT
 
@@ -43,6 +44,14 @@ CONFORMANCE = (
 _TYPES = {"VARCHAR": "string", "BOOLEAN": "boolean", "TIMESTAMP": "string"}
 
 
+def _queryable(title: str, kind: str) -> dict[str, Any]:
+    """Return the JSON schema of a property by its type in SQL."""
+    number = re.fullmatch(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)", kind) is not None
+    other = _TYPES.get(kind.partition(" ")[0], "array" if kind.endswith("[]") else "string")
+    form = {"format": "date-time"} if kind.startswith("TIMESTAMP") else {}
+    return {"title": title, "type": "number" if number else other, **form}
+
+
 def queryables(columns: Mapping[str, str], names: Mapping[str, str], address: str) -> dict[str, Any]:
     """Return what filters may ask, as a JSON schema.
 
@@ -55,16 +64,9 @@ def queryables(columns: Mapping[str, str], names: Mapping[str, str], address: st
     for column, kind in columns.items():
         if column in ("geometry", "href", "xmin", "ymin", "xmax", "ymax", "year"):
             continue
-        number = re.fullmatch(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)", kind) is not None
-        entry = {
-            "title": column,
-            "type": "number"
-            if number
-            else _TYPES.get(kind.partition(" ")[0], "array" if kind.endswith("[]") else "string"),
-        }
-        if kind.startswith("TIMESTAMP"):
-            entry["format"] = "date-time"
-        shown[names.get(column, column)] = entry
+        shown[names.get(column, column)] = _queryable(column, kind)
+    for name, kind in COMMON.items():
+        shown.setdefault(name, _queryable(name, kind))
     return {
         "$schema": "https://json-schema.org/draft/2019-09/schema",
         "$id": address,

@@ -48,6 +48,9 @@ def cloud(item: Any) -> float:
         ("t_after(datetime, INTERVAL('..', '2005-06-10'))", lambda i: i.datetime.date() > dt.date(2005, 6, 10)),
         ("end_datetime is not null or created is null", lambda i: True),
         ("true", lambda i: True),
+        ("mission is null and gsd is not null", lambda i: "gsd" in i.properties),
+        ("mission = 'sentinel'", lambda i: False),
+        ("t_after(updated, DATE('1900-01-01'))", lambda i: "updated" in i.properties),
     ],
 )  # fmt: skip
 def test_against_a_plain_evaluation(catalog: Catalog, text: str, test: Any) -> None:
@@ -110,6 +113,7 @@ def test_results_as_tables(catalog: Catalog) -> None:
         ("eo:cloud_cover in (5, 'x')", 'with "x", which is text'),
         ("eo:cloud_cover between 5 and 'x'", 'with "x", which is text'),
         ("eo:cloud_cover like '5%'", "which is text"),
+        ("mission = 5", "compares 5, a number, with mission, which is text"),
         ("datetime < 'never'", "does not go together"),
         ("eo:cloud_cover", "needs a condition"),
         ("(" * 300 + "true" + ")" * 300, "nested"),

@@ -41,6 +41,13 @@ STAC_TYPES: Mapping[str, pa.DataType] = {
 }
 """Types of properties by the schemas of STAC and its extensions; a column of whole numbers may hold integers."""
 
+COMMON: Mapping[str, str] = {
+    **dict.fromkeys(("mission", "constellation", "platform", "title", "description", "license"), "VARCHAR"),
+    **dict.fromkeys(("created", "updated"), "TIMESTAMP"),
+    "gsd": "DOUBLE",
+}
+"""Properties that any STAC item may have, with their types in SQL: filters take them as null where no item has them."""
+
 # Readers of parquet refuse a hundred levels, of which a list takes two.
 _DEEPEST = 24
 _INT64 = range(-(2**63), 2**63)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stacaster.catalog.item_table.column_types import COMMON
 from stacaster.catalog.item_table.flat import plain_name
 from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
@@ -183,7 +184,7 @@ class _Compiler:
     def _kind(self, node: Any) -> str | None:
         """Return whether a node is number or text; None where neither is certain."""
         if isinstance(node, Mapping) and "property" in node:
-            kind = self._columns[column_of(str(node["property"]), self._columns)]
+            _, kind = self._property(node)
             return "text" if kind == "VARCHAR" else "number" if _NUMBERS.fullmatch(kind) else None
         if isinstance(node, bool):
             return None
@@ -193,7 +194,7 @@ class _Compiler:
         """Return a node that is a number, text, time or property."""
         if isinstance(node, Mapping):
             if "property" in node:
-                return quoted(column_of(str(node["property"]), self._columns))
+                return self._property(node)[0]
             if "timestamp" in node or "date" in node:
                 return self._bind(_moment(str(node.get("timestamp") or node.get("date"))))
             if "op" in node:
@@ -227,7 +228,7 @@ class _Compiler:
         if prop in _TIME_COLUMNS:
             start, end = _TIME_COLUMNS[str(prop)]
         else:
-            start = end = quoted(column_of(str(prop), self._columns))
+            start = end = self._property(left)[0]
         low, high = _interval(right)
         template = _TEMPORAL[name]
         # Values are bound in the order in which they stand in the text.
@@ -236,6 +237,17 @@ class _Compiler:
         ) else [(0, low if "{b0}" in template else high)]  # fmt: skip
         self.values += [moment for _, moment in order]
         return f"({template.format(a0=start, a1=end, b0='?', b1='?')})"
+
+    def _property(self, node: Mapping[str, Any]) -> tuple[str, str]:
+        """Return a property as SQL, and its type: null where it is one of STAC's and no item states it."""
+        name = str(node["property"])
+        try:
+            column = column_of(name, self._columns)
+        except UsageError:
+            if (kind := COMMON.get(name.removeprefix("properties."))) is None:
+                raise
+            return f"cast(null as {kind})", kind
+        return quoted(column), self._columns[column]
 
     def _bind(self, value: Any) -> str:
         self.values.append(value)
