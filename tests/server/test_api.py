@@ -85,6 +85,12 @@ def test_footprints_decide_and_are_counted(server: Server, catalog: Catalog) -> 
         answer = get(server, "search", intersects=json.dumps(shapely.geometry.mapping(area)), limit=100).json()
         expected = [one.id for one in catalog.search().items() if shapely.geometry.shape(one.geometry).intersects(area)]
         assert sorted(ids(answer)) == sorted(expected) and answer["numberMatched"] == len(expected)
+    outlines = [shapely.geometry.shape(one.geometry) for one in catalog.search().items()]
+    away = [outline.centroid.buffer(1e-6) for outline in outlines if not outline.intersects(shape)]
+    area = shapely.union_all([corner, *away])
+    expected_count = sum(outline.intersects(area) for outline in outlines)
+    answer = get(server, "search", intersects=json.dumps(shapely.geometry.mapping(area)), limit=1).json()
+    assert 1 < expected_count < len(outlines) and answer["numberMatched"] == expected_count, "of all pages"
     west, south, east, north = shape.bounds
     middle = (west, south, (west + east) / 2, (south + north) / 2)
     answer = get(server, "search", bbox=",".join(map(str, middle)), limit=100).json()
