@@ -170,8 +170,8 @@ def test_short_name_in_all_spellings(tmp_path: Path, name: str) -> None:
 
 
 def test_other_product_of_the_same_swaths_is_kept_as_it_came(tmp_path: Path) -> None:
-    product, scene = described(write_aster_l1t_003(DAY, tmp_path, faults=Faults(short_name="ASTL1A")))
-    assert product.short_name == "ASTL1A" and not scene.bands
+    product, scene = described(write_aster_l1t_003(DAY, tmp_path, faults=Faults(short_name="ASTL1X")))
+    assert product.short_name == "ASTL1X" and not scene.bands
     assert list(scene.files) == ["data"] and scene.footprint is not None
 
 

@@ -419,7 +419,7 @@ def test_temperature_and_emissivity_beside_the_provider_s(tmp_path: Path) -> Non
     assert set(rows) == {"temperature", "B10", "B11", "B12", "B13", "B14"} and rows["temperature"].n > 1000
     # The landscape's spectra do not lie on the regression of the method, which sets the level.
     assert abs(rows["temperature"].bias) < 1.5 and rows["temperature"].r > 0.95
-    assert abs(rows["B12"].bias) < 0.03 and rows["B12"].r > 0.98
+    assert abs(rows["B12"].bias) < 0.03 and rows["B12"].r > 0.96
     with pytest.raises(LoadError, match=r"need SIR_B10"):
         stacaster.emissivity.separate_temperature(cube.drop_vars("SIR_B10"))
     with pytest.raises(LoadError, match="units='physical'"):

@@ -7,7 +7,6 @@ import errno
 import os
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -174,8 +173,8 @@ def free_space(folder: Path) -> int | None:
 @cache
 def ignores_case(folder: Path) -> bool:
     """Tell whether ``a`` and ``A`` are one name in an existing folder, as on macOS and Windows."""
+    other = folder.with_name(folder.name.swapcase())
     try:
-        with tempfile.NamedTemporaryFile(prefix=".case-a", dir=folder) as probe:
-            return os.path.exists(os.path.join(folder, os.path.basename(probe.name).upper()))  # noqa: PTH110, PTH118, PTH119
+        return other.name != folder.name and other.exists() and other.samefile(folder)
     except OSError:
         return False
