@@ -173,8 +173,8 @@ def _ends_of(value: Any) -> tuple[Any, Any]:
 
 def _ends_of_table(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     for ends in _ENDS:
-        if value and set(value) <= set(ends):
-            return value.get(ends[0]), value.get(ends[1])
+        if set(value) == set(ends):
+            return value[ends[0]], value[ends[1]]
     raise UsageError(f"datetime is {_short(dict(value))}, but start and end are needed in a table")
 
 

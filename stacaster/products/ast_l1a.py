@@ -9,7 +9,6 @@ import re
 from dataclasses import replace
 
 from affine import Affine
-from odc.geo.geobox import GeoBox
 
 from stacaster.errors import ReadError
 from stacaster.formats.metadata import ecs
@@ -44,6 +43,9 @@ def _layer(band: Band) -> str:
 
 
 def _describe(content: GranuleContent, options: ReadOptions) -> Scene:
+    # The table of products is read by commands that open no raster.
+    from odc.geo.geobox import GeoBox
+
     granule = granule_id(content, _NAME)
     metadata = read_metadata(content, granule)
     present = {band.name: _layer(band) for band in BANDS if _layer(band) in content.layers}

@@ -126,8 +126,8 @@ def test_coarser_copies_are_means_of_what_there_is(lazy: bool, tmp_path: Path) -
     ("name", "options", "words"),
     [
         ("x.zarr", {"zarr_format": 4}, "zarr_format=4: 2 or 3"),
-        ("x.zarr", {"zarr_format": True}, "zarr_format=True"),
-        ("x.zarr", {"multiscales": "yes"}, "multiscales='yes'"),
+        ("x.zarr", {"zarr_format": True}, "zarr_format is True"),
+        ("x.zarr", {"multiscales": "yes"}, "multiscales is 'yes'"),
         ("x.zarr", {"multiscales": True, "zarr_format": 2}, "needs zarr_format=3"),
         ("x.nc", {"zarr_format": 3}, "zarr_format is of Zarr, but output is 'x.nc'"),
         ("results", {"multiscales": True}, "multiscales is of Zarr"),

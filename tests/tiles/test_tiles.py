@@ -278,8 +278,8 @@ def test_recipes_from_files(tmp_path: Path) -> None:
     ("given", "words"),
     [
         ({"compsite": "median"}, "a recipe has no option 'compsite'; .*composite"),
-        ({"tile_size": "large"}, "tile_size of the recipe is 'large', but a number above 0 is needed"),
-        ({"grid": 7}, "grid of the recipe is 7, but a text is needed"),
+        ({"tile_size": "large"}, "tile_size is 'large', but a number is needed"),
+        ({"grid": 7}, "grid is 7, but a text is needed"),
         ({"composite": "medain"}, "'medain' is no composite"),
         ({"index": ["ndvi"], "units": "radiance"}, "the indices need units 'reflectance', not 'radiance'"),
         ({"period": "year"}, "needs a composite"),
