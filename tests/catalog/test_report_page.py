@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import stacaster
-from stacaster.catalog import Catalog
+from stacaster.catalog import Catalog, ItemSearch
 from stacaster.errors import NothingFoundError, UsageError
 from tests.browser import Browser
 
@@ -130,3 +130,17 @@ def test_pages_that_cannot_be_made(catalog: Catalog, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"page\.html exists"):
         stacaster.catalog.write_report(tmp_path / "page.html", catalog=catalog.root)
     assert (tmp_path / "page.html").read_text() == "mine"
+
+
+def test_progress_reads_no_item_twice(catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[ItemSearch] = []
+    items = ItemSearch.items
+
+    def counted(search: ItemSearch) -> Any:
+        passes.append(search)
+        return items(search)
+
+    monkeypatch.setattr(ItemSearch, "items", counted)
+    told: list[tuple[int, int, str]] = []
+    stacaster.catalog.write_report(tmp_path / "r.html", catalog=catalog.root, progress=lambda *said: told.append(said))
+    assert [said[:2] for said in told] == [(number, 8) for number in range(1, 9)] and len(passes) == 1

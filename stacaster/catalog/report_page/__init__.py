@@ -67,6 +67,8 @@ def write_report(
     opened = open_catalog(catalog_place(catalog))
     rows, pictures = [], 0
     found = opened.search(**conditions)
+    # Candidates: to count the items themselves would read them all once more.
+    total = len(found.found)
     for item in found.items():
         row = _row(item)
         if pictures < thumbnails and (picture := _picture(item)) is not None:
@@ -74,7 +76,7 @@ def write_report(
             pictures += 1
         rows.append(row)
         if progress is not None:
-            progress(len(rows), len(found), item.id)
+            progress(len(rows), total, item.id)
     if not rows:
         raise NothingFoundError(f"no item of {opened.name} fits")
     times = sorted(row["start"][:10] for row in rows)
