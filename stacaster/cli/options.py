@@ -10,7 +10,7 @@ import click
 _BBOX_NUMBERS = 4
 
 
-class BboxCommand(click.Command):
+class LenientCommand(click.Command):
     """A command whose ``--bbox`` takes ``W,S,E,N`` as well as four numbers ``W S E N``.
 
     Options are also taken by the names that the function has in Python.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from stacaster.errors import LoadError, UsageError
+from stacaster.geo.longitudes import wrapped
 
 if TYPE_CHECKING:
     import pystac
@@ -102,7 +103,7 @@ def _own_function(items: Sequence[pystac.Item], groupby: Callable[..., Any]) -> 
 def longitude_of(geobox: GeoBox) -> float:
     """Return the longitude of the centre of a grid, -180 to 180."""
     ((longitude, _),) = geobox.extent.centroid.to_crs("epsg:4326").points
-    return _normal(longitude) if math.isfinite(longitude) else 0.0
+    return wrapped(longitude) if math.isfinite(longitude) else 0.0
 
 
 def middle_longitude(items: Sequence[pystac.Item]) -> float:
@@ -125,8 +126,4 @@ def middle_longitude(items: Sequence[pystac.Item]) -> float:
     for west, east in spans:
         turn = 360.0 * round((reference - (west + east) / 2) / 360.0)
         turned.append((west + turn, east + turn))
-    return _normal((min(west for west, _ in turned) + max(east for _, east in turned)) / 2)
-
-
-def _normal(longitude: float) -> float:
-    return (longitude + 180.0) % 360.0 - 180.0
+    return wrapped((min(west for west, _ in turned) + max(east for _, east in turned)) / 2)

@@ -14,6 +14,7 @@ from stacaster.cube.lattice import asset_geobox, native_geobox, outline
 from stacaster.errors import LoadError, UsageError
 from stacaster.geo.area_input import Place
 from stacaster.geo.grid_input import read_crs, read_resolution
+from stacaster.geo.longitudes import wrapped
 
 if TYPE_CHECKING:
     import pystac
@@ -90,18 +91,14 @@ def _require_near(crs: Any, items: Sequence[pystac.Item]) -> None:
         return
     if any(east - west > _TURN / 2 for west, east in edges):
         return  # a belt around the world does not say where the scene lies
-    middles = [_turned((west + (east if east >= west else east + _TURN)) / 2) for west, east in edges]
-    apart = min(max(0.0, abs(_turned(middle - (use.west + use.east) / 2)) - (use.east - use.west) / 2)
+    middles = [wrapped((west + (east if east >= west else east + _TURN)) / 2) for west, east in edges]
+    apart = min(max(0.0, abs(wrapped(middle - (use.west + use.east) / 2)) - (use.east - use.west) / 2)
                 for middle in middles)  # fmt: skip
     if apart > _FAR:
         raise UsageError(
             f"crs={crs!r} ({parsed.name}) is for longitudes from {use.west:g} to {use.east:g} degrees, but the scenes "
             f"lie around {middles[0]:.4g}; crs='utm' takes the zone of the scenes"
         )
-
-
-def _turned(degrees: float) -> float:
-    return (degrees + 180) % 360 - 180
 
 
 def _require_polar(items: Sequence[pystac.Item], keys: Sequence[str], bbox: Sequence[float]) -> None:
@@ -148,7 +145,7 @@ def _own_geobox(
     resolution = given.get("resolution") or probe.resolution
     if not crs.geographic:
         west, south, east, north = bbox
-        end = (east + _TURN / 2) % _TURN - _TURN / 2 if east > _TURN / 2 else east
+        end = wrapped(east) if east > _TURN / 2 else east
         require_no_edge((west, south, end, north), given.get("crs") or crs)
     x, y = outline(bbox, crs)
     edges = BoundingBox(float(x.min()), float(y.min()), float(x.max()), float(y.max()), crs)

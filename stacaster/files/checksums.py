@@ -88,6 +88,13 @@ def new_digest(kind: str | None) -> Digest | None:
     return hashlib.new(_HASHES[name], usedforsecurity=False) if name in _HASHES else None
 
 
+def not_checked(origin: str, kind: str | None, checksum: str | None) -> str | None:
+    """Return words on a stated checksum of a kind that is not known; None for one that can be checked, or for none."""
+    if not (checksum and checksum.strip()) or new_digest(kind) is not None:
+        return None
+    return f"{origin} states a checksum of the kind {kind!r}, which is not known; it was not checked"
+
+
 def agrees(digest: Digest, stated: str) -> bool:
     """Tell whether a digest is the stated checksum: hexadecimal, or for ``cksum`` the decimal number that it prints."""
     text = stated.strip().lower()

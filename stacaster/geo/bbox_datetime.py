@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stacaster.errors import StacasterWarning, UsageError
+from stacaster.model.values import shortened
 
 Interval = tuple[dt.datetime | None, dt.datetime | None]
 """First and last moment, both included; None is open."""
@@ -63,7 +64,7 @@ def parse_bbox(value: Any) -> tuple[float, float, float, float]:
             f"bbox has west {west:g} and east {east:g}, but both must lie between -180 and 180 degrees; "
             "a box across the antimeridian has a west greater than its east, such as 170,-20,-170,-10"
         )
-    if west - east > 0 and 360 - (west - east) > 180:
+    if 0 < west - east < 180:
         warnings.warn(
             f"bbox goes from west {west:g} eastwards over 180 degrees to {east:g}, more than half around the Earth; "
             f"give {east:g},{south:g},{west:g},{north:g} when west and east were swapped",
@@ -74,12 +75,7 @@ def parse_bbox(value: Any) -> tuple[float, float, float, float]:
 
 
 def _no_box(value: Any) -> str:
-    return f"bbox is {_short(value)}, but four numbers west, south, east, north in degrees are needed"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return f"bbox is {shortened(value)}, but four numbers west, south, east, north in degrees are needed"
 
 
 def _numbers_of(value: Any) -> list[Any]:
@@ -89,7 +85,7 @@ def _numbers_of(value: Any) -> list[Any]:
         lower = {str(key).lower(): entry for key, entry in value.items()}
         names = next((names for names in _SIDES if set(names) <= set(lower)), None)
         if names is None:
-            raise UsageError(f"bbox is {_short(value)}, but west, south, east and north are needed")
+            raise UsageError(f"bbox is {shortened(value)}, but west, south, east and north are needed")
         return [lower[name] for name in names]
     if hasattr(value, "total_bounds"):
         frame = value if getattr(value, "crs", None) is None else value.to_crs(4326)
@@ -123,7 +119,7 @@ def parse_datetime(value: Any) -> Interval:
     start = None if _is_open(first) else _bounds(first, value)[0]
     end = None if _is_open(last) else _bounds(last, value)[1]
     if start is not None and end is not None and end < start:
-        raise UsageError(f"datetime {_short(value)} ends before it begins")
+        raise UsageError(f"datetime {shortened(value)} ends before it begins")
     return start, end
 
 
@@ -140,7 +136,7 @@ def time_range(datetime: Any = None, start: Any = None, end: Any = None) -> Inte
     for name, value in (("start", start), ("end", end)):
         first, last = _ends_of(value)
         if first is not last:
-            raise UsageError(f"{name} is {_short(value)}, but one time is needed; datetime= takes start/end")
+            raise UsageError(f"{name} is {shortened(value)}, but one time is needed; datetime= takes start/end")
     return parse_datetime((start, end))
 
 
@@ -159,7 +155,7 @@ def _ends_of(value: Any) -> tuple[Any, Any]:
         return _ends_of_text(value)
     if isinstance(value, slice):
         if value.step is not None:
-            raise UsageError(f"datetime is {_short(value)}, but a slice of start and end without a step is needed")
+            raise UsageError(f"datetime is {shortened(value)}, but a slice of start and end without a step is needed")
         return value.start, value.stop
     if isinstance(value, Mapping):
         return _ends_of_table(value)
@@ -175,7 +171,7 @@ def _ends_of_table(value: Mapping[Any, Any]) -> tuple[Any, Any]:
     for ends in _ENDS:
         if set(value) == set(ends):
             return value[ends[0]], value[ends[1]]
-    raise UsageError(f"datetime is {_short(dict(value))}, but start and end are needed in a table")
+    raise UsageError(f"datetime is {shortened(dict(value))}, but start and end are needed in a table")
 
 
 def _ends_of_text(value: str) -> tuple[str, str]:
@@ -191,7 +187,7 @@ def _ends_of_text(value: str) -> tuple[str, str]:
 
 def _of_list(parts: list[Any], value: Any) -> tuple[Any, Any]:
     if not 1 <= len(parts) <= 2:
-        raise UsageError(f"datetime is {_short(value)}, but one time, or start and end, is needed")
+        raise UsageError(f"datetime is {shortened(value)}, but one time, or start and end, is needed")
     return parts[0], parts[-1]
 
 
@@ -209,7 +205,7 @@ def _bounds(value: Any, whole: Any) -> tuple[dt.datetime, dt.datetime]:
             return first, first + dt.timedelta(days=1, microseconds=-1)
     except (ValueError, OverflowError, TypeError) as error:
         raise UsageError(
-            f"datetime {_short(whole)} has {_short(value)}, which is no date or time; write one {_FORMS}"
+            f"datetime {shortened(whole)} has {shortened(value)}, which is no date or time; write one {_FORMS}"
         ) from error
     return first, first
 

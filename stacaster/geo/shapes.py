@@ -9,6 +9,8 @@ from typing import Any
 
 from stacaster.errors import UsageError
 from stacaster.geo.bbox_datetime import parse_bbox
+from stacaster.geo.longitudes import wrapped
+from stacaster.model.values import shortened
 
 _WKT = re.compile(
     r"\s*(?:SRID\s*=\s*(?P<srid>\d+)\s*;)?\s*(?:MULTI)?(?:POINT|LINESTRING|POLYGON|GEOMETRYCOLLECTION|LINEARRING)\b",
@@ -39,7 +41,7 @@ def read_shape(value: Any, *, name: str = "intersects") -> Any:
     try:
         shape = _shape_of(value, name)
     except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-        raise UsageError(f"{name} is {_short(value)}, which cannot be read as a geometry: {error}") from error
+        raise UsageError(f"{name} is {shortened(value)}, which cannot be read as a geometry: {error}") from error
     if shape.is_empty:
         raise UsageError(f"{name} is an empty geometry")
     return _in_degrees(shapely.force_2d(shape), name)
@@ -60,11 +62,6 @@ def is_wkt(text: str) -> bool:
     return _WKT.match(text) is not None
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def _shape_of(value: Any, name: str) -> Any:
     if isinstance(value, str):
         return _of_text(value, name)
@@ -79,7 +76,7 @@ def _shape_of(value: Any, name: str) -> Any:
     if isinstance(getattr(value, "geometry", None), Mapping):
         return _of_table(value.geometry, name)  # a STAC item
     if not isinstance(value, Iterable) or isinstance(value, (bytes, set)):
-        raise UsageError(f"{name} is {_short(value)}, but {FORMS} is needed")
+        raise UsageError(f"{name} is {shortened(value)}, but {FORMS} is needed")
     return _of_sequence(list(value), name)
 
 
@@ -104,7 +101,7 @@ def _of_text(text: str, name: str) -> Any:
     except UsageError as error:
         if re.fullmatch(r"[-+\d.eE,;\s]+", text):
             raise
-        raise UsageError(f"{name} is {_short(text)}, but {FORMS} is needed") from error
+        raise UsageError(f"{name} is {shortened(text)}, but {FORMS} is needed") from error
 
 
 def _of_table(table: Mapping[str, Any], name: str) -> Any:
@@ -129,7 +126,7 @@ def _of_table(table: Mapping[str, Any], name: str) -> Any:
     elif {"west", "south"} <= set(lower) or {"minx", "miny"} <= set(lower) or {"xmin", "ymin"} <= set(lower):
         return box_shape(parse_bbox(table))
     else:
-        raise UsageError(f"{name} needs a GeoJSON geometry or feature; it is {_short(dict(table))}")
+        raise UsageError(f"{name} needs a GeoJSON geometry or feature; it is {shortened(dict(table))}")
     stated = table.get("crs")
     if isinstance(stated, Mapping):
         # GeoJSON of 2008; the standard of today knows degrees alone.
@@ -230,4 +227,4 @@ def _in_degrees(shape: Any, name: str) -> Any:
         )
     if shape.geom_type in ("Polygon", "MultiPolygon"):
         return shapely.geometry.shape(antimeridian.fix_geojson(shapely.geometry.mapping(shape), great_circle=False))
-    return shapely.transform(shape, lambda points: np.column_stack([(points[:, 0] + 180) % 360 - 180, points[:, 1]]))
+    return shapely.transform(shape, lambda points: np.column_stack([wrapped(points[:, 0]), points[:, 1]]))

@@ -14,6 +14,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from stacaster.geo.longitudes import wrapped
+
 HALF_WIDTH_M = 3_500.0
 """Three pairs of beams, 3.3 km apart."""
 
@@ -51,7 +53,7 @@ def place_at(argument: float, node: float) -> tuple[float, float]:
     longitude = node + across - _SHIFT * argument / (2 * math.pi)
     geocentric = math.asin(math.sin(_INCLINATION) * math.sin(argument))
     latitude = math.degrees(math.atan(math.tan(geocentric) / (1 - _FLATTENING) ** 2))
-    return (longitude + 180.0) % 360.0 - 180.0, latitude
+    return wrapped(longitude), latitude
 
 
 def strip(orbit: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from stacaster.errors import UsageError, nearest
-from stacaster.model.values import read_count, read_flag, read_number
+from stacaster.model.values import read_count, read_flag, read_number, shortened
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +100,7 @@ def read_argument(name: str, value: Any, kinds: tuple[str, ...]) -> Any:
     if "os.PathLike[str]" in rest or "PathLike" in rest:
         rest = [kind for kind in rest if kind != "str"]
     if name == "progress" and value is not None and not callable(value):
-        raise UsageError(f"progress is {_short(value)}, but a function is needed")
+        raise UsageError(f"progress is {_cut(value)}, but a function is needed")
     if value is None and "None" in kinds:
         return None
     readers = [_READERS.get(kind.partition("[")[0] if kind not in _READERS else kind) for kind in rest]
@@ -134,71 +134,40 @@ def _split(annotation: str) -> tuple[str, ...]:
     return (*parts, current.strip())
 
 
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _path(name: str, value: Any) -> Any:
     """Return a path as it was given; of a catalog that was opened its folder or address."""
     if hasattr(value, "root") and hasattr(value, "objects"):
         value = os.fspath(value)
     if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
-        raise UsageError(f"{name} is {_short(value)}, but the path of a file or folder is needed")
+        raise UsageError(f"{name} is {_cut(value)}, but the path of a file or folder is needed")
     if not str(value).startswith("~"):
         return value
     try:
         # No shell is between: a folder called "~" would be made.
         path = Path(value).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"{name} is {_short(value)}, but there is no such user") from error
+        raise UsageError(f"{name} is {_cut(value)}, but there is no such user") from error
     return str(path) if isinstance(value, str) else path
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{name} is {_short(value)}, but a text is needed")
-    return value
 
 
 def _count(name: str, value: Any) -> int:
     return read_count(name, value, low=0 if name in _FROM_ZERO else 1)
 
 
-def _function(name: str, value: Any) -> Any:
-    if not callable(value):
-        raise UsageError(f"{name} is {_short(value)}, but a function is needed")
-    return value
+def _reader(fits: Callable[[Any], bool], needed: str) -> Callable[[str, Any], Any]:
+    """Return a reader that takes values that fit as they are, and says what is needed of others."""
+
+    def read(name: str, value: Any) -> Any:
+        if not fits(value):
+            raise UsageError(f"{name} is {_cut(value)}, but {needed} is needed")
+        return value
+
+    return read
 
 
-def _mapping(name: str, value: Any) -> Any:
-    if not isinstance(value, Mapping):
-        raise UsageError(f"{name} is {_short(value)}, but a table of names and values is needed")
-    return value
-
-
-def _several(name: str, value: Any) -> Any:
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        raise UsageError(f"{name} is {_short(value)}, but a list is needed")
-    return value
-
-
-def _table(name: str, value: Any) -> Any:
-    if not (hasattr(value, "columns") and hasattr(value, "iloc")):
-        raise UsageError(f"{name} is {_short(value)}, but a table of pandas is needed")
-    return value
-
-
-def _cube(name: str, value: Any) -> Any:
-    if not (hasattr(value, "dims") and hasattr(value, "coords")):
-        raise UsageError(f"{name} is {_short(value)}, but a cube (xarray Dataset or DataArray) is needed")
-    return value
-
-
-def _grid(name: str, value: Any) -> Any:
-    if not (hasattr(value, "crs") and hasattr(value, "shape") and hasattr(value, "affine")):
-        raise UsageError(f"{name} is {_short(value)}, but a GeoBox of odc-geo, as Catalog.geobox gives it, is needed")
-    return value
+def _with(*attributes: str) -> Callable[[Any], bool]:
+    """Return a test for attributes: a type that is heavy to import is known by what it has."""
+    return lambda value: all(hasattr(value, name) for name in attributes)
 
 
 def _granules(name: str, value: Any) -> Any:
@@ -209,33 +178,26 @@ def _granules(name: str, value: Any) -> Any:
     is_catalog = hasattr(value, "sql") or hasattr(value, "to_table")
     if wrong is not None or is_catalog:
         what = value if wrong is None else wrong
-        raise UsageError(f"{name}: {_short(what)} is no granule; stacaster.search gives granules")
+        raise UsageError(f"{name}: {_cut(what)} is no granule; stacaster.search gives granules")
     return value
 
 
-def _cluster(name: str, value: Any) -> Any:
-    if not hasattr(value, "executor"):
-        raise UsageError(f"{name} is {_short(value)}, but a stacaster.executors.Cluster is needed")
-    return value
-
-
-def _pool(name: str, value: Any) -> Any:
-    if not hasattr(value, "submit"):
-        raise UsageError(f"{name} is {_short(value)}, but a ThreadPoolExecutor is needed")
-    return value
-
-
-def _search(name: str, value: Any) -> Any:
-    if not hasattr(value, "granules"):
-        raise UsageError(f"{name} is {_short(value)}, but the result of a search is needed")
-    return value
-
+_cut = functools.partial(shortened, most=60)
+_function = _reader(callable, "a function")
+_several = _reader(lambda value: isinstance(value, Iterable) and not isinstance(value, (str, bytes)), "a list")
+_cube = _reader(_with("dims", "coords"), "a cube (xarray Dataset or DataArray)")
+_table = _reader(_with("columns", "iloc"), "a table of pandas")
 
 _READERS: dict[str, Callable[[str, Any], Any]] = {
-    "bool": read_flag, "int": _count, "float": read_number, "str": _text, "os.PathLike[str]": _path, "PathLike": _path,
-    "Catalog": _path, "Callable": _function, "Progress": _function, "Mapping": _mapping, "Sequence": _several,
-    "Iterable": _several, "pd.DataFrame": _table, "gpd.GeoDataFrame": _table, "xr.Dataset": _cube,
-    "xr.DataArray": _cube, "GeoBox": _grid, "Iterable[Granule]": _granules, "GranuleSearch": _search,
-    "Cluster": _cluster, "ThreadPoolExecutor": _pool,
+    "bool": read_flag, "int": _count, "float": read_number, "os.PathLike[str]": _path, "PathLike": _path,
+    "Catalog": _path, "Callable": _function, "Progress": _function, "Sequence": _several, "Iterable": _several,
+    "pd.DataFrame": _table, "gpd.GeoDataFrame": _table, "xr.Dataset": _cube, "xr.DataArray": _cube,
+    "Iterable[Granule]": _granules,
+    "str": _reader(lambda value: isinstance(value, str), "a text"),
+    "Mapping": _reader(lambda value: isinstance(value, Mapping), "a table of names and values"),
+    "GeoBox": _reader(_with("crs", "shape", "affine"), "a GeoBox of odc-geo, as Catalog.geobox gives it,"),
+    "GranuleSearch": _reader(_with("granules"), "the result of a search"),
+    "Cluster": _reader(_with("executor"), "a stacaster.executors.Cluster"),
+    "ThreadPoolExecutor": _reader(_with("submit"), "a ThreadPoolExecutor"),
 }  # fmt: skip
 """What each plain part of an annotation takes; an annotation with any other part is left to its own validator."""

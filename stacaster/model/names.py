@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeAlias
 
 from stacaster.errors import UsageError, nearest
@@ -86,6 +87,7 @@ def option_names(*families: type) -> frozenset[str]:
     return frozenset(name for family in families for name in family.__optional_keys__ | family.__required_keys__)  # type: ignore[attr-defined]
 
 
+@cache
 def annotations_of(*families: type) -> dict[str, str]:
     """Return the annotation of each option of families as text."""
     found: dict[str, str] = {}

@@ -50,6 +50,12 @@ def read_count(name: str, value: Any, *, low: int = 1, high: float = math.inf) -
     return int(number)
 
 
+def shortened(value: Any, *, most: int = 80) -> str:
+    """Return a value for a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def read_flag(name: str, value: Any) -> bool:
     """Return True or False; 0 and 1 and NumPy's are taken, texts are not: ``"no"`` would count as True.
 

@@ -61,11 +61,11 @@ def submit_tiles(  # noqa: PLR0913 - as many as a user can choose
     if scripts not in SCRIPTS:
         raise UsageError(f"scripts is {scripts!r}, which is not known; {nearest(scripts, SCRIPTS)}")
     folder = Path(output).absolute()
-    read_run(folder)
+    run = read_run(folder)
     ledger = Ledger(folder / LEDGER)
     require_fit(folder, memory_mb)
     absorb(folder, ledger)
-    prepare_store(folder, read_run(folder))
+    prepare_store(folder, run)
     asked = ArrayOptions(
         options=options or {}, window=window, max_array=max_array, lead_s=lead_s,
         memory_limit_mb=2 * memory_mb + BASE_MB, is_one_each=scripts == "tile",
@@ -100,11 +100,10 @@ def _hand_out(
     if not submit:
         return None
     jobs: list[str] = []
-    for script in scripts:
+    held = [(key, index) for (key, _), index in zip(claimed, elements, strict=True)]
+    for script, part in zip(scripts, [[one] for one in held] if asked.is_one_each else [held], strict=True):
         jobs.append(slurm.submit(script))
-        held = list(zip(claimed, elements, strict=True))
-        held = held[len(jobs) - 1 : len(jobs)] if asked.is_one_each else held
-        ledger.hand_over({key: f"slurm:{jobs[-1]}:{index}" for (key, _), index in held})
+        ledger.hand_over({key: f"slurm:{jobs[-1]}:{index}" for key, index in part})
     return ",".join(jobs)
 
 

@@ -21,7 +21,7 @@ from stacaster.access.search.granule_files import as_granules
 from stacaster.access.sources.cmr import record_url
 from stacaster.config import cache_folder
 from stacaster.errors import FetchError, StacasterError, UsageError
-from stacaster.files.checksums import new_digest
+from stacaster.files.checksums import not_checked
 from stacaster.files.names import safe_id
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.checked import checked
@@ -272,9 +272,8 @@ def _outcome(granule: Granule, results: list[_Result]) -> FetchOutcome:
     files = tuple(result.path for result in mine)
     names = {path.name for path in files}
     notes = tuple(
-        f"{file.name}: its record states a checksum of the kind {file.checksum_kind!r}, which is not known; it was not"
-        " checked"
+        f"{file.name}: {said}"
         for file in granule.files
-        if file.name in names and file.checksum and new_digest(file.checksum_kind) is None
+        if file.name in names and (said := not_checked("its record", file.checksum_kind, file.checksum)) is not None
     )
     return FetchOutcome(granule=granule.id, status=status, files=files, notes=notes)

@@ -59,8 +59,9 @@ def transfer(job: Job, context: TransferContext) -> Callable[[], None] | None:
         try:
             with _disk_errors(file):
                 found.settle(digest)
-        finally:
+        except BaseException:
             lock.release()
+            raise
         _remove(lock)
 
     return settle

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -12,6 +11,7 @@ from typing import Any
 
 from stacaster.analysis.formulas import Formula, parse_formula
 from stacaster.instruments.aster import BANDS
+from stacaster.model.packages import read_packages
 
 _SWIR = {name for band in BANDS if band.group == "SWIR" for name in (band.name, band.common_name)} - {None}
 
@@ -169,18 +169,15 @@ def all_indices() -> Mapping[str, Index]:
         True
     """
     found = dict(INDICES)
-    for point in metadata.entry_points(group=GROUP):
-        package = point.value if point.dist is None else f"{point.dist.name} {point.dist.version}"
-        try:
-            module = point.load()
-            own = tuple(getattr(module, "INDICES", None) or (module.INDEX,))
-            for index in own:
-                _check(index, found)
-        except Exception as error:  # noqa: BLE001 - a package of somebody else must not stop all others
-            text = f"the indices of {package} are left out: {type(error).__name__}: {error}"
-            warnings.warn(text, stacklevel=2)
-            continue
-        found |= {index.name: index for index in own}
+
+    def read(point: metadata.EntryPoint, _: str) -> None:
+        module = point.load()
+        own = tuple(getattr(module, "INDICES", None) or (module.INDEX,))
+        for index in own:
+            _check(index, found)
+        found.update({index.name: index for index in own})
+
+    read_packages(GROUP, "the indices of {package} are", read)
     return found
 
 

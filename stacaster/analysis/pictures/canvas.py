@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stacaster.errors import ExportError
 
@@ -21,7 +21,7 @@ def new_figure(width: float, height: float) -> Figure:
     Raises:
         ExportError: matplotlib is missing.
     """
-    figure: Figure = _shown_figure()(figsize=(width, height), layout="constrained")
+    figure: Figure = _shown_figure()((width, height))
     return figure
 
 
@@ -37,8 +37,8 @@ def _shown_figure() -> type[Figure]:
     class ShownFigure(Figure):
         """A figure that draws itself."""
 
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
+        def __init__(self, size: tuple[float, float]) -> None:
+            super().__init__(figsize=size, layout="constrained")
             FigureCanvasAgg(self)
 
         def _repr_png_(self) -> bytes:

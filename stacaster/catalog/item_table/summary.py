@@ -15,6 +15,7 @@ from stacaster.catalog.item_table.connections import ask
 from stacaster.catalog.item_table.cql2 import column_of
 from stacaster.catalog.item_table.unions import quoted
 from stacaster.errors import UsageError
+from stacaster.geo.longitudes import wrapped
 from stacaster.model import format_datetime
 
 if TYPE_CHECKING:
@@ -137,4 +138,4 @@ def _longitudes(west: NDArray[np.float64], east: NDArray[np.float64]) -> tuple[f
 
 
 def _wrapped(longitude: float) -> float:
-    return round((longitude + 180.0) % 360.0 - 180.0, 7)
+    return round(wrapped(longitude), 7)

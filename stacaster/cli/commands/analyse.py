@@ -12,7 +12,7 @@ from stacaster.cli import options, show
 
 
 @click.command(
-    cls=options.BboxCommand,
+    cls=options.LenientCommand,
     epilog="\b\nExamples:\n  stacaster export -o cube.nc --bands nir --bands red\n"
     "  stacaster export -o results --bands B13 --units brightness_temperature   # a catalog of COGs",
 )
@@ -63,7 +63,7 @@ def show_index(name: str, cite: bool, as_json: bool) -> None:
         show.rows([{"what": key, "value": value} for key, value in found.items()], ("what", "value"), as_json=False)
 
 
-@index.command("compute", cls=options.BboxCommand,
+@index.command("compute", cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster index compute ndvi -o ndvi.nc --bbox 138,-32,139,-31\n"
                "  stacaster index compute '(B05 + B07) / B06' -o own.nc --datetime 2003\n"
                "  stacaster index compute ga_aloh_content ga_kaolin -o minerals --mask cloud")  # fmt: skip
@@ -82,7 +82,7 @@ def compute(name: tuple[str, ...], output: str, **rest: Any) -> None:
 
 
 @click.command(
-    cls=options.BboxCommand,
+    cls=options.LenientCommand,
     epilog="\b\nExamples:\n  stacaster composite median -o median.nc --bands red --bands nir --units reflectance\n"
     "  stacaster composite bare_earth -o bare --index ga_ferric_oxide_composition --mask cloud --datetime 2000/2007",
 )
@@ -108,7 +108,7 @@ def composite(method: str, output: str, **rest: Any) -> None:
 
 
 @click.command(
-    cls=options.BboxCommand,
+    cls=options.LenientCommand,
     epilog="\b\nExamples:\n  stacaster timeseries -o ndvi.csv --index ndvi --areas paddocks.gpkg --plot ndvi.png\n"
     "  stacaster timeseries -o heat.csv --bands B13 --units brightness_temperature --period month --trend trend.csv",
 )

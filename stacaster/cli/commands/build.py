@@ -12,7 +12,7 @@ from stacaster.cli import cluster_options, conditions, inputs, options, show
 from stacaster.config import Settings
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster ingest granules/ --catalog catalogs/demo --workers 2\n"
                "  stacaster ingest 'AST_L1T_003*.hdf' --subsystem TIR --dry-run\n"
                "  stacaster ingest scenes.json   # of 'stacaster search -o scenes.json'\n"

@@ -67,7 +67,7 @@ def import_items(source: str, as_json: bool, **rest: Any) -> int:
     return show.outcome(report, as_json=as_json, dry_run=rest["dry_run"])
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExample:\n  stacaster remove --filter 'eo:cloud_cover > 10' --dry-run")  # fmt: skip
 @_choice
 @click.option("-n", "--dry-run", is_flag=True, help="Only say what would be removed.")
@@ -95,7 +95,7 @@ def dedupe(catalog: str | None, remove: bool, dry_run: bool, as_json: bool) -> N
     click.echo(f"{done}{len(older)} older productions", err=True)
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster archive -o 2003.tar --datetime 2003\n"
                "  stacaster archive -o cloudy --filter 'eo:cloud_cover > 10' --remove")  # fmt: skip
 @_choice

@@ -13,7 +13,7 @@ from stacaster.cli import inputs, options, show
 
 
 @click.command(
-    cls=options.BboxCommand,
+    cls=options.LenientCommand,
     epilog="\b\nExamples:\n  stacaster load --explain --bands red --bands nir --bbox 138,-32,139,-31\n"
     "  stacaster load --bands B13 --units brightness_temperature --mask cloud --datetime 2003",
 )
@@ -52,7 +52,7 @@ def load(catalog: str | None, explain: bool, as_json: bool, **rest: Any) -> int:
 
 
 @click.command(
-    cls=options.BboxCommand, epilog="\b\nExample:\n  stacaster check --same-grid --bands B01 --datetime 2003"
+    cls=options.LenientCommand, epilog="\b\nExample:\n  stacaster check --same-grid --bands B01 --datetime 2003"
 )
 @options.catalog_option
 @click.option("--same-grid", "grid", is_flag=True, required=True, expose_value=False,

@@ -13,7 +13,7 @@ from stacaster.cli import conditions, inputs, options, show
 _LONGEST_TITLE = 60
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n"
                "  stacaster search AST_L1T --region south_australia --datetime 2003 --cloud-cover-max 20\n"
                "  stacaster search aster-l1t --source planetary-computer --bbox 138,-32,139,-31 --limit 10\n"
@@ -90,7 +90,7 @@ def collections(word: str | None, as_json: bool, **rest: Any) -> int:
 
 
 @click.command(
-    cls=options.BboxCommand,
+    cls=options.LenientCommand,
     epilog="\b\nExample:\n  stacaster footprints AST_L1T --region south_australia -o footprints.html",
 )
 @conditions.search_options
@@ -113,7 +113,7 @@ def footprints(product: str | None, output: str, basemap: str | None, overwrite:
     return 0
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n"
                "  stacaster fetch AST_L1T --region south_australia --datetime 2003-08 --limit 5\n"
                "  stacaster fetch AST_L1T --bbox 138,-32,139,-31 --dry-run\n"

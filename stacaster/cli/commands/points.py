@@ -43,7 +43,7 @@ def _with_points(function: Any) -> Any:
     return function
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster points atl03_photons -o photons.parquet --bbox 138.5,-31.2,139,-31\n"
                "  stacaster points atl08_segments -o trees.gpkg --where 'h_canopy > 5'\n"
                "  stacaster points atl03_photons -o heights.parquet --fit --parameter srt=0 --parameter cnf=3\n"
@@ -63,7 +63,7 @@ def points(columns: str | None, **rest: Any) -> None:
     click.echo(f"wrote {path}", err=True)
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExample:\n  stacaster grid atl03_photons -o terrain.tif --where 'class = 1' --value height "
                "--crs EPSG:32754 --resolution 30 --statistic median")  # fmt: skip
 @_with_points

@@ -38,7 +38,7 @@ def _needed_product(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--product", required=True, metavar="NAME", help="Product, such as AST_L1T.")(function)
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExample:\n  stacaster run --product AST_L1T --region south_australia --start 2003-01-01 "
                "--end 2003-03-31 \\\n    --subsystem VNIR --crs EPSG:3577 --resolution 90 -o x.nc")  # fmt: skip
 @_needed_product
@@ -63,7 +63,7 @@ def run(product: str, output: str, as_json: bool, **rest: Any) -> int:
     return _told(result, as_json=as_json, dry_run=rest["dry_run"])
 
 
-@click.command("global-run", cls=options.BboxCommand,
+@click.command("global-run", cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster global-run --product AST_L1T --region south_australia "
                "--index ndvi --composite median --tile-size 1 -o run\n"
                "  stacaster global-run --product AST_L1T --recipe clay.toml --executor slurm "

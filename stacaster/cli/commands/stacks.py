@@ -11,7 +11,7 @@ from stacaster.cli import options, show
 from stacaster.cli.stack_options import stack_options
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n"
                "  stacaster stack --dataset SENTINEL-1 --bbox 138.4,-31.1,138.7,-30.7 --relative-orbit 100 "
                "--frame 466\n      --start 2023-01-01 --end 2023-12-31 --with-orbits --with-dem --catalog insar\n"

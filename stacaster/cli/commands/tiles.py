@@ -18,7 +18,7 @@ def tiles() -> None:
     """From one scene to the world: tiles that are planned, computed anywhere, resumed and collected."""
 
 
-@tiles.command(cls=options.BboxCommand,
+@tiles.command(cls=options.LenientCommand,
                epilog="\b\nExamples:\n  stacaster tiles plan recipe.toml -o run --bbox 138,-32,139,-31 --dry-run\n"
                "  stacaster tiles plan -o run --index ndvi --composite median --tile-size 0.5")  # fmt: skip
 @click.argument("recipe", required=False, metavar="[FILE]")

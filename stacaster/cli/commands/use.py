@@ -26,7 +26,9 @@ def info(catalog: str | None, as_json: bool) -> None:
         click.echo(problem, err=True)
 
 
-@click.command(cls=options.BboxCommand, epilog="\b\nExample:\n  stacaster items --bbox 138,-32,139,-31 --datetime 2003")
+@click.command(
+    cls=options.LenientCommand, epilog="\b\nExample:\n  stacaster items --bbox 138,-32,139,-31 --datetime 2003"
+)
 @options.catalog_option
 @options.bbox_option
 @options.datetime_option
@@ -73,7 +75,7 @@ def items(
     return 0 if len(found) else show.nothing("no item fits")
 
 
-@click.command(cls=options.BboxCommand, epilog="\b\nExamples:\n  stacaster stacks --collection nisar-l2-gcov\n"
+@click.command(cls=options.LenientCommand, epilog="\b\nExamples:\n  stacaster stacks --collection nisar-l2-gcov\n"
                "  stacaster stacks --key nisar:track --key nisar:frame --json")  # fmt: skip
 @options.catalog_option
 @options.bbox_option
@@ -162,7 +164,7 @@ def sql(
         show.rows(result.table.to_pylist(), result.table.column_names, as_json=as_json)
 
 
-@click.command(cls=options.BboxCommand,
+@click.command(cls=options.LenientCommand,
                epilog="\b\nExample:\n  stacaster report -o catalog.html --catalog catalogs/demo")  # fmt: skip
 @click.option("-o", "--output", required=True, metavar="FILE", help="Page to write, .html.")
 @options.item_options

@@ -10,11 +10,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from stacaster.errors import ReadError
-from stacaster.files.checksums import agrees, digest_file, new_digest
+from stacaster.files.checksums import agrees, digest_file, new_digest, not_checked
 
 _MAX_BYTES = 16 << 20
 _LOG = logging.getLogger(__name__)
-_NOT_CHECKED = "{} states a checksum of the kind {!r}, which is not known; it was not checked"
 
 
 def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
@@ -34,21 +33,21 @@ def read_ecs_sidecar(path: Path) -> dict[str, Any] | None:
     if text is None:
         return None
     root = _parse_xml(text, sidecar.name, granule=path.name)
-    kinds = []
+    notes = []
     for container in root.iter("DataFileContainer"):
         if container.findtext("DistributedFileName") == path.name:
             kind, value = container.findtext("ChecksumType"), container.findtext("Checksum")
             verify_file(path, size=container.findtext("FileSize"), kind=kind, checksum=value, origin=sidecar.name)
-            kinds += [kind] if is_unchecked(kind, value) else []
+            notes += _notes(path.name, sidecar.name, kind, value)
     return {
         "local_granule_id": root.findtext(".//LocalGranuleID"), "attributes": _attributes(root),
-        "unchecked": [f"{path.name}: {_NOT_CHECKED.format(sidecar.name, kind)}" for kind in kinds],
+        "unchecked": notes,
     }  # fmt: skip
 
 
-def is_unchecked(kind: str | None, checksum: str | None) -> bool:
-    """Tell whether a checksum is of a kind that is not known."""
-    return bool(checksum and checksum.strip()) and new_digest(kind) is None
+def _notes(name: str, origin: str, kind: str | None, checksum: str | None) -> list[str]:
+    said = not_checked(origin, kind, checksum)
+    return [] if said is None else [f"{name}: {said}"]
 
 
 def unchecked(sidecars: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -62,8 +61,8 @@ def unchecked(sidecars: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     record = sidecars.get("umm") or {}
     for entry in record.get("DataGranule", {}).get("ArchiveAndDistributionInformation", ()):
         checksum = entry.get("Checksum") or {}
-        if entry.get("Name") in names and is_unchecked(checksum.get("Algorithm"), checksum.get("Value")):
-            notes.append(f"{entry['Name']}: {_NOT_CHECKED.format('its record', checksum.get('Algorithm'))}")
+        if entry.get("Name") in names:
+            notes += _notes(entry["Name"], "its record", checksum.get("Algorithm"), checksum.get("Value"))
     return notes
 
 
@@ -171,7 +170,7 @@ def verify_file(path: Path, *, size: Any, kind: str | None, checksum: str | None
     if not checksum or not checksum.strip():
         return
     if digest is None:
-        _LOG.warning("%s: %s", path.name, _NOT_CHECKED.format(origin, kind))
+        _LOG.warning("%s: %s", path.name, not_checked(origin, kind, checksum))
         return
     digest_file(path, digest)
     if not agrees(digest, checksum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ReadError, UnknownProductError
 from stacaster.model import BEAMS, GEDI_BEAMS
+from stacaster.model.packages import read_packages
 
 if TYPE_CHECKING:
     from stacaster.model import OpenGranule, OpenTracks
@@ -73,19 +73,16 @@ def all_readers() -> Mapping[str, ReaderRow]:
         True
     """
     found = dict(READERS)
-    for point in metadata.entry_points(group=GROUP):
-        package = point.value if point.dist is None else f"{point.dist.name} {point.dist.version}"
-        try:
-            row = point.load().ROW
-            if not isinstance(row, ReaderRow):
-                raise TypeError(f"ROW of {point.value} is a {type(row).__name__}, not a ReaderRow")  # noqa: TRY301
-            if point.name in found:
-                raise ValueError(f"a reader {point.name} exists already")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 - a package of somebody else must not stop all others
-            text = f"the reader {point.name} of {package} is left out: {type(error).__name__}: {error}"
-            warnings.warn(text, stacklevel=2)
-            continue
+
+    def read(point: metadata.EntryPoint, _: str) -> None:
+        row = point.load().ROW
+        if not isinstance(row, ReaderRow):
+            raise TypeError(f"ROW of {point.value} is a {type(row).__name__}, not a ReaderRow")
+        if point.name in found:
+            raise ValueError(f"a reader {point.name} exists already")
         found[point.name] = row
+
+    read_packages(GROUP, "the reader {name} of {package} is", read)
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
-import warnings
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from stacaster.errors import StacasterError, UsageError
 from stacaster.model import Product
+from stacaster.model.packages import read_packages
 
 VARIABLE = "STACASTER_PRODUCTS"
 """Folders and TOML files with products, separated as in ``PATH``; processes that are started inherit it."""
@@ -42,19 +42,16 @@ def from_packages() -> tuple[Product, ...]:
     from dataclasses import replace
 
     found: list[Product] = []
-    for point in metadata.entry_points(group=GROUP):
-        package = "" if point.dist is None else f"{point.dist.name} {point.dist.version}"
-        try:
-            loaded = point.load()
-            own = loaded if isinstance(loaded, Product) else getattr(loaded, "PRODUCTS", None) or loaded.PRODUCT
-            listed = (own,) if isinstance(own, Product) else tuple(own)
-            if not all(isinstance(entry, Product) for entry in listed):
-                raise TypeError(f"{point.value} holds no products")  # noqa: TRY301
-        except Exception as error:  # noqa: BLE001 - a package of somebody else must not stop all others
-            text = f"the products of {package or point.value} are left out: {type(error).__name__}: {error}"
-            warnings.warn(text, stacklevel=2)
-            continue
-        found += [replace(entry, origin=package or point.value) for entry in listed]
+
+    def read(point: metadata.EntryPoint, package: str) -> None:
+        loaded = point.load()
+        own = loaded if isinstance(loaded, Product) else getattr(loaded, "PRODUCTS", None) or loaded.PRODUCT
+        listed = (own,) if isinstance(own, Product) else tuple(own)
+        if not all(isinstance(entry, Product) for entry in listed):
+            raise TypeError(f"{point.value} holds no products")
+        found.extend(replace(entry, origin=package) for entry in listed)
+
+    read_packages(GROUP, "the products of {package} are", read)
     return tuple(found)
 
 

@@ -18,6 +18,7 @@ from stacaster.config import cache_folder
 from stacaster.errors import FetchError, NothingFoundError, StacasterError, UsageError
 from stacaster.geo.area_input import read_place
 from stacaster.geo.areas import box_around
+from stacaster.geo.longitudes import wrapped
 from stacaster.ingest import ingest
 from stacaster.model import Granule, GranuleFile
 from stacaster.model.checked import checked
@@ -185,7 +186,7 @@ def _name(grid: Any) -> str:
     def place(value: float, plus: str, minus: str) -> str:
         return f"{plus if value >= 0 else minus}{abs(value):07.3f}"
 
-    east = (float(lon[-1]) + 180) % 360 - 180
+    east = wrapped(float(lon[-1]))
     corners = (place(lat[-1], "N", "S"), place(lon[0], "E", "W"), place(lat[0], "N", "S"), place(east, "E", "W"))
     return "COP-DEM_GLO-30_" + "_".join(corners)
 

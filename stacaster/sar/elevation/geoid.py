@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stacaster.errors import ExportError, UsageError
+from stacaster.geo.longitudes import wrapped
 from stacaster.geotiff.opening import open_by_user
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Geoid:
         )
         try:
             transformer = Transformer.from_pipeline(pipeline)
-            wrapped = (longitude + 180) % 360 - 180
-            heights = transformer.transform(wrapped, latitude, np.zeros_like(longitude), errcheck=False)[2]
+            inside = wrapped(longitude)
+            heights = transformer.transform(inside, latitude, np.zeros_like(longitude), errcheck=False)[2]
         except ProjError as error:
             raise ExportError(f"the geoid {self.path.name} cannot be used: {error}") from error
         found = np.asarray(heights, dtype=np.float64)

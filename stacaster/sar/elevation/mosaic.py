@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from stacaster.errors import IntegrityError
+from stacaster.geo.longitudes import wrapped
 from stacaster.sar.elevation.geoid import Geoid
 from stacaster.sar.elevation.tiles import ROWS, Tile, tiles_of
 
@@ -156,7 +157,7 @@ def check_tile(file: Any, tile: Tile, name: str) -> None:
     """
     t = file.transform
     x, y = 1 / tile.columns, 1 / ROWS
-    east = (tile.longitude + 180) % 360 - 180
+    east = wrapped(tile.longitude)
     meant = (x, 0.0, east - x / 2, 0.0, -y, tile.latitude + 1 + y / 2)
     fits = file.shape == (ROWS, tile.columns) and np.allclose(tuple(t)[:6], meant, rtol=0, atol=1e-9)
     if not fits:

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from stacaster.errors import SearchError
+from stacaster.geo.longitudes import wrapped
 from stacaster.network.http import RetryPolicy
 from stacaster.sar.buckets import PublicBucket
 
@@ -54,7 +55,7 @@ class Tile:
     @property
     def name(self) -> str:
         """Name of folder and file, without ``.tif``."""
-        east = (self.longitude + 180) % 360 - 180
+        east = wrapped(self.longitude)
         ns, ew = "N" if self.latitude >= 0 else "S", "E" if east >= 0 else "W"
         return f"Copernicus_DSM_COG_10_{ns}{abs(self.latitude):02d}_00_{ew}{abs(east):03d}_00_DEM"
 
